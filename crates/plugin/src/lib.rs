@@ -1,0 +1,72 @@
+//! What a plugin is, and ordered catalogues of them. Knows no domain type.
+//!
+//! A plugin is a unit struct that stands beside the thing it builds: a name, one sentence, documented
+//! parameters (a JSON Schema that `schemars` derives from the doc comments), a pure check and a build.
+//! Catalogues are plain lists in a fixed order: nothing registers itself at link time.
+
+mod catalog;
+mod check;
+mod error;
+mod files;
+mod near;
+mod shared;
+
+pub use catalog::{Catalog, PluginInfo};
+pub use check::{check_value, fill_defaults, is_unhashed, unhashed_keys};
+pub use error::{BuildError, ParamError};
+pub use files::Files;
+pub use near::nearest;
+pub use shared::SharedPool;
+
+use serde_json::Value;
+
+/// One kind of plugin: the section of the experiment file that selects it and what it builds.
+pub trait Kind: 'static {
+    /// Section of the experiment file, also the word of `flaglab plugins KIND`: `data`, `rules`, `reward`,
+    /// `agent`, `backend`, `launcher`.
+    const SECTION: &'static str;
+    /// What the build may use besides the parameters.
+    type Context<'a>;
+    /// What a build makes, usually `Box<dyn Trait>`.
+    type Output;
+}
+
+/// One selectable way to make a `K::Output`, chosen by `<section>.kind = "<name>"`.
+pub trait Plugin<K: Kind>: Sync {
+    /// Name used in experiment files, for example `ppo-llm`.
+    fn name(&self) -> &'static str;
+
+    /// One sentence for listings and the generated reference.
+    fn summary(&self) -> &'static str;
+
+    /// JSON Schema of the parameters, see [`schema_of`]. Properties carry `description`, `default`, and bounds.
+    fn schema(&self) -> Value;
+
+    /// Checks what the schema cannot say (relations between parameters). Touches no disk, device or network.
+    fn check(&self, _params: &Value) -> Result<(), Vec<ParamError>> {
+        Ok(())
+    }
+
+    /// Digests of the files that the parameters name, as `(name, sha256 hex)`; they enter the run's identity in
+    /// place of the paths.
+    fn content(&self, _params: &Value, _files: &Files) -> Result<Vec<(String, String)>, BuildError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes the thing. `params` are resolved: every key of the schema is present.
+    fn build(&self, params: &Value, context: K::Context<'_>) -> Result<K::Output, BuildError>;
+}
+
+/// JSON Schema of a documented parameter struct. Sub-schemas are inlined; the struct's `Default` fills `default`s.
+///
+/// Mark a key that does not change results (a path, a number of workers) with
+/// `#[schemars(extend("x-unhashed" = true))]`.
+pub fn schema_of<P: schemars::JsonSchema>() -> Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<P>().to_value()
+}
+
+/// Reads checked parameters into their struct.
+pub fn params<P: serde::de::DeserializeOwned>(value: &Value) -> Result<P, BuildError> {
+    serde_json::from_value(value.clone()).map_err(|e| BuildError::Invalid(e.to_string()))
+}

@@ -1,0 +1,186 @@
+//! The seam between agents and the rest.
+//!
+//! The runner builds one [`Agent`] per arm and one [`Learner`] per seed, lets the learner train on the training
+//! segment, and then steps the test environment itself with the learner's decisions: an agent never sees test bars
+//! other than through the observation of the moment.
+
+use std::any::Any;
+use std::path::Path;
+
+use plugin::{Files, Kind, SharedPool};
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Arena, Observation, StepRecord, TimingRecord, UpdateRecord};
+
+/// Plugins that make agents: the `agent` section.
+pub enum AgentKind {}
+
+impl Kind for AgentKind {
+    const SECTION: &'static str = "agent";
+    type Context<'a> = AgentContext<'a>;
+    type Output = Box<dyn Agent>;
+}
+
+/// Plugins that make compute devices: the `backend` section.
+pub enum BackendKind {}
+
+impl Kind for BackendKind {
+    const SECTION: &'static str = "backend";
+    type Context<'a> = ();
+    type Output = Box<dyn Compute>;
+}
+
+/// A compute device. `trading-env` does not know burn; agents downcast.
+pub trait Compute: Send + Sync {
+    /// Adapter and driver, for the manifest.
+    fn describe(&self) -> String;
+    /// The device itself.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What an agent plugin may use.
+#[derive(Clone, Copy)]
+pub struct AgentContext<'a> {
+    /// Where paths start.
+    pub files: &'a Files,
+    /// Device of the experiment's backend.
+    pub compute: &'a dyn Compute,
+    /// Things that arms and seeds of this process share.
+    pub shared: &'a SharedPool,
+}
+
+/// One arm's agent: what its seeds share.
+pub trait Agent: Send + Sync {
+    /// A fresh learner. The same seed gives the same decisions.
+    fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError>;
+
+    /// A learner with what an earlier one saved into `dir`, for use on data that it has not seen.
+    fn load(&self, seed: u64, _dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
+        self.learner(seed)
+    }
+}
+
+/// One seed's agent.
+pub trait Learner: Send {
+    /// Trains. Agents without training do nothing.
+    fn train(&mut self, _training: Training<'_>) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    /// Called before each evaluation episode; forgets what the last episode left.
+    fn reset(&mut self) {}
+
+    /// One decision per observation, each legal under its mask.
+    fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError>;
+
+    /// Writes what [`Agent::load`] needs into the existing folder `dir`. `false` when there is nothing to keep.
+    fn save(&self, _dir: &Path) -> Result<bool, AgentError> {
+        Ok(false)
+    }
+
+    /// Proof of what was trained, after training.
+    fn receipt(&self) -> Option<FreezeReceipt> {
+        None
+    }
+}
+
+/// What a learner trains with.
+pub struct Training<'a> {
+    /// Training segment: makes environments.
+    pub arena: &'a Arena,
+    /// Validation segment, where the split has one; for checkpoint selection only.
+    pub validation: Option<&'a Arena>,
+    /// Takes rows and progress.
+    pub log: &'a mut dyn RunLog,
+}
+
+/// Takes what a run reports while it trains.
+pub trait RunLog {
+    /// One environment step.
+    fn step(&mut self, row: StepRecord);
+    /// One update.
+    fn update(&mut self, row: UpdateRecord);
+    /// Speed of one stretch.
+    fn timing(&mut self, row: TimingRecord);
+    /// A line of the run's log.
+    fn note(&mut self, line: &str);
+    /// `done` of `total` environment steps; `false` asks the learner to stop with [`AgentError::Interrupted`].
+    fn progress(&mut self, done: u64, total: u64) -> bool;
+}
+
+/// A decision and what the policy thought of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The action.
+    pub action: Action,
+    /// Its log-probability under the masked policy.
+    pub log_prob: Option<f32>,
+    /// Value estimate.
+    pub value: Option<f32>,
+}
+
+impl From<Action> for Decision {
+    fn from(action: Action) -> Self {
+        Decision { action, log_prob: None, value: None }
+    }
+}
+
+/// Digest of every tensor before and after training, and gradient norm per group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FreezeReceipt {
+    /// One entry per tensor, by name.
+    pub tensors: Vec<TensorDigest>,
+    /// Mean gradient norm per trained group over the run.
+    pub groups: Vec<GroupNorm>,
+}
+
+/// One tensor of a [`FreezeReceipt`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorDigest {
+    /// Name as in the checkpoint.
+    pub name: String,
+    /// Whether the spec trains it.
+    pub trained: bool,
+    /// sha256 (hex) before training.
+    pub before: String,
+    /// sha256 (hex) after training.
+    pub after: String,
+}
+
+/// Gradient norm of one trained group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupNorm {
+    /// Group, for example `layers.3` or `policy_head`.
+    pub group: String,
+    /// Mean over updates.
+    pub mean_grad_norm: f64,
+}
+
+/// Why a run stopped.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AgentError {
+    /// A loss or gradient is not finite.
+    #[error("diverged at update {update}: {what} is {value}")]
+    Diverged {
+        /// Update, from 0.
+        update: u32,
+        /// What was not finite.
+        what: String,
+        /// Its value.
+        value: f64,
+    },
+    /// The receipt disagrees with the spec.
+    #[error("freeze receipt: tensor `{tensor}` {problem}")]
+    Receipt {
+        /// The tensor.
+        tensor: String,
+        /// `moved although frozen` or `did not move although trained`.
+        problem: String,
+    },
+    /// Asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
