@@ -1,0 +1,213 @@
+//! Safetensors on disk: single files, sharded checkpoints with an index, f16 and bf16 widened to f32.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::LlmError;
+
+/// Name of a checkpoint in one file.
+pub const SINGLE: &str = "model.safetensors";
+/// Name of a sharded checkpoint's index.
+pub const INDEX: &str = "model.safetensors.index.json";
+
+/// A tensor in host memory, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTensor {
+    /// Shape.
+    pub shape: Vec<usize>,
+    /// Values.
+    pub values: Vec<f32>,
+}
+
+impl HostTensor {
+    /// A tensor of `shape`.
+    ///
+    /// # Panics
+    /// When the number of values is not that of the shape.
+    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "values of a tensor of shape {shape:?}");
+        Self { shape, values }
+    }
+}
+
+/// A memory-mapped checkpoint folder in Hugging Face layout: `model.safetensors`, or
+/// `model.safetensors.index.json` with its shards.
+pub struct Checkpoint {
+    entry: PathBuf,
+    files: Vec<(PathBuf, Mmap)>,
+    tensors: BTreeMap<String, Entry>,
+}
+
+struct Entry {
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Range<usize>,
+}
+
+impl Checkpoint {
+    /// Opens a folder. The index comes first where both are there, as in `transformers`' sharded saves the single
+    /// file is absent.
+    pub fn open(dir: &Path) -> Result<Self, LlmError> {
+        let index = dir.join(INDEX);
+        let single = dir.join(SINGLE);
+        if index.is_file() {
+            Self::open_sharded(dir, index)
+        } else if single.is_file() {
+            let mut checkpoint = Self { entry: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+            checkpoint.add_file(single, |_| true)?;
+            Ok(checkpoint)
+        } else {
+            let problem = format!("expected {SINGLE} or {INDEX}, found neither");
+            Err(LlmError::Malformed { path: dir.to_owned(), problem })
+        }
+    }
+
+    fn open_sharded(dir: &Path, index: PathBuf) -> Result<Self, LlmError> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let text = std::fs::read_to_string(&index).map_err(|e| LlmError::io(&index, e))?;
+        let Index { weight_map } = serde_json::from_str(&text)
+            .map_err(|e| LlmError::Malformed { path: index.clone(), problem: e.to_string() })?;
+        let mut shards: Vec<&String> = weight_map.values().collect();
+        shards.sort();
+        shards.dedup();
+        let mut checkpoint = Self { entry: index.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+        for shard in shards {
+            // A shard is a plain file name: an index must not reach outside of its folder.
+            if Path::new(shard).components().count() != 1 || shard == ".." {
+                let problem = format!("expected shard names without folders, found \"{shard}\"");
+                return Err(LlmError::Malformed { path: index, problem });
+            }
+            checkpoint.add_file(dir.join(shard), |name| weight_map.get(name) == Some(shard))?;
+        }
+        for (name, shard) in &weight_map {
+            if !checkpoint.tensors.contains_key(name) {
+                return Err(LlmError::tensor(
+                    dir.join(shard),
+                    name,
+                    "missing, although the index names this file",
+                ));
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    fn add_file(&mut self, path: PathBuf, listed: impl Fn(&str) -> bool) -> Result<(), LlmError> {
+        let map = map_file(&path)?;
+        let malformed = |e: safetensors::SafeTensorError| LlmError::Malformed {
+            path: path.clone(),
+            problem: format!("not a safetensors file: {e}"),
+        };
+        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(malformed)?;
+        SafeTensors::deserialize(&map).map_err(malformed)?;
+        let start = header + size_of::<u64>();
+        for name in metadata.offset_keys() {
+            if !listed(&name) {
+                return Err(LlmError::tensor(&path, &name, "not listed for this file by the index"));
+            }
+            let info = metadata.info(&name).expect("invariant: the key comes from the same header");
+            let (begin, end) = info.data_offsets;
+            let entry = Entry {
+                file: self.files.len(),
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                bytes: start + begin..start + end,
+            };
+            self.tensors.insert(name, entry);
+        }
+        self.files.push((path, map));
+        Ok(())
+    }
+
+    /// The file that stands for the checkpoint in messages.
+    pub fn path(&self) -> &Path {
+        &self.entry
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// File that holds `name`, or the checkpoint's own when it holds none.
+    pub fn file_of(&self, name: &str) -> &Path {
+        self.tensors.get(name).map_or(&self.entry, |entry| &self.files[entry.file].0)
+    }
+
+    /// Reads one tensor that must have the given shape.
+    pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LlmError> {
+        let Some(entry) = self.tensors.get(name) else {
+            return Err(LlmError::tensor(&self.entry, name, "missing"));
+        };
+        let (path, map) = &self.files[entry.file];
+        if entry.shape != shape {
+            let problem = format!("expected shape {shape:?}, found {:?}", entry.shape);
+            return Err(LlmError::tensor(path, name, problem));
+        }
+        widen(entry.dtype, &map[entry.bytes.clone()]).map_err(|problem| LlmError::tensor(path, name, problem))
+    }
+}
+
+#[allow(unsafe_code)]
+fn map_file(path: &Path) -> Result<Mmap, LlmError> {
+    let file = File::open(path).map_err(|e| LlmError::io(path, e))?;
+    // SAFETY: the map is only read, and values are copied out of it during loading. Files are replaced by rename, not
+    // written in place, so nobody truncates it under the map.
+    unsafe { Mmap::map(&file) }.map_err(|e| LlmError::io(path, e))
+}
+
+/// Little-endian values of a supported type as f32. Widening f16 and bf16 is exact.
+fn widen(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, String> {
+    match dtype {
+        Dtype::F32 => Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F16 => Ok(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()),
+        Dtype::BF16 => Ok(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()),
+        other => Err(format!("expected type F32, F16 or BF16, found {other:?}")),
+    }
+}
+
+/// All tensors of one safetensors file.
+pub fn read_file(path: &Path) -> Result<HashMap<String, HostTensor>, LlmError> {
+    let map = map_file(path)?;
+    let tensors = SafeTensors::deserialize(&map).map_err(|e| LlmError::Malformed {
+        path: path.to_owned(),
+        problem: format!("not a safetensors file: {e}"),
+    })?;
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let values =
+            widen(view.dtype(), view.data()).map_err(|problem| LlmError::tensor(path, name, problem))?;
+        Ok((name.to_owned(), HostTensor::new(view.shape().to_vec(), values)))
+    };
+    tensors.iter().map(read).collect()
+}
+
+/// Writes tensors as f32 to one safetensors file that `transformers` and `peft` can read (`format: pt`). Equal
+/// tensors give equal bytes. The file appears by rename.
+pub fn write_file(path: &Path, tensors: Vec<(String, HostTensor)>) -> Result<(), LlmError> {
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, t)| (name, t.shape, t.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .collect();
+    let malformed = |e: safetensors::SafeTensorError| LlmError::Malformed {
+        path: path.to_owned(),
+        problem: format!("cannot be written: {e}"),
+    };
+    let mut views = Vec::with_capacity(bytes.len());
+    for (name, shape, data) in &bytes {
+        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).map_err(malformed)?));
+    }
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(malformed)
+}
