@@ -1,8 +1,12 @@
 //! Errors that carry their facts.
 
+use std::fmt;
+
+/// `found` of a key that is not known; `expected` then says which ones are.
+pub(crate) const UNKNOWN_KEY: &str = "unknown key";
+
 /// A parameter that is not acceptable. `key` is relative to the value that was checked, dotted (`lora.rank`).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: expected {expected}, found {found}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamError {
     /// Dotted key, empty for the value itself.
     pub key: String,
@@ -11,6 +15,30 @@ pub struct ParamError {
     /// What is accepted, near-miss included (`one of a, b (did you mean "a"?)`).
     pub expected: String,
 }
+
+impl ParamError {
+    /// The problem without the key: `expected a number > 0, found -1`, or `unknown key; did you mean "rank"?`.
+    pub fn problem(&self) -> String {
+        let Self { found, expected, .. } = self;
+        if self.is_unknown_key() { format!("{found}; {expected}") } else { format!("expected {expected}, found {found}") }
+    }
+
+    /// Whether the key itself is the problem.
+    pub fn is_unknown_key(&self) -> bool {
+        self.found == UNKNOWN_KEY
+    }
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.problem())
+    }
+}
+
+impl std::error::Error for ParamError {}
 
 /// Why a plugin could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

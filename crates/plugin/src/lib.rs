@@ -6,17 +6,24 @@
 
 mod catalog;
 mod check;
+mod defaults;
 mod error;
 mod files;
 mod near;
+mod reference;
+mod shape;
 mod shared;
+mod text;
 
 pub use catalog::{Catalog, PluginInfo};
-pub use check::{check_value, fill_defaults, is_unhashed, unhashed_keys};
+pub use check::{check_value, is_unhashed, unhashed_keys, unknown_key, unknown_name};
+pub use defaults::fill_defaults;
 pub use error::{BuildError, ParamError};
 pub use files::Files;
 pub use near::nearest;
+pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;
+pub use text::toml_text;
 
 use serde_json::Value;
 

@@ -1,0 +1,109 @@
+//! A loaded experiment: what [`load`](crate::load) returns.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use crate::run_spec::Hashed;
+use crate::{Mode, RunOptions, RunSpec};
+
+/// An experiment file with its layers merged, its sweep expanded and every arm checked.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// Stem of the file's name: `ablation` for `experiments/ablation.toml`.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// All files that were read, the lowest layer (the end of the `extends` chain) first.
+    pub files: Vec<PathBuf>,
+    /// `title`, if the file has one.
+    pub title: Option<String>,
+    /// Resolved sections of the base: what arms differ from. In modes other than `one-at-a-time` it need not be an
+    /// arm itself, and a required key that every arm sets may be absent.
+    pub base: Map<String, Value>,
+    /// Arms in plan order.
+    pub arms: Vec<Arm>,
+    /// Baselines in plan order.
+    pub baselines: Vec<Arm>,
+    /// Seeds, distinct, in the order given.
+    pub seeds: Vec<u64>,
+    /// The resolved `launcher` section; null where [`Sections`](crate::Sections) has none.
+    pub launcher: Value,
+    /// How to run.
+    pub run: RunOptions,
+    /// Sweep axes in file order; empty in `list` mode.
+    pub axes: Vec<Axis>,
+    /// How the axes make arms; `None` without a `[sweep]` section.
+    pub mode: Option<Mode>,
+}
+
+impl Experiment {
+    /// All arms, then all baselines.
+    pub fn all(&self) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().chain(&self.baselines)
+    }
+
+    /// The arm or baseline of that name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.all().find(|a| a.name == name)
+    }
+}
+
+/// One sweep axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// Dotted key, for example `agent.lora.rank`, or a section, for example `reward`.
+    pub key: String,
+    /// Its values as the file gives them (shorthand strings and tables kept).
+    pub values: Vec<Value>,
+}
+
+/// What an arm is in its experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A subject of the sweep.
+    Arm,
+    /// Something it is compared with.
+    Baseline,
+}
+
+/// One resolved key that differs from the base.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Dotted key, for example `agent.lora.rank`.
+    pub key: String,
+    /// Value in the base; `None` where the base has no such key.
+    pub base: Option<Value>,
+    /// Value in the arm; `None` where the arm has no such key.
+    pub arm: Option<Value>,
+}
+
+/// One resolved setting of everything but the seed.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// Readable and stable, for example `base` or `n_trainable_layers=2`; unique among arms and baselines, and
+    /// made of characters that every file system takes.
+    pub name: String,
+    /// Subject or baseline.
+    pub role: Role,
+    /// Value of each axis in this arm, in axis order. A whole-section axis gives the axis value as written (or the
+    /// section's `kind`). An axis over a key that this arm does not have (a baseline's agent) is absent.
+    pub axes: Vec<(String, Value)>,
+    /// Resolved keys that differ from [`Experiment::base`].
+    pub changes: Vec<Change>,
+    /// Resolved sections that are part of a run, defaults filled, in section order.
+    pub spec: Map<String, Value>,
+    pub(crate) hashed: Hashed,
+}
+
+impl Arm {
+    /// The run of this arm with `seed`.
+    pub fn run(&self, seed: u64) -> RunSpec {
+        RunSpec { sections: self.spec.clone(), seed, hashed: self.hashed.clone() }
+    }
+
+    /// Value of one axis in this arm.
+    pub fn axis(&self, key: &str) -> Option<&Value> {
+        self.axes.iter().find(|(k, _)| k == key).map(|(_, v)| v)
+    }
+}

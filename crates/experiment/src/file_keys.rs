@@ -1,0 +1,118 @@
+//! The keys of an experiment file that belong to no section of a run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Keys of the file itself.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FileKeys {
+    /// File that this one differs from, relative to this file; it may itself extend another. Not hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
+    /// Title of the report. Not hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Seeds of every arm: a count n for the seeds 0 to n-1, or a list. The list itself is not hashed.
+    pub seeds: Seeds,
+    /// Agents that the arms are compared with: kinds, or tables of a kind with its parameters. Each runs once per distinct data, split, rules and env among the arms, with every seed; reward and backend are the base's.
+    pub baselines: Vec<Baseline>,
+    /// How to run. Not hashed.
+    pub run: RunOptions,
+    /// Which arms to run; without it there is one arm, the base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+}
+
+/// Seeds: a count or a list.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Seeds {
+    /// This many, from 0.
+    Count(#[schemars(range(min = 1, max = 100000))] u64),
+    /// These.
+    List(#[schemars(length(min = 1))] Vec<u64>),
+}
+
+impl Default for Seeds {
+    fn default() -> Self {
+        Seeds::Count(1)
+    }
+}
+
+impl Seeds {
+    pub(crate) fn list(&self) -> Vec<u64> {
+        match self {
+            Seeds::Count(n) => (0..*n).collect(),
+            Seeds::List(list) => list.clone(),
+        }
+    }
+}
+
+/// A baseline agent: its kind, or a table with its kind and parameters.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Baseline {
+    /// Kind of an agent, with default parameters.
+    Kind(String),
+    /// `kind` and parameters of an agent.
+    Table(Map<String, Value>),
+}
+
+/// The `[run]` section: how to run. Nothing in it changes a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunOptions {
+    /// Runs at the same time; 0 is one per core.
+    #[schemars(range(max = 4096))]
+    pub jobs: usize,
+}
+
+/// How sweep axes make arms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The base, then each axis varied from it while the others keep the base's value: the usual ablation.
+    #[default]
+    OneAtATime,
+    /// Every combination of the axes' values; the last axis varies fastest.
+    Grid,
+    /// The first values of all axes together, then the second ones, and so on.
+    Zip,
+    /// One arm per table of `sweep.list`.
+    List,
+}
+
+impl Mode {
+    /// The word in experiment files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::OneAtATime => "one-at-a-time",
+            Mode::Grid => "grid",
+            Mode::Zip => "zip",
+            Mode::List => "list",
+        }
+    }
+}
+
+/// The `[sweep]` section. Not hashed.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sweep {
+    /// How the axes make arms.
+    pub mode: Mode,
+    /// Values per quoted dotted key (`"agent.lora.rank" = [0, 4]`) or section (`reward = ["log-return"]`). A value may be a table, which is merged into what its key names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schemars(extend("additionalProperties" = { "type": "array", "minItems": 1 }))]
+    pub axes: Map<String, Value>,
+    /// Arms of mode `list`: tables of dotted keys and values, each with an optional `name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<Map<String, Value>>,
+    /// Keep only the arms that match one of these tables: every key of the table has the given value, or one of the given list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Map<String, Value>>,
+    /// Drop the arms that match one of these tables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Map<String, Value>>,
+}
