@@ -1,1 +1,55 @@
-//! store
+//! The run folders: what a run wrote, in which state it is, and who may work on it.
+//!
+//! ```text
+//! runs/<experiment>/
+//!   <run-id>/            first attempt; `<run-id>.2` and so on are later ones
+//!     spec.toml          resolved settings
+//!     manifest.json      state, provenance, metrics, freeze receipt
+//!     steps.parquet      one row per environment step
+//!     updates.parquet    one row per PPO update
+//!     timing.parquet     speed and memory; never part of an equality
+//!     log.txt            lines with time, appended
+//!     checkpoint/        what the agent saved
+//!     .lock              held by the process that works on the run
+//!   ledger.jsonl         every start of a run, appended
+//!   summary.parquet      one row per run, derived from the manifests
+//! ```
+//!
+//! A file appears under its name only when it is complete: it is written to a temporary name in the same folder and
+//! renamed. A finished attempt is never written to again and nothing is ever deleted; temporary files that a crash
+//! left are ignored. Only `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced.
+//!
+//! This crate decides nothing about results and knows no agent.
+//!
+//! ```
+//! use store::{ExperimentStore, RunState};
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let store = ExperimentStore::open(folder.path(), "ablation");
+//! assert_eq!(store.state("00ff00ff00ff00ff").unwrap(), RunState::Planned);
+//! assert!(!store.dir().exists(), "opening creates nothing");
+//! ```
+
+mod atomic;
+mod error;
+mod experiment_store;
+mod ledger;
+mod lock;
+mod manifest;
+mod parquet_file;
+mod records;
+mod run;
+mod summary;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun};
+pub use ledger::Trial;
+pub use manifest::{
+    CompletedInfo, DataInfo, Machine, Manifest, ManifestStart, Metrics, Process, StateWord, Versions,
+};
+pub use run::RunWriter;
+pub use summary::SummaryRow;

@@ -1,0 +1,47 @@
+//! Files that appear under their name only when they are complete.
+
+use std::io::Write;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::StoreError;
+
+/// Ending of every temporary name; readers ignore such files.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// A temporary file beside the future `path`, removed on drop unless [`publish`]ed.
+pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, StoreError> {
+    let (dir, name) = parts(path)?;
+    let mut builder = tempfile::Builder::new();
+    let prefix = format!("{name}.");
+    builder.prefix(&prefix).suffix(TEMPORARY);
+    // Run folders are shared within a group: the umask decides who may read, not the temporary file's default of 0600.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir).map_err(StoreError::io(path))
+}
+
+/// Brings the file to the disk and renames it to `path`.
+pub(crate) fn publish(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    file.as_file().sync_all().map_err(StoreError::io(path))?;
+    file.persist(path).map_err(|e| StoreError::Io { path: path.to_owned(), source: e.error })?;
+    Ok(())
+}
+
+/// Writes the whole of `path` at once.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = begin(path)?;
+    file.write_all(bytes).map_err(StoreError::io(path))?;
+    publish(file, path)
+}
+
+fn parts(path: &Path) -> Result<(&Path, &str), StoreError> {
+    match (path.parent(), path.file_name().and_then(|n| n.to_str())) {
+        (Some(dir), Some(name)) => Ok((dir, name)),
+        _ => Err(StoreError::Invalid {
+            path: path.to_owned(),
+            problem: "is not the path of a file".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,149 @@
+//! `manifest.json`: what a run is, where it came from, how it ended.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use trading_env::{FreezeReceipt, Role};
+
+/// What is known when a run starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ManifestStart {
+    /// Hash of the resolved run, 16 hex digits.
+    pub run_id: String,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Name of the arm, as tables show it.
+    pub arm: String,
+    /// Hash of the resolved spec without its seed: runs of one arm share it, and a trial is a distinct one.
+    pub arm_key: String,
+    /// Subject or baseline.
+    pub role: Role,
+    /// Values of the sweep's axes for this arm, by axis key (`agent.lora.rank`), in the sweep's order.
+    pub axes: Map<String, Value>,
+    /// Seed.
+    pub seed: u64,
+    /// Versions of what computed it.
+    pub versions: Versions,
+    /// Commit of the working tree, `-dirty` appended when it had changes; absent outside of a repository.
+    pub git_commit: Option<String>,
+    /// Backend, as in the experiment file.
+    pub backend: String,
+    /// Adapter and driver that the backend found.
+    pub adapter: String,
+    /// The machine.
+    pub machine: Machine,
+    /// The data.
+    pub data: DataInfo,
+    /// sha256 (hex) of every further file that entered the run's identity, such as a base checkpoint, by name.
+    pub content: BTreeMap<String, String>,
+    /// The command that started it, program first.
+    pub command: Vec<String>,
+}
+
+/// Versions of what computed a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// flaglab.
+    pub flaglab: String,
+    /// burn; absent in a binary without it.
+    pub burn: Option<String>,
+    /// Run contract: changes whenever equal settings may give other results.
+    pub contract: u32,
+}
+
+/// The machine a run was computed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Model name of the CPU.
+    pub cpu: String,
+    /// Logical cores.
+    pub cores: usize,
+    /// Operating system and architecture, for example `linux x86_64`.
+    pub os: String,
+}
+
+/// The data a run was computed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Name of the asset.
+    pub symbol: String,
+    /// Content digest, see `BarSeries::fingerprint`.
+    pub fingerprint: String,
+    /// Number of bars.
+    pub bars: usize,
+    /// Kind of source, for example `investor-bench`.
+    pub source: String,
+}
+
+/// The process that works on a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Name of the host.
+    pub host: String,
+    /// Process id there.
+    pub pid: u32,
+}
+
+/// State as the manifest says it. `running` with a free lock means interrupted, see [`crate::RunState`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateWord {
+    /// Started and not finished.
+    Running,
+    /// Finished with metrics.
+    Completed,
+    /// Stopped with a reason.
+    Failed,
+    /// Not run: the machine lacks something that it needs.
+    Skipped,
+}
+
+/// Scores of one run per split; each is the JSON object of `flaglab evaluate`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Training split.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub train: Option<Value>,
+    /// Validation split.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub valid: Option<Value>,
+    /// Test split.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub test: Option<Value>,
+}
+
+/// What a run hands over when it completes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CompletedInfo {
+    /// Scores.
+    pub metrics: Metrics,
+    /// Proof of what was trained; absent for agents without a network.
+    pub receipt: Option<FreezeReceipt>,
+}
+
+/// The whole of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What was known at the start.
+    #[serde(flatten)]
+    pub start: ManifestStart,
+    /// Attempt, from 1.
+    pub attempt: u32,
+    /// State.
+    pub state: StateWord,
+    /// Why it failed or was skipped.
+    pub reason: Option<String>,
+    /// Update or step at which it failed, where known.
+    pub step: Option<u64>,
+    /// Who works or worked on it.
+    pub process: Process,
+    /// Start of the (last) stretch of work, UTC, RFC 3339.
+    pub started: String,
+    /// End, UTC, RFC 3339; absent while it runs.
+    pub finished: Option<String>,
+    /// Scores; empty until it completes.
+    pub metrics: Metrics,
+    /// Proof of what was trained.
+    pub receipt: Option<FreezeReceipt>,
+}

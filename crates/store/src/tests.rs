@@ -1,0 +1,6 @@
+//! Round trips, crashes, locks and attempts, on real folders.
+
+mod attempts;
+mod files;
+mod sample;
+mod summary;
