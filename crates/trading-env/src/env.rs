@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use market_data::{History, Segment};
+use market_data::{Bar, History, Segment};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Action, ActionMask, RewardFn, Rules, SplitName, StepRecord};
+use crate::window::Window;
+use crate::{Account, Action, ActionMask, Fill, RewardFn, Rules, SplitName, StepRecord, Transition, rng};
 
 /// The `[env]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +21,8 @@ pub struct EnvConfig {
     /// Longest training episode in steps; reaching it is truncation (the paper: 65).
     #[schemars(range(min = 1))]
     pub max_episode_steps: usize,
-    /// Where training episodes begin: at a random bar of the training split, or at its first.
+    /// Whether training episodes begin at a random bar of the training split that leaves room for
+    /// `max_episode_steps` (the first bar where there is no such room), or always at its first.
     pub random_start: bool,
     /// Account at the start of an episode, in currency.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -65,57 +69,270 @@ pub struct Step {
 /// A segment under rules and a reward: makes environments.
 #[derive(Clone)]
 pub struct Arena {
-    pub(crate) segment: Segment,
-    pub(crate) split: SplitName,
-    pub(crate) rules: Arc<dyn Rules>,
-    pub(crate) reward: Arc<dyn RewardFn>,
-    pub(crate) config: EnvConfig,
+    segment: Segment,
+    split: SplitName,
+    rules: Arc<dyn Rules>,
+    reward: Arc<dyn RewardFn>,
+    config: EnvConfig,
+    /// Bars of the segment itself, without its look-back: what a step reads.
+    bars: Arc<[Bar]>,
 }
 
 impl Arena {
     /// # Errors
-    /// When the segment has fewer than two bars.
+    /// When the segment has fewer than two bars or a setting is out of its range.
     pub fn new(
-        _segment: Segment,
-        _split: SplitName,
-        _rules: Arc<dyn Rules>,
-        _reward: Arc<dyn RewardFn>,
-        _config: EnvConfig,
+        segment: Segment,
+        split: SplitName,
+        rules: Arc<dyn Rules>,
+        reward: Arc<dyn RewardFn>,
+        config: EnvConfig,
     ) -> Result<Self, String> {
-        todo!()
+        let bars: Arc<[Bar]> = (segment.first..segment.series.len()).map(|i| segment.series.bar(i)).collect();
+        if bars.len() < 2 {
+            return Err(format!("the {} split has {} bars, an episode needs 2 or more", split.word(), bars.len()));
+        }
+        if config.num_envs == 0 {
+            return Err("env.num_envs: expected 1 or more, found 0".to_owned());
+        }
+        if config.max_episode_steps == 0 {
+            return Err("env.max_episode_steps: expected 1 or more, found 0".to_owned());
+        }
+        let cash = config.initial_cash;
+        if !(cash.is_finite() && cash > 0.0) {
+            return Err(format!("env.initial_cash: expected a finite number above 0, found {cash}"));
+        }
+        Ok(Self { segment, split, rules, reward, config, bars })
     }
+
     /// `config.num_envs` training environments, each at the start of an episode; `seed` drives the random starts.
-    pub fn training(&self, _seed: u64) -> EnvBatch {
-        todo!()
+    pub fn training(&self, seed: u64) -> EnvBatch {
+        let starts = |i| self.config.random_start.then(|| rng(seed, &format!("env-{i}-start")));
+        let envs = (0..self.config.num_envs).map(|i| Env::new(self, starts(i))).collect();
+        EnvBatch::begin(self.clone(), envs, self.config.max_episode_steps)
     }
-    /// One environment over the whole segment, from its first bar to its last, without a step limit.
+
+    /// One environment over the whole segment, from its first bar to its last, without a step limit: one step less
+    /// than the segment has bars.
     pub fn evaluation(&self) -> EnvBatch {
-        todo!()
+        EnvBatch::begin(self.clone(), vec![Env::new(self, None)], usize::MAX)
     }
+
     /// Settings.
     pub fn config(&self) -> &EnvConfig {
         &self.config
+    }
+
+    /// Split that the segment belongs to.
+    pub fn split(&self) -> SplitName {
+        self.split
+    }
+
+    /// Bars and look-back.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// Trading rules.
+    pub fn rules(&self) -> &dyn Rules {
+        &*self.rules
     }
 }
 
 /// Environments stepped side by side. After a step that ends an episode, `observe(i)` still shows its final
 /// observation until `reset(i)`.
-pub struct EnvBatch {}
-
-#[allow(unused_variables)]
-impl EnvBatch {
-    /// Number of environments.
-    pub fn len(&self) -> usize { todo!() }
-    /// Never true.
-    pub fn is_empty(&self) -> bool { false }
-    /// Observation of environment `i`.
-    pub fn observe(&self, i: usize) -> Observation<'_> { todo!() }
-    /// Observations of all environments.
-    pub fn observations(&self) -> Vec<Observation<'_>> { todo!() }
-    /// Steps environment `i`; an illegal action is a programming error and panics. Stepping an ended one too.
-    pub fn step(&mut self, i: usize, action: Action) -> Step { todo!() }
-    /// The row of environment `i`'s last step, without log-probability and value.
-    pub fn record(&self, i: usize) -> StepRecord { todo!() }
-    /// Begins the next episode of environment `i`.
-    pub fn reset(&mut self, i: usize) { todo!() }
+pub struct EnvBatch {
+    arena: Arena,
+    envs: Vec<Env>,
+    max_episode_steps: usize,
+    /// Episodes begun so far by all environments, from which the next one takes its number.
+    episodes: u32,
 }
+
+/// One environment of a batch.
+struct Env {
+    /// Where episodes start; without it at the first bar.
+    starts: Option<ChaCha8Rng>,
+    reward: Box<dyn RewardFn>,
+    account: Account,
+    /// Bar of the segment at whose close the account stands.
+    bar: usize,
+    episode: u32,
+    /// Steps taken in this episode.
+    steps: usize,
+    ended: bool,
+    last: Option<LastStep>,
+    rewards: Window<f64>,
+    equities: Window<f64>,
+    actions: Window<Action>,
+}
+
+/// What the last step did.
+#[derive(Clone, Copy)]
+struct LastStep {
+    action: Action,
+    before: f64,
+    fill: Fill,
+    reward: f64,
+}
+
+impl Env {
+    fn new(arena: &Arena, starts: Option<ChaCha8Rng>) -> Self {
+        let memory = arena.config.memory;
+        Self {
+            starts,
+            reward: arena.reward.fresh(),
+            account: Account::new(arena.config.initial_cash, arena.bars[0].close),
+            bar: 0,
+            episode: 0,
+            steps: 0,
+            ended: false,
+            last: None,
+            rewards: Window::new(memory),
+            equities: Window::new(memory),
+            actions: Window::new(memory),
+        }
+    }
+}
+
+impl EnvBatch {
+    fn begin(arena: Arena, envs: Vec<Env>, max_episode_steps: usize) -> Self {
+        let mut batch = Self { arena, envs, max_episode_steps, episodes: 0 };
+        for i in 0..batch.len() {
+            batch.reset(i);
+        }
+        batch
+    }
+
+    /// Number of environments.
+    pub fn len(&self) -> usize {
+        self.envs.len()
+    }
+
+    /// Never true.
+    pub fn is_empty(&self) -> bool {
+        self.envs.is_empty()
+    }
+
+    /// Observation of environment `i`.
+    pub fn observe(&self, i: usize) -> Observation<'_> {
+        let env = &self.envs[i];
+        Observation {
+            history: self.arena.segment.series.until(self.arena.segment.first + env.bar),
+            account: &env.account,
+            mask: self.arena.rules.mask(&env.account),
+            rewards: env.rewards.as_slice(),
+            equities: env.equities.as_slice(),
+            actions: env.actions.as_slice(),
+        }
+    }
+
+    /// Observations of all environments.
+    pub fn observations(&self) -> Vec<Observation<'_>> {
+        (0..self.len()).map(|i| self.observe(i)).collect()
+    }
+
+    /// Steps environment `i`.
+    ///
+    /// # Panics
+    /// When `action` is illegal under the mask or the episode has ended: errors of the caller's program.
+    pub fn step(&mut self, i: usize, action: Action) -> Step {
+        let Self { arena, envs, max_episode_steps, .. } = self;
+        let env = &mut envs[i];
+        assert!(!env.ended, "environment {i}: stepped after the end of its episode");
+        let mask = arena.rules.mask(&env.account);
+        assert!(mask.allows(action), "environment {i}: {} is illegal under the mask", action.word());
+
+        let before = env.account.equity();
+        let (now, next) = (&arena.bars[env.bar], &arena.bars[env.bar + 1]);
+        let fill = arena.rules.advance(&mut env.account, action, now, next);
+        let after = env.account.equity();
+        let reward = env.reward.step(Transition { before, after });
+
+        env.bar += 1;
+        env.steps += 1;
+        env.last = Some(LastStep { action, before, fill, reward });
+        env.rewards.push(reward);
+        env.equities.push(after);
+        env.actions.push(action);
+
+        let terminated = !(after.is_finite() && after > 0.0);
+        let out_of_time = env.steps >= *max_episode_steps || env.bar + 1 == arena.bars.len();
+        env.ended = terminated || out_of_time;
+        Step { reward, terminated, truncated: out_of_time && !terminated }
+    }
+
+    /// Whether environment `i`'s episode has ended and waits for `reset`.
+    pub fn ended(&self, i: usize) -> bool {
+        self.envs[i].ended
+    }
+
+    /// The row of environment `i`'s last step, without log-probability and value.
+    ///
+    /// # Panics
+    /// When its episode has no step yet.
+    pub fn record(&self, i: usize) -> StepRecord {
+        let env = &self.envs[i];
+        let LastStep { action, reward, .. } = env.last_step();
+        StepRecord {
+            split: self.arena.split,
+            episode: env.episode,
+            t: u32::try_from(env.steps - 1).expect("invariant: a series has fewer than 2^32 bars"),
+            date: self.arena.bars[env.bar - 1].date,
+            action,
+            position: env.account.exposure(),
+            price: env.account.price,
+            cash: env.account.cash,
+            equity: env.account.equity(),
+            reward,
+            log_prob: None,
+            value: None,
+        }
+    }
+
+    /// What environment `i`'s last step traded and paid.
+    ///
+    /// # Panics
+    /// When its episode has no step yet.
+    pub fn fill(&self, i: usize) -> Fill {
+        self.envs[i].last_step().fill
+    }
+
+    /// Log return of environment `i`'s last step as its rules define it, see [`Rules::log_return`].
+    ///
+    /// # Panics
+    /// When its episode has no step yet.
+    pub fn log_return(&self, i: usize) -> f64 {
+        let env = &self.envs[i];
+        let LastStep { action, before, .. } = env.last_step();
+        let (now, next) = (&self.arena.bars[env.bar - 1], &self.arena.bars[env.bar]);
+        self.arena.rules.log_return(action, now, next, before, env.account.equity())
+    }
+
+    /// Begins the next episode of environment `i`.
+    pub fn reset(&mut self, i: usize) {
+        let Self { arena, envs, max_episode_steps, episodes } = self;
+        let env = &mut envs[i];
+        let last_start = (arena.bars.len() - 1).saturating_sub(*max_episode_steps);
+        env.bar = env.starts.as_mut().map_or(0, |stream| stream.random_range(0..=last_start));
+        env.account = Account::new(arena.config.initial_cash, arena.bars[env.bar].close);
+        env.reward.reset();
+        env.episode = *episodes;
+        *episodes += 1;
+        env.steps = 0;
+        env.ended = false;
+        env.last = None;
+        env.rewards.clear();
+        env.equities.clear();
+        env.actions.clear();
+    }
+}
+
+impl Env {
+    fn last_step(&self) -> LastStep {
+        self.last.expect("invariant: asked for the last step after a step of this episode")
+    }
+}
+
+#[cfg(test)]
+mod tests;

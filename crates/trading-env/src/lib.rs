@@ -5,10 +5,15 @@
 mod account;
 mod action;
 mod agent;
+pub mod contract;
 mod env;
 mod record;
 mod reward;
+mod rng;
 mod rules;
+#[cfg(test)]
+mod testing;
+mod window;
 
 pub use account::Account;
 pub use action::{Action, ActionMask};
@@ -18,5 +23,12 @@ pub use agent::{
 };
 pub use env::{Arena, EnvBatch, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};
-pub use reward::{RewardFn, RewardKind, Transition};
-pub use rules::{Fill, Rules, RulesKind};
+pub use reward::{
+    DifferentialSharpe, DifferentialSharpeParams, DifferentialSharpePlugin, LogReturn, LogReturnParams,
+    LogReturnPlugin, REWARDS, RewardFn, RewardKind, SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin, Transition,
+};
+pub use rng::rng;
+pub use rules::{
+    Fill, InvestorBench, InvestorBenchParams, InvestorBenchPlugin, Paper, PaperParams, PaperPlugin, RULES, Realistic,
+    RealisticParams, RealisticPlugin, Rules, RulesKind,
+};

@@ -1,6 +1,14 @@
-//! Rewards.
+//! Rewards: what one step is worth to the learner.
 
-use plugin::Kind;
+mod differential_sharpe;
+mod log_return;
+mod sharpe_delta;
+
+pub use differential_sharpe::{DifferentialSharpe, DifferentialSharpeParams, DifferentialSharpePlugin};
+pub use log_return::{LogReturn, LogReturnParams, LogReturnPlugin};
+pub use sharpe_delta::{SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin};
+
+use plugin::{BuildError, Kind, Plugin};
 
 /// Plugins of the `reward` section.
 pub enum RewardKind {}
@@ -11,6 +19,10 @@ impl Kind for RewardKind {
     type Output = Box<dyn RewardFn>;
 }
 
+/// The rewards of this crate, in the order of listings.
+pub static REWARDS: &[&'static dyn Plugin<RewardKind>] =
+    &[&SharpeDeltaPlugin, &DifferentialSharpePlugin, &LogReturnPlugin];
+
 /// Equity before and after a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transition {
@@ -18,6 +30,33 @@ pub struct Transition {
     pub before: f64,
     /// Equity at the next close.
     pub after: f64,
+}
+
+impl Transition {
+    /// Returns smaller than this are the rounding of an order's arithmetic and count as 0: a Sharpe ratio has no unit,
+    /// so it would turn such a crumb into a reward of the usual size.
+    const ROUNDING: f64 = 1e-12;
+
+    /// What is left of a ruined account in a logarithm, as a share of what it was.
+    const RUINED: f64 = 1e-6;
+
+    /// Simple return `after / before - 1`; -1 when the account is gone (`after` not above 0 or not finite).
+    pub fn simple_return(self) -> f64 {
+        let simple_return = self.after / self.before - 1.0;
+        if !simple_return.is_finite() {
+            -1.0
+        } else if simple_return.abs() <= Self::ROUNDING {
+            0.0
+        } else {
+            simple_return.max(-1.0)
+        }
+    }
+
+    /// Log return `ln(after / before)`; `ln(1e-6)` when the account is gone or shrinks below that in one step.
+    pub fn log_return(self) -> f64 {
+        let growth = self.after / self.before;
+        if growth.is_finite() { growth.max(Self::RUINED).ln() } else { Self::RUINED.ln() }
+    }
 }
 
 /// A reward; one instance per environment, made by `fresh`.
@@ -29,3 +68,15 @@ pub trait RewardFn: Send + Sync {
     /// Reward of one step.
     fn step(&mut self, transition: Transition) -> f64;
 }
+
+/// `scale` as given when it is finite and above 0.
+fn checked_scale(scale: f64) -> Result<f64, BuildError> {
+    if scale.is_finite() && scale > 0.0 {
+        Ok(scale)
+    } else {
+        Err(BuildError::Invalid(format!("reward.scale: expected a finite number above 0, found {scale}")))
+    }
+}
+
+#[cfg(test)]
+mod tests;
