@@ -1,1 +1,58 @@
-fn main() {}
+//! `cargo xtask`: builds and starts the `flaglab` binary, and runs the project's own checks.
+//!
+//! Thin on purpose: it links none of the heavy crates, so that `cargo xtask --help` answers at once.
+
+mod ci;
+mod flaglab;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+flaglab: experiments with LLM trading agents
+
+Usage: cargo xtask COMMAND [ARGUMENTS]      cargo xtask COMMAND --help for its options
+
+Experiments
+  sweep FILE.toml      plan, check and train what is not finished, then render the report (--plan only prints)
+  retry FILE.toml      run the failed runs of a sweep again
+  report FILE.toml     render the report again from what is stored
+
+Scores
+  evaluate             score a list of decisions or a trained policy under trading rules, as JSON
+  metrics FILE.csv     tear-sheet numbers of a return series, as JSON
+
+Data and settings
+  dataset              list, check, import or synthesise canonical data sets
+  plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
+  options              every key of an experiment file
+
+Project
+  ci [--full]          formatting, lints, docs, tests, sweeps; --full adds wgpu and the report in a browser
+  bench                criterion benches
+
+stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.first().map(String::as_str) {
+        None | Some("--help" | "-h" | "help") => {
+            print!("{HELP}");
+            return if args.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+        Some("ci") => ci::run(&args[1..]),
+        Some("bench") => workspace::cargo()
+            .args(["bench", "--package", "bench"])
+            .args(&args[1..])
+            .status()
+            .map_err(anyhow::Error::from)
+            .map(|status| workspace::exit_code(status.code())),
+        Some(flaglab::WITH_FEATURES) => flaglab::start_with(&args[1..]),
+        Some(_) => flaglab::start(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,1 +1,74 @@
-//! cli
+//! The commands, over any [`Registry`]: an outside crate adds plugins in its own `main` and calls
+//! `cli::run(flaglab::builtins().agent(&Mine))`.
+//!
+//! stdout carries the result, stderr progress and errors. Exit 0 done, 1 some runs failed, 2 the input was wrong:
+//! nothing was run, nothing written.
+
+mod commands;
+mod failure;
+mod output;
+mod paths;
+mod progress;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use runner::Registry;
+
+use crate::commands::{dataset, evaluate, metrics, options, plugins, report, sweep};
+use crate::failure::Failure;
+
+/// Experiments with LLM trading agents.
+#[derive(Parser)]
+#[command(name = "flaglab", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Plan, check and train what is not finished, write metrics, render the report.
+    Sweep(sweep::Args),
+    /// Run the failed runs of a sweep again, as new attempts beside the old.
+    Retry(sweep::RetryArgs),
+    /// Render the report again from what is stored.
+    Report(report::Args),
+    /// Score a list of decisions, or a trained policy, under trading rules: metrics as JSON.
+    Evaluate(evaluate::Args),
+    /// Tear-sheet numbers of a return series as JSON.
+    Metrics(metrics::Args),
+    /// Names, sentences and parameters of plugins.
+    Plugins(plugins::Args),
+    /// Canonical data sets.
+    Dataset(dataset::Args),
+    /// Every key of an experiment file, as Markdown.
+    Options(options::Args),
+}
+
+/// Parses the process's arguments and carries out the command.
+pub fn run(registry: Registry) -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) if !error.use_stderr() => {
+            output::print(&error.to_string());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return Failure::wrong(error.to_string().trim_start_matches("error: ")).report(),
+    };
+    let outcome = match command {
+        Command::Sweep(args) => sweep::run(&registry, &args),
+        Command::Retry(args) => sweep::retry(&registry, &args),
+        Command::Report(args) => report::run(&registry, &args),
+        Command::Evaluate(args) => evaluate::run(&registry, &args),
+        Command::Metrics(args) => metrics::run(&args),
+        Command::Plugins(args) => plugins::run(&registry, &args),
+        Command::Dataset(args) => dataset::run(&registry, &args),
+        Command::Options(args) => options::run(&registry, &args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

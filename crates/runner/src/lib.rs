@@ -1,1 +1,33 @@
-//! runner
+//! From an experiment to finished runs: plan, check every run, execute, resume.
+//!
+//! ```text
+//! Experiment --Plan::new--> Plan --prepare--> Ready --execute--> Outcome
+//!             data, splits,       devices and        training,
+//!             identities, states  agents built       scores, states
+//! ```
+//!
+//! Nothing is written before [`Ready::execute`], so wrong input leaves no trace. A run that panics, diverges or meets
+//! numbers that are not finite is recorded as failed with its reason while the others go on. Results depend neither
+//! on the number of workers nor on the order of the runs. This crate names no concrete plugin.
+
+mod evaluate;
+mod execute;
+mod launcher;
+mod panics;
+mod plan;
+mod prepare;
+mod progress;
+mod provenance;
+mod registry;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+pub use evaluate::evaluate;
+pub use execute::{ExecuteOptions, Outcome, RunEnd};
+pub use launcher::{Launcher, LauncherKind, Local};
+pub use plan::{CONTRACT, Plan, PlanError, PlannedArm, PlannedRun};
+pub use prepare::{Ready, Selection};
+pub use progress::{Event, Progress};
+pub use registry::Registry;

@@ -1,0 +1,9 @@
+//! One module per command: its arguments and what it does.
+
+pub(crate) mod dataset;
+pub(crate) mod evaluate;
+pub(crate) mod metrics;
+pub(crate) mod options;
+pub(crate) mod plugins;
+pub(crate) mod report;
+pub(crate) mod sweep;

@@ -1,0 +1,199 @@
+//! `sweep` and `retry`: from an experiment file to its report.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use experiment::Experiment;
+use runner::{ExecuteOptions, Outcome, Plan, Progress, Registry, RunEnd, Selection};
+use serde_json::json;
+use store::{ExperimentStore, RunState};
+
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::paths::{Paths, shown};
+use crate::progress::Display;
+
+/// Arguments of `sweep`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Print the runs and their states; run and write nothing.
+    #[arg(long)]
+    plan: bool,
+    /// Run everything again as new attempts beside the old.
+    #[arg(long, conflicts_with = "plan")]
+    fresh: bool,
+}
+
+/// Arguments of `retry`.
+#[derive(clap::Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+struct Common {
+    /// Experiment file.
+    file: PathBuf,
+    /// Override of one key, as it would stand in the file: `agent.lora.rank=4`. May be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Runs at the same time; default `run.jobs` of the file, else one per core.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Who carries out the runs, see `plugins launcher`.
+    #[arg(long, value_name = "NAME")]
+    launcher: Option<String>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Loads an experiment with overrides of the environment and `set` on top.
+pub(crate) fn load(registry: &Registry, file: &Path, set: &[String]) -> Result<Experiment, Failure> {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    experiment::load(file, set, &environment, &registry.sections())
+        .map_err(|errors| Failure::Wrong(errors.iter().map(ToString::to_string).collect()))
+}
+
+/// `sweep`.
+pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
+    let selection = if args.fresh { Selection::All } else { Selection::Unfinished };
+    go(registry, &args.common, selection, args.plan)
+}
+
+/// `retry`.
+pub(crate) fn retry(registry: &Registry, args: &RetryArgs) -> Result<ExitCode, Failure> {
+    go(registry, &args.common, Selection::Failed, false)
+}
+
+fn go(registry: &Registry, args: &Common, selection: Selection, plan_only: bool) -> Result<ExitCode, Failure> {
+    let mut set = args.set.clone();
+    set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
+    let experiment = load(registry, &args.file, &set)?;
+    let paths = Paths::of(&args.file);
+    let files = paths.files();
+    let store = ExperimentStore::open(&paths.runs, &experiment.name);
+    let plan = Plan::new(registry, &experiment, &files, store.clone())?;
+    if plan_only {
+        print_plan(&plan, args.format);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let total = plan.runs.len();
+    let ready = plan.prepare(selection)?;
+    let nothing_left = ready.is_empty();
+    let outcome = if nothing_left {
+        ready.plan.write_summary()?;
+        None
+    } else {
+        eprintln!("{}: {} of {total} runs to do", experiment.name, ready.len());
+        Some(execute(ready, jobs(args, &experiment))?)
+    };
+    let report = super::report::render(&experiment, &store, &paths)?;
+    let plan = Plan::new(registry, &experiment, &files, store)?;
+    finish(&plan, outcome.as_ref(), &report, args.format)
+}
+
+fn execute(ready: runner::Ready<'_>, jobs: NonZeroUsize) -> Result<Outcome, Failure> {
+    let progress = std::sync::Arc::new(Progress::default());
+    let stopper = progress.clone();
+    // A second handler (a test harness, an embedding program) keeps its own way to stop.
+    let _ = ctrlc::set_handler(move || stopper.stop());
+    let display = Display::new(&progress);
+    let on_event = |event: runner::Event<'_>| display.hear(event);
+    let options = ExecuteOptions { jobs, progress: &progress, on_event: &on_event };
+    Ok(display.during(|| ready.execute(&options))?)
+}
+
+/// `--jobs`, else the file's `run.jobs`, else one per core.
+fn jobs(args: &Common, experiment: &Experiment) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    args.jobs.or(NonZeroUsize::new(experiment.run.jobs)).unwrap_or_else(cores)
+}
+
+fn print_plan(plan: &Plan<'_>, format: Format) {
+    if format == Format::Json {
+        let runs = plan.runs.iter().map(|run| {
+            let arm = plan.arm_of(run);
+            json!({
+                "run_id": run.id,
+                "arm": arm.name,
+                "role": arm.role,
+                "seed": run.seed,
+                "symbol": arm.data.symbol,
+                "state": run.state.word(),
+            })
+        });
+        output::print_json(&json!({ "experiment": plan.experiment.name, "runs": runs.collect::<Vec<_>>() }));
+        return;
+    }
+    let width = plan.arms.iter().map(|a| a.name.chars().count()).max().unwrap_or(0).max(3);
+    let mut text = format!("{:<16}  {:<width$}  {:>6}  state\n", "run", "arm", "seed");
+    for run in &plan.runs {
+        let arm = &plan.arm_of(run).name;
+        text += &format!("{:<16}  {arm:<width$}  {:>6}  {}\n", run.id, run.seed, run.state.word());
+    }
+    let subjects = plan.arms.iter().filter(|a| a.role == trading_env::Role::Arm).count();
+    text += &format!("{} runs: {subjects} arms and {} baselines", plan.runs.len(), plan.arms.len() - subjects);
+    output::print(&text);
+}
+
+/// Prints what the sweep came to, the report's path last; exit 1 while a run of the plan is failed or was not done.
+fn finish(plan: &Plan<'_>, outcome: Option<&Outcome>, report: &Path, format: Format) -> Result<ExitCode, Failure> {
+    let count = |word: &str| plan.runs.iter().filter(|r| r.state.word() == word).count();
+    let total = plan.runs.len();
+    let (completed, failed, skipped) = (count("completed"), count("failed"), count("skipped"));
+    let unfinished = total - completed - failed - skipped;
+    let did = outcome.map_or(0, |o| o.count(|end| *end != RunEnd::Elsewhere));
+    if format == Format::Json {
+        output::print_json(&json!({
+            "experiment": plan.experiment.name,
+            "runs": total,
+            "executed": did,
+            "completed": completed,
+            "failed": failed,
+            "skipped": skipped,
+            "unfinished": unfinished,
+            "failures": reasons(plan),
+            "runs_folder": shown(plan.store.dir()),
+            "report": shown(report),
+        }));
+    } else {
+        let mut text = String::new();
+        if outcome.is_none() {
+            text += &format!("nothing left to do: {completed} of {total} runs completed");
+        } else {
+            text += &format!("{completed} of {total} runs completed");
+        }
+        for (n, word) in [(failed, "failed"), (skipped, "skipped"), (unfinished, "not finished")] {
+            if n > 0 {
+                text += &format!(", {n} {word}");
+            }
+        }
+        text.push('\n');
+        for reason in reasons(plan) {
+            text += &format!("  {reason}\n");
+        }
+        text += &shown(report);
+        output::print(&text);
+    }
+    Ok(if failed + unfinished > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// One line per failed or skipped run.
+fn reasons(plan: &Plan<'_>) -> Vec<String> {
+    let told = plan.runs.iter().filter_map(|run| {
+        let arm = &plan.arm_of(run).name;
+        match &run.state {
+            RunState::Failed { reason, .. } => Some(format!("{arm} seed {} failed: {reason}", run.seed)),
+            RunState::Skipped { reason } => Some(format!("{arm} seed {} skipped: {reason}", run.seed)),
+            _ => None,
+        }
+    });
+    told.collect()
+}

@@ -1,0 +1,80 @@
+//! How a command ends when it cannot do what was asked.
+
+use std::process::ExitCode;
+
+use runner::PlanError;
+
+use crate::screen;
+
+/// Why a command ends without its result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input was wrong (exit 2): all problems.
+    Wrong(Vec<String>),
+    /// Features that this binary was built without (exit 2).
+    MissingFeatures(Vec<&'static str>),
+    /// The work broke off (exit 1): disk full, folder not writable.
+    Broken(String),
+}
+
+impl Failure {
+    /// One problem of the input.
+    pub fn wrong(problem: impl Into<String>) -> Self {
+        Failure::Wrong(vec![problem.into()])
+    }
+
+    /// Prints to stderr, at most one screen; hands over to a build with the missing features where there is one.
+    pub fn report(self) -> ExitCode {
+        match self {
+            Failure::Wrong(problems) => {
+                eprintln!("{}", screen::fit(&[vec!["error:".to_owned()], problems].concat()).replacen("error:\n", "error: ", 1));
+                ExitCode::from(2)
+            }
+            Failure::Broken(problem) => {
+                eprintln!("{}", screen::fit(&[format!("error: {problem}")]));
+                ExitCode::from(1)
+            }
+            Failure::MissingFeatures(features) => rebuild(&features),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Problems(problems) => Failure::Wrong(problems),
+            PlanError::MissingFeatures(features) => Failure::MissingFeatures(features),
+            PlanError::Store(error) => Failure::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<store::StoreError> for Failure {
+    fn from(error: store::StoreError) -> Self {
+        Failure::Broken(error.to_string())
+    }
+}
+
+/// Becomes the program named by `FLAGLAB_REBUILD` (`cargo xtask`), which builds the features and starts the same
+/// command again; without one says what to build.
+fn rebuild(features: &[&str]) -> ExitCode {
+    let list = features.join(",");
+    let Some(program) = std::env::var_os("FLAGLAB_REBUILD") else {
+        let names = features.join(", ");
+        return Failure::wrong(format!(
+            "this binary was built without the cargo features {names}; start it through `cargo xtask`, which builds \
+             them, or build it with `cargo build --package flaglab --features {list}`"
+        ))
+        .report();
+    };
+    let mut command = std::process::Command::new(&program);
+    command.arg("--with-features").arg(list).args(std::env::args_os().skip(1));
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    #[cfg(not(unix))]
+    let error = match command.status() {
+        Ok(status) => return ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1)),
+        Err(error) => error,
+    };
+    Failure::wrong(format!("cannot start {}: {error}", program.to_string_lossy())).report()
+}

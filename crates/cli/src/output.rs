@@ -1,0 +1,27 @@
+//! Results on stdout.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// How a command prints its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For readers.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Writes `text` with a line end. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{}", text.trim_end_matches('\n'));
+    let _ = stdout.flush();
+}
+
+/// Writes `value` as indented JSON.
+pub(crate) fn print_json(value: &impl Serialize) {
+    print(&serde_json::to_string_pretty(value).expect("invariant: results have string keys and finite numbers"));
+}

@@ -1,0 +1,55 @@
+//! Where an experiment's files live.
+
+use std::path::{Path, PathBuf};
+
+use plugin::Files;
+
+/// Folders of one experiment.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    /// Workspace root, or the experiment's folder outside of one.
+    pub root: PathBuf,
+    /// Holds `<experiment>/<run-id>/`: `FLAGLAB_RUNS`, or `runs` below the root.
+    pub runs: PathBuf,
+    /// Holds `<experiment>/index.html`: `FLAGLAB_REPORTS`, or `reports` below the root.
+    pub reports: PathBuf,
+}
+
+impl Paths {
+    /// Folders that belong to the file (or folder) `start`.
+    pub fn of(start: &Path) -> Self {
+        let root = workspace_root(start);
+        let folder = |variable: &str, default: &str| match std::env::var_os(variable) {
+            Some(path) if !path.is_empty() => PathBuf::from(path),
+            _ => root.join(default),
+        };
+        Paths { runs: folder("FLAGLAB_RUNS", "runs"), reports: folder("FLAGLAB_REPORTS", "reports"), root }
+    }
+
+    /// Where relative paths of settings start.
+    pub fn files(&self) -> Files {
+        Files { root: self.root.clone(), data: data_folder() }
+    }
+}
+
+/// `FLAGLAB_DATA`: the folder of real data.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    std::env::var_os("FLAGLAB_DATA").filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// The nearest folder above `start` whose `Cargo.toml` has a `[workspace]`, else the folder of `start`.
+fn workspace_root(start: &Path) -> PathBuf {
+    let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
+    let folder = if start.is_dir() { start.as_path() } else { start.parent().unwrap_or(&start) };
+    let is_root = |dir: &&Path| {
+        let manifest = std::fs::read_to_string(dir.join("Cargo.toml"));
+        manifest.is_ok_and(|text| text.lines().any(|l| l.trim() == "[workspace]"))
+    };
+    folder.ancestors().find(is_root).unwrap_or(folder).to_owned()
+}
+
+/// `path` as a reader would type it: relative to the current folder when it lies below it.
+pub(crate) fn shown(path: &Path) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&current).unwrap_or(path).display().to_string()
+}

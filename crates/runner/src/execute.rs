@@ -1,0 +1,309 @@
+//! Carries out the runs of a prepared plan, each guarded: whatever one run does, the others go on.
+
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+
+use serde_json::{Map, Value};
+use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow};
+use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, StepRecord, Training};
+
+use crate::prepare::{Cast, Skip};
+use crate::provenance::Provenance;
+use crate::rows::{Rows, Stop};
+use crate::{Event, Plan, PlannedRun, Progress, Ready, evaluate, panics};
+use plugin::Kind;
+
+/// How to execute.
+pub struct ExecuteOptions<'a> {
+    /// Runs at the same time.
+    pub jobs: NonZeroUsize,
+    /// Counters, and the way to stop.
+    pub progress: &'a Progress,
+    /// Hears what happens, from any worker.
+    pub on_event: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// With scores.
+    Completed,
+    /// With a reason.
+    Failed(String),
+    /// Not run: the machine lacks something.
+    Skipped(String),
+    /// Stopped; the next execution takes it up.
+    Interrupted,
+    /// Not ours: somebody else works on it or has finished it meanwhile.
+    Elsewhere,
+}
+
+/// What an execution came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Runs of the execution with their ends, in plan order.
+    pub ends: Vec<(PlannedRun, RunEnd)>,
+}
+
+/// Why a run has no scores.
+enum Failure {
+    Failed { reason: String, step: Option<u64> },
+    Interrupted,
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Interrupted => Failure::Interrupted,
+            AgentError::Diverged { update, .. } => {
+                Failure::Failed { reason: error.to_string(), step: Some(u64::from(update)) }
+            }
+            AgentError::Receipt { .. } | AgentError::Other(_) => {
+                Failure::Failed { reason: error.to_string(), step: None }
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Failed { reason: Stop::Store(error).to_string(), step: None }
+    }
+}
+
+impl Ready<'_> {
+    /// Number of runs to do.
+    pub fn len(&self) -> usize {
+        self.selected.len()
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_empty(&self) -> bool {
+        self.selected.is_empty()
+    }
+
+    /// Does the runs and writes `summary.parquet`.
+    ///
+    /// # Errors
+    /// When the summary cannot be written; a run that cannot be written is a failed run.
+    pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<Outcome, StoreError> {
+        let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry.burn);
+        let expected: u64 = self.selected.iter().map(|(run, _)| self.expected_steps(*run)).sum();
+        options.progress.begin(self.selected.len(), expected);
+        let ends: Vec<Mutex<RunEnd>> = self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
+        self.launcher.launch(self.selected.len(), options.jobs, &|i| {
+            let (index, fresh) = self.selected[i];
+            let end = self.one(index, fresh, &provenance, options);
+            *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
+        });
+        self.plan.write_summary()?;
+        let runs = self.selected.iter().map(|(run, _)| self.plan.runs[*run].clone());
+        let ends = ends.into_iter().map(|end| end.into_inner().unwrap_or_else(|e| e.into_inner()));
+        Ok(Outcome { ends: runs.zip(ends).collect() })
+    }
+
+    /// One run from claim to end.
+    fn one(&self, index: usize, fresh: bool, provenance: &Provenance, options: &ExecuteOptions<'_>) -> RunEnd {
+        let run = &self.plan.runs[index];
+        let arm = &self.plan.arms[run.arm].name;
+        let progress = options.progress;
+        let before_end = |end: RunEnd, taken: u64| {
+            progress.end(taken, self.expected_steps(index), matches!(end, RunEnd::Failed(_)));
+            (options.on_event)(Event::Ended { run, arm, end: &end });
+            end
+        };
+        if progress.stopped() {
+            return RunEnd::Interrupted;
+        }
+        let cast = self.arms[run.arm].lock().unwrap_or_else(|e| e.into_inner()).clone();
+        let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
+        let start = self.plan.manifest(run, &cast, provenance);
+        let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
+        let mut writer = match self.plan.store.claim(&run.id, fresh, &start, &spec) {
+            Ok(Some(writer)) => writer,
+            Ok(None) => return before_end(RunEnd::Elsewhere, 0),
+            Err(error) => return before_end(RunEnd::Failed(Stop::Store(error).to_string()), 0),
+        };
+        (options.on_event)(Event::Started { run, arm });
+        let mut taken = 0;
+        let result = match &cast.agent {
+            Err(Skip(reason)) => {
+                let reason = reason.clone();
+                let end = match writer.skip(&reason) {
+                    Ok(()) => RunEnd::Skipped(reason),
+                    Err(error) => RunEnd::Failed(Stop::Store(error).to_string()),
+                };
+                self.release(run.arm);
+                return before_end(end, 0);
+            }
+            Ok(agent) => panics::catch(|| {
+                let work = Work { run, cast: &cast, periods_per_year: self.plan.arms[run.arm].periods_per_year, progress };
+                let mut learner = agent.learner(run.seed)?;
+                work.run(&mut *learner, &mut writer, &mut taken)
+            }),
+        };
+        let result = result.unwrap_or_else(|reason| Err(Failure::Failed { reason, step: None }));
+        drop(cast);
+        self.release(run.arm);
+        let stored = match &result {
+            Ok(done) => writer.complete(done.clone()),
+            Err(Failure::Failed { reason, step }) => writer.fail(reason, *step),
+            // Dropping the writer frees the run; its state then reads interrupted.
+            Err(Failure::Interrupted) => writer.note("interrupted"),
+        };
+        let end = match (result, stored) {
+            (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
+            (Ok(_), Ok(())) => RunEnd::Completed,
+            (Err(Failure::Failed { reason, .. }), Ok(())) => RunEnd::Failed(reason),
+            (Err(Failure::Interrupted), Ok(())) => RunEnd::Interrupted,
+        };
+        before_end(end, taken)
+    }
+
+    /// One run of the arm has ended; after the last one its agent is dropped.
+    fn release(&self, arm: usize) {
+        let mut slot = self.arms[arm].lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(cast) = slot.as_mut() {
+            cast.left -= 1;
+            if cast.left == 0 {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Steps that a run is going to take, for the time left only: what the agent's settings say of training, and an
+    /// evaluation over each part.
+    fn expected_steps(&self, run: usize) -> u64 {
+        let arm = self.plan.runs[run].arm;
+        let spec = self.plan.resolved(arm);
+        let agent = spec.spec.get(AgentKind::SECTION);
+        let training = agent.and_then(|a| a.get("total_timesteps")).and_then(Value::as_u64).unwrap_or(0);
+        let splits = &self.plan.arms[arm].splits;
+        let parts = [Some(&splits.train), splits.valid.as_ref(), Some(&splits.test)];
+        training + parts.into_iter().flatten().map(|s| s.n_bars() as u64 - 1).sum::<u64>()
+    }
+}
+
+impl Plan<'_> {
+    /// Replaces `summary.parquet`: a row per stored run.
+    pub fn write_summary(&self) -> Result<(), StoreError> {
+        let rows: Vec<SummaryRow> =
+            self.store.runs()?.iter().map(|run| SummaryRow::new(&run.manifest, &run.state)).collect();
+        self.store.write_summary(&rows).map(|_| ())
+    }
+
+    fn manifest(&self, run: &PlannedRun, cast: &Cast, provenance: &Provenance) -> ManifestStart {
+        let arm = self.arm_of(run);
+        let resolved = self.resolved(run.arm);
+        let mut axes = Map::new();
+        for (key, value) in &resolved.axes {
+            axes.insert(key.clone(), value.clone());
+        }
+        ManifestStart {
+            run_id: run.id.clone(),
+            experiment: self.experiment.name.clone(),
+            arm: arm.name.clone(),
+            arm_key: arm.key.clone(),
+            role: arm.role,
+            axes,
+            seed: run.seed,
+            versions: provenance.versions.clone(),
+            git_commit: provenance.git_commit.clone(),
+            backend: self.spec(run.arm).kind(BackendKind::SECTION).to_owned(),
+            adapter: cast.adapter.clone(),
+            machine: provenance.machine.clone(),
+            data: arm.data.clone(),
+            content: arm.content.iter().cloned().collect(),
+            command: provenance.command.clone(),
+        }
+    }
+}
+
+/// Everything between claim and end of one run.
+struct Work<'a> {
+    run: &'a PlannedRun,
+    cast: &'a Cast,
+    periods_per_year: f64,
+    progress: &'a Progress,
+}
+
+impl Work<'_> {
+    fn run(
+        &self,
+        learner: &mut dyn Learner,
+        writer: &mut RunWriter,
+        taken: &mut u64,
+    ) -> Result<CompletedInfo, Failure> {
+        self.train(learner, writer, taken)?;
+        let receipt = learner.receipt();
+        if let Some(moved) = receipt.as_ref().and_then(moved_though_frozen) {
+            let problem = "moved although frozen".to_owned();
+            return Err(AgentError::Receipt { tensor: moved.to_owned(), problem }.into());
+        }
+        let mut metrics = Metrics::default();
+        // Steps of training are rows already, so the final policy's way through the training part is scored only.
+        metrics.train = Some(self.score(&self.evaluate(learner, &self.cast.train, taken)?)?);
+        if let Some(valid) = &self.cast.valid {
+            metrics.valid = Some(self.evaluate_and_write(learner, valid, writer, taken)?);
+        }
+        metrics.test = Some(self.evaluate_and_write(learner, &self.cast.test, writer, taken)?);
+        let folder = writer.checkpoint_dir()?;
+        learner.save(&folder)?;
+        Ok(CompletedInfo { metrics, receipt })
+    }
+
+    fn train(&self, learner: &mut dyn Learner, writer: &mut RunWriter, taken: &mut u64) -> Result<(), Failure> {
+        let mut log = Rows::new(writer, self.progress);
+        let training = Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
+        let trained = learner.train(training);
+        *taken += log.steps();
+        match log.into_stop() {
+            Some(Stop::Interrupted) => Err(Failure::Interrupted),
+            Some(stop @ Stop::NotFinite { step, .. }) => {
+                Err(Failure::Failed { reason: stop.to_string(), step: Some(step) })
+            }
+            Some(stop @ Stop::Store(_)) => Err(Failure::Failed { reason: stop.to_string(), step: None }),
+            None => trained.map_err(Failure::from),
+        }
+    }
+
+    fn evaluate(&self, learner: &mut dyn Learner, arena: &Arena, taken: &mut u64) -> Result<Vec<StepRecord>, Failure> {
+        let rows = evaluate(learner, arena, || {
+            self.progress.took(1);
+            *taken += 1;
+            !self.progress.stopped()
+        });
+        Ok(rows?)
+    }
+
+    fn evaluate_and_write(
+        &self,
+        learner: &mut dyn Learner,
+        arena: &Arena,
+        writer: &mut RunWriter,
+        taken: &mut u64,
+    ) -> Result<Value, Failure> {
+        let rows = self.evaluate(learner, arena, taken)?;
+        let scores = self.score(&rows)?;
+        for row in rows {
+            writer.step(row)?;
+        }
+        Ok(scores)
+    }
+
+    fn score(&self, rows: &[StepRecord]) -> Result<Value, Failure> {
+        todo!()
+    }
+}
+
+/// The first tensor that the spec freezes and that training moved.
+fn moved_though_frozen(receipt: &FreezeReceipt) -> Option<&str> {
+    receipt.tensors.iter().find(|t| !t.trained && t.before != t.after).map(|t| t.name.as_str())
+}
+
+impl Outcome {
+    /// Runs that ended in a way.
+    pub fn count(&self, ended: impl Fn(&RunEnd) -> bool) -> usize {
+        self.ends.iter().filter(|(_, end)| ended(end)).count()
+    }
+}

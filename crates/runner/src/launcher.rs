@@ -1,0 +1,88 @@
+//! Launchers: who carries out the runs that are left to do.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use plugin::{BuildError, Kind, Plugin};
+use serde_json::Value;
+
+/// Plugins of the `launcher` section.
+pub enum LauncherKind {}
+
+impl Kind for LauncherKind {
+    const SECTION: &'static str = "launcher";
+    type Context<'a> = ();
+    type Output = Box<dyn Launcher>;
+}
+
+/// Carries out runs.
+pub trait Launcher: Send + Sync {
+    /// Calls `execute(i)` once for each `i` in `0..n`, at most `jobs` at a time, and returns when all have ended.
+    /// Neighbours share more than distant ones (an arm's seeds share its agent), so they should run together.
+    fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync));
+}
+
+/// Runs on threads of this process.
+pub struct Local;
+
+impl Plugin<LauncherKind> for Local {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Runs side by side on threads of this process; `run.jobs` says how many."
+    }
+
+    fn schema(&self) -> Value {
+        serde_json::json!({ "type": "object", "properties": {}, "additionalProperties": false })
+    }
+
+    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Launcher>, BuildError> {
+        Ok(Box::new(Local))
+    }
+}
+
+/// Scoped threads and not rayon's pool: matrix products use that one, and a run waiting in it could be given another
+/// whole run to do.
+impl Launcher for Local {
+    fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync)) {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let i = next.fetch_add(1, Ordering::Relaxed);
+                if i >= n {
+                    break;
+                }
+                execute(i);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.get().min(n) {
+                std::thread::Builder::new()
+                    .name("run".to_owned())
+                    .stack_size(16 << 20)
+                    .spawn_scoped(scope, work)
+                    .expect("invariant: the system has threads left");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn every_run_is_executed_once() {
+        for jobs in [1, 3, 50] {
+            let seen = Mutex::new(Vec::new());
+            Local.launch(20, NonZeroUsize::new(jobs).unwrap(), &|i| seen.lock().unwrap().push(i));
+            let mut seen = seen.into_inner().unwrap();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..20).collect::<Vec<_>>());
+        }
+    }
+}

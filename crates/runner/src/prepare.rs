@@ -1,0 +1,188 @@
+//! Checks every run that is to be done by building its device and its agent. Still nothing is written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use experiment::canonical_json;
+use market_data::Segment;
+use plugin::{BuildError, Kind, SharedPool};
+use serde_json::Value;
+use store::RunState;
+use trading_env::{
+    Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, RewardFn, RewardKind, Rules, RulesKind, SplitName,
+};
+
+use crate::plan::{Problems, find};
+use crate::{Launcher, LauncherKind, Plan, PlanError};
+
+/// Which runs of a plan to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// What is planned, interrupted or skipped.
+    Unfinished,
+    /// The failed ones, as new attempts beside the old.
+    Failed,
+    /// All of them, as new attempts beside the old where there are any.
+    All,
+}
+
+impl Selection {
+    fn takes(self, state: &RunState) -> bool {
+        match self {
+            Selection::Unfinished => {
+                matches!(state, RunState::Planned | RunState::Interrupted | RunState::Skipped { .. })
+            }
+            Selection::Failed => matches!(state, RunState::Failed { .. }),
+            Selection::All => !matches!(state, RunState::Running { .. }),
+        }
+    }
+}
+
+/// A plan whose runs can be executed.
+pub struct Ready<'a> {
+    /// The plan.
+    pub plan: Plan<'a>,
+    pub(crate) launcher: Box<dyn Launcher>,
+    /// Index into `plan.runs`, whether it is a new attempt.
+    pub(crate) selected: Vec<(usize, bool)>,
+    /// One per arm of the plan; `None` where no run of the arm was selected, or when all have ended.
+    pub(crate) arms: Vec<Mutex<Option<Cast>>>,
+}
+
+/// What the runs of one arm use together.
+#[derive(Clone)]
+pub(crate) struct Cast {
+    /// Adapter and driver.
+    pub adapter: String,
+    pub agent: Result<Arc<dyn Agent>, Skip>,
+    pub train: Arena,
+    pub valid: Option<Arena>,
+    pub test: Arena,
+    /// Runs that have not ended.
+    pub left: usize,
+}
+
+/// Why an arm's runs are skipped on this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Skip(pub String);
+
+impl<'a> Plan<'a> {
+    /// Builds the devices, rules, rewards and agents of the selected runs.
+    ///
+    /// # Errors
+    /// All problems together; missing cargo features only when there is no other problem.
+    pub fn prepare(self, selection: Selection) -> Result<Ready<'a>, PlanError> {
+        let selected: Vec<(usize, bool)> = (self.runs.iter().enumerate())
+            .filter(|(_, run)| selection.takes(&run.state))
+            .map(|(i, run)| (i, selection != Selection::Unfinished && run.state != RunState::Planned))
+            .collect();
+        let mut builder = Builder {
+            plan: &self,
+            problems: Problems::of(self.experiment),
+            missing: Vec::new(),
+            devices: HashMap::new(),
+            shared: SharedPool::default(),
+        };
+        let launcher = builder.launcher();
+        let mut arms = Vec::new();
+        for i in 0..self.arms.len() {
+            let left = selected.iter().filter(|(run, _)| self.runs[*run].arm == i).count();
+            arms.push(Mutex::new(if left > 0 { builder.cast(i, left) } else { None }));
+        }
+        let Builder { problems, missing, .. } = builder;
+        problems.finish()?;
+        match launcher {
+            Some(launcher) if missing.is_empty() => Ok(Ready { plan: self, launcher, selected, arms }),
+            _ => Err(PlanError::MissingFeatures(missing)),
+        }
+    }
+}
+
+/// Builds what runs need, collecting what is wrong.
+struct Builder<'p> {
+    plan: &'p Plan<'p>,
+    problems: Problems,
+    missing: Vec<&'static str>,
+    devices: HashMap<String, Result<Arc<dyn Compute>, BuildError>>,
+    shared: SharedPool,
+}
+
+impl Builder<'_> {
+    fn launcher(&mut self) -> Option<Box<dyn Launcher>> {
+        let section = &self.plan.experiment.launcher;
+        let kind = section.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let mut params = section.clone();
+        if let Some(params) = params.as_object_mut() {
+            params.remove("kind");
+        }
+        let launcher = find(&self.plan.registry.launchers, kind).and_then(|p| p.build(&params, ()));
+        self.problems.take(LauncherKind::SECTION, launcher)
+    }
+
+    fn cast(&mut self, i: usize, left: usize) -> Option<Cast> {
+        let arm = &self.plan.arms[i];
+        let registry = self.plan.registry;
+        self.problems.arm(&arm.name);
+        let spec = self.plan.spec(i);
+        let rules = find(&registry.rules, spec.kind(RulesKind::SECTION))
+            .and_then(|p| p.build(&spec.params(RulesKind::SECTION), ()));
+        let rules: Option<Arc<dyn Rules>> = self.problems.take(RulesKind::SECTION, rules).map(Arc::from);
+        let reward = find(&registry.rewards, spec.kind(RewardKind::SECTION))
+            .and_then(|p| p.build(&spec.params(RewardKind::SECTION), ()));
+        let reward: Option<Arc<dyn RewardFn>> = self.problems.take(RewardKind::SECTION, reward).map(Arc::from);
+
+        let device = self
+            .devices
+            .entry(canonical_json(spec.section(BackendKind::SECTION)))
+            .or_insert_with(|| {
+                let plugin = find(&registry.backends, spec.kind(BackendKind::SECTION));
+                plugin.and_then(|p| p.build(&spec.params(BackendKind::SECTION), ())).map(Arc::from)
+            })
+            .clone();
+        let (adapter, agent) = match device {
+            Ok(device) => {
+                let context = AgentContext { files: self.plan.files, compute: &*device, shared: &self.shared };
+                let plugin = find(&registry.agents, spec.kind(AgentKind::SECTION));
+                let agent = plugin.and_then(|p| p.build(&spec.params(AgentKind::SECTION), context)).map(Arc::from);
+                (device.describe(), self.or_skip(AgentKind::SECTION, agent)?)
+            }
+            Err(error) => (String::new(), self.or_skip(BackendKind::SECTION, Err(error))?),
+        };
+
+        let (rules, reward) = (rules?, reward?);
+        let mut arena = |segment: &Segment, split: SplitName| {
+            let arena = Arena::new(segment.clone(), split, rules.clone(), reward.clone(), arm.env.clone());
+            self.problems.take("split", arena.map_err(|e| format!("{}: {e}", split.word())))
+        };
+        let train = arena(&arm.splits.train, SplitName::Train);
+        let valid = arm.splits.valid.as_ref().map(|segment| arena(segment, SplitName::Valid));
+        let test = arena(&arm.splits.test, SplitName::Test);
+        let valid = match valid {
+            Some(valid) => Some(valid?),
+            None => None,
+        };
+        Some(Cast { adapter, agent, train: train?, valid, test: test?, left })
+    }
+
+    /// `None` when the input is wrong or a cargo feature is missing; what the machine lacks makes the runs skipped.
+    fn or_skip(
+        &mut self,
+        section: &str,
+        agent: Result<Arc<dyn Agent>, BuildError>,
+    ) -> Option<Result<Arc<dyn Agent>, Skip>> {
+        match agent {
+            Ok(agent) => Some(Ok(agent)),
+            Err(BuildError::Unavailable(reason)) => Some(Err(Skip(format!("{section}: {reason}")))),
+            Err(BuildError::MissingFeature { feature }) => {
+                if !self.missing.contains(&feature) {
+                    self.missing.push(feature);
+                }
+                None
+            }
+            Err(error @ BuildError::Invalid(_)) => {
+                self.problems.add(section, &error.to_string());
+                None
+            }
+        }
+    }
+}

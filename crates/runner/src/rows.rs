@@ -1,0 +1,118 @@
+//! The log of a run in training: rows go to the store, numbers that are not finite end the run.
+
+use store::{RunWriter, StoreError};
+use trading_env::{RunLog, StepRecord, TimingRecord, UpdateRecord};
+
+use crate::Progress;
+
+/// Why a log asked its learner to stop.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A number is not finite.
+    NotFinite {
+        what: &'static str,
+        value: f64,
+        /// Update, or step of the run where there are no updates.
+        step: u64,
+    },
+    /// The rows cannot be written.
+    Store(StoreError),
+    /// Somebody asked for a stop.
+    Interrupted,
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::NotFinite { what, value, step } => write!(f, "{what} is {value} at step {step}"),
+            Stop::Store(error) => write!(f, "cannot write the run: {error}"),
+            Stop::Interrupted => write!(f, "interrupted"),
+        }
+    }
+}
+
+/// Writes rows and remembers the first reason to stop, which the learner hears at its next report of progress.
+pub(crate) struct Rows<'a> {
+    writer: &'a mut RunWriter,
+    progress: &'a Progress,
+    steps: u64,
+    stop: Option<Stop>,
+}
+
+impl<'a> Rows<'a> {
+    pub fn new(writer: &'a mut RunWriter, progress: &'a Progress) -> Self {
+        Rows { writer, progress, steps: 0, stop: None }
+    }
+
+    /// Steps seen.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The first reason to stop, if there was one.
+    pub fn into_stop(self) -> Option<Stop> {
+        self.stop
+    }
+
+    fn keep(&mut self, written: Result<(), StoreError>) {
+        if let Err(error) = written {
+            self.stop.get_or_insert(Stop::Store(error));
+        }
+    }
+}
+
+impl RunLog for Rows<'_> {
+    fn step(&mut self, row: StepRecord) {
+        self.steps += 1;
+        self.progress.took(1);
+        if let Some((what, value)) = not_finite(&row) {
+            self.stop.get_or_insert(Stop::NotFinite { what, value, step: self.steps - 1 });
+        }
+        let written = self.writer.step(row);
+        self.keep(written);
+    }
+
+    fn update(&mut self, row: UpdateRecord) {
+        let numbers = [
+            ("policy_loss", row.policy_loss),
+            ("value_loss", row.value_loss),
+            ("entropy", row.entropy),
+            ("approx_kl", row.approx_kl),
+            ("grad_norm", row.grad_norm),
+        ];
+        if let Some((what, value)) = numbers.into_iter().find(|(_, v)| !v.is_finite()) {
+            self.stop.get_or_insert(Stop::NotFinite { what, value, step: u64::from(row.update) });
+        }
+        let written = self.writer.update(row);
+        self.keep(written);
+    }
+
+    fn timing(&mut self, row: TimingRecord) {
+        let written = self.writer.timing(row);
+        self.keep(written);
+    }
+
+    fn note(&mut self, line: &str) {
+        let written = self.writer.note(line);
+        self.keep(written);
+    }
+
+    fn progress(&mut self, _done: u64, _total: u64) -> bool {
+        if self.progress.stopped() {
+            self.stop.get_or_insert(Stop::Interrupted);
+        }
+        self.stop.is_none()
+    }
+}
+
+/// The first number of a row that is not finite.
+pub(crate) fn not_finite(row: &StepRecord) -> Option<(&'static str, f64)> {
+    let numbers = [
+        ("reward", Some(row.reward)),
+        ("equity", Some(row.equity)),
+        ("position", Some(row.position)),
+        ("log_prob", row.log_prob.map(f64::from)),
+        ("value", row.value.map(f64::from)),
+    ];
+    numbers.into_iter().find_map(|(what, value)| value.filter(|v| !v.is_finite()).map(|v| (what, v)))
+}

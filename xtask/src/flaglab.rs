@@ -1,0 +1,71 @@
+//! Builds `flaglab` with the cargo features that an experiment needs, and becomes it.
+//!
+//! The default binary starts first. When it finds that an experiment needs a backend that it was built without, it
+//! hands back to the program named by `FLAGLAB_REBUILD` (this one) with the missing features; that builds them into a
+//! target folder of their own, so that the default build stays valid, and starts the command again.
+//! Each side replaces the other's process where the system can, so that signals reach whoever is at work.
+
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::workspace;
+
+/// Our own argument by which `flaglab` asks for more features: `--with-features a,b ARGUMENTS`.
+pub const WITH_FEATURES: &str = "--with-features";
+
+/// Builds the default binary and becomes it with `args`.
+pub fn start(args: &[String]) -> anyhow::Result<ExitCode> {
+    let binary = build(&[])?;
+    replace_by(Command::new(binary).args(args).env("FLAGLAB_REBUILD", std::env::current_exe()?))
+}
+
+/// Builds with features (first of `args`, comma separated) and becomes that binary with the rest of `args`.
+pub fn start_with(args: &[String]) -> anyhow::Result<ExitCode> {
+    let (features, args) = args.split_first().context("no features named")?;
+    let features: Vec<&str> = features.split(',').collect();
+    eprintln!("building flaglab with {}", features.join(", "));
+    let binary = build(&features)?;
+    replace_by(Command::new(binary).args(args).env_remove("FLAGLAB_REBUILD"))
+}
+
+/// Builds and returns the binary's path. Cargo's messages go to stderr, silent when nothing had to be compiled.
+pub fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
+    let mut target = workspace::target()?;
+    let mut cargo = workspace::cargo();
+    cargo.args(["build", "--package", "flaglab"]);
+    if !features.is_empty() {
+        target = target.join(format!("with-{}", features.join("-")));
+        cargo.args(["--features", &features.join(",")]);
+    }
+    cargo.arg("--target-dir").arg(&target).stdin(Stdio::null()).stderr(Stdio::piped());
+    if std::io::stderr().is_terminal() {
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = cargo.spawn().context("cannot start cargo")?;
+    let messages = BufReader::new(child.stderr.take().expect("invariant: stderr is piped"));
+    for line in messages.lines() {
+        let line = line?;
+        if !line.contains("Finished") {
+            writeln!(std::io::stderr(), "{line}")?;
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("flaglab does not build");
+    }
+    Ok(target.join("debug").join(if cfg!(windows) { "flaglab.exe" } else { "flaglab" }))
+}
+
+#[cfg(unix)]
+fn replace_by(command: &mut Command) -> anyhow::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
+}
+
+#[cfg(not(unix))]
+fn replace_by(command: &mut Command) -> anyhow::Result<ExitCode> {
+    Ok(workspace::exit_code(command.status()?.code()))
+}
