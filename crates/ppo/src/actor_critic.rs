@@ -1,0 +1,76 @@
+//! What PPO needs of a network: observations in, three logits and a value out.
+
+use burn::tensor::Tensor;
+use llm::ParamSet;
+use trading_env::{AgentError, Observation};
+
+/// A policy and a value function over shared or separate parameters.
+pub trait ActorCritic {
+    /// An observation in the form that [`forward`](ActorCritic::forward) takes, free of trained parameters, so that
+    /// one encoding serves the rollout and every epoch over it.
+    type Encoded: Clone + Send;
+
+    /// Encodes each observation; the result for one does not depend on the others beside it.
+    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Self::Encoded>, AgentError>;
+
+    /// Logits and values of a batch, differentiable by [`params`](ActorCritic::params).
+    fn forward(&self, batch: &[&Self::Encoded]) -> Output;
+
+    /// Everything that [`forward`](ActorCritic::forward) depends on and training may change. Cloning a set shares its
+    /// tensors, and PPO exchanges whole sets to ask what earlier parameters would have said.
+    fn params(&self) -> &ParamSet;
+
+    /// The same, to change it.
+    fn params_mut(&mut self) -> &mut ParamSet;
+
+    /// Counters for the timing rows; they influence nothing.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+/// What a network says about a batch.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// `[batch, 3]`, in the order of [`trading_env::Action::ALL`], not masked.
+    pub logits: Tensor<2>,
+    /// `[batch, 1]`, in units of discounted reward.
+    pub values: Tensor<2>,
+}
+
+/// Totals since the start of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens encoded, cached ones not counted.
+    pub tokens: u64,
+    /// Prefix-cache hits.
+    pub cache_hits: u64,
+    /// Prefix-cache misses.
+    pub cache_misses: u64,
+    /// Resident memory of the process now, bytes.
+    pub rss_bytes: u64,
+}
+
+/// One row of an [`Output`] on the host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostOutput {
+    /// Logits of sell, hold and buy.
+    pub logits: [f32; 3],
+    /// Value.
+    pub value: f32,
+}
+
+impl Output {
+    /// All rows, without the graph, in one transfer.
+    pub fn to_host(&self) -> Vec<HostOutput> {
+        let both = Tensor::cat(vec![self.logits.clone().inner(), self.values.clone().inner()], 1);
+        let numbers = both.try_into_vec_as::<f32>().expect("invariant: networks compute in f32");
+        let row = |r: &[f32]| HostOutput { logits: [r[0], r[1], r[2]], value: r[3] };
+        numbers.chunks_exact(4).map(row).collect()
+    }
+}
+
+/// Outputs of any number of observations on the host, `chunk` at a time through the network.
+pub fn evaluate<A: ActorCritic>(actor_critic: &A, encoded: &[&A::Encoded], chunk: usize) -> Vec<HostOutput> {
+    encoded.chunks(chunk.max(1)).flat_map(|batch| actor_critic.forward(batch).to_host()).collect()
+}

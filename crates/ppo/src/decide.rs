@@ -1,0 +1,75 @@
+//! Decisions of a trained policy, and its score on a validation segment.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use trading_env::{AgentError, Arena, Decision, Observation};
+
+use crate::actor_critic::{ActorCritic, evaluate};
+use crate::config::{ActionAtTest, PpoConfig};
+use crate::policy::Policy;
+
+/// Turns a policy into decisions outside of training, as `action_at_test` says.
+#[derive(Debug, Clone)]
+pub struct Decider {
+    seed: u64,
+    rng: ChaCha8Rng,
+}
+
+impl Decider {
+    /// Draws from the stream `action-at-test` of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, rng: trading_env::rng(seed, "action-at-test") }
+    }
+
+    /// Begins the stream again.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.seed);
+    }
+
+    /// One legal decision per observation. The log-probability is that of the distribution decided by: with
+    /// `temperature` for `sample`, without it for `argmax`.
+    pub fn decide<A: ActorCritic>(
+        &mut self,
+        actor_critic: &mut A,
+        observations: &[Observation<'_>],
+        config: &PpoConfig,
+    ) -> Result<Vec<Decision>, AgentError> {
+        let encoded = actor_critic.encode(observations)?;
+        let outputs = evaluate(actor_critic, &encoded.iter().collect::<Vec<_>>(), config.minibatch_size);
+        let mut decisions = Vec::with_capacity(observations.len());
+        for (observation, output) in observations.iter().zip(outputs) {
+            let temperature = match config.action_at_test {
+                ActionAtTest::Argmax => 1.0,
+                ActionAtTest::Sample => config.temperature,
+            };
+            let policy = Policy::with_temperature(output.logits, observation.mask, temperature);
+            if !policy.is_finite() {
+                return Err(AgentError::Other(format!("the policy's logits are {:?}", output.logits)));
+            }
+            let action = match config.action_at_test {
+                ActionAtTest::Argmax => policy.argmax(),
+                ActionAtTest::Sample => policy.sample(self.rng.random()),
+            };
+            let log_prob = Some(policy.log_prob(action) as f32);
+            decisions.push(Decision { action, log_prob, value: Some(output.value) });
+        }
+        Ok(decisions)
+    }
+
+    /// Sum of rewards of one episode over the whole of `arena`.
+    pub fn score<A: ActorCritic>(
+        &mut self,
+        actor_critic: &mut A,
+        arena: &Arena,
+        config: &PpoConfig,
+    ) -> Result<f64, AgentError> {
+        self.reset();
+        let mut envs = arena.evaluation();
+        let mut total = 0.0;
+        while !envs.ended(0) {
+            let decisions = self.decide(actor_critic, &envs.observations(), config)?;
+            total += envs.step(0, decisions[0].action).reward;
+        }
+        Ok(total)
+    }
+}

@@ -1,0 +1,79 @@
+//! Fully connected layers with tanh between them: the heads, and the body of `ppo-mlp`.
+
+use burn::tensor::Tensor;
+use llm::{NewParam, ParamSet};
+
+use crate::init::orthogonal;
+
+/// Gain of the last policy layer: the first policy is close to uniform over the legal actions (CleanRL).
+pub const POLICY_GAIN: f64 = 0.01;
+/// Gain of the last value layer (CleanRL).
+pub const VALUE_GAIN: f64 = 1.0;
+
+/// `x -> tanh(x W_0 + b_0) -> .. -> x W_n + b_n`; its tensors live in a [`ParamSet`] as `<group>.<i>.weight`
+/// (`[d_out, d_in]` on disk) and `<group>.<i>.bias`.
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    layers: Vec<[String; 2]>,
+    tanh_after_last: bool,
+}
+
+impl Mlp {
+    /// Inserts the layers of a head: `input` wide at the bottom, then `hidden`, then `output`. Hidden weights are
+    /// orthogonal with gain sqrt 2, the last with `gain`; biases are 0.
+    pub fn head(
+        params: &mut ParamSet,
+        group: &str,
+        [input, output]: [usize; 2],
+        hidden: &[usize],
+        gain: f64,
+        seed: u64,
+    ) -> Self {
+        let widths: Vec<_> = [input].into_iter().chain(hidden.iter().copied()).chain([output]).collect();
+        let last = widths.len() - 2;
+        let gains = |i: usize| if i == last { gain } else { std::f64::consts::SQRT_2 };
+        Self { layers: insert(params, group, &widths, gains, seed), tanh_after_last: false }
+    }
+
+    /// Inserts the layers of a body: `input` wide at the bottom, then `hidden` with a tanh after each. Without hidden
+    /// layers it passes its input on.
+    pub fn body(params: &mut ParamSet, group: &str, input: usize, hidden: &[usize], seed: u64) -> Self {
+        let widths: Vec<_> = [input].into_iter().chain(hidden.iter().copied()).collect();
+        let gains = |_| std::f64::consts::SQRT_2;
+        Self { layers: insert(params, group, &widths, gains, seed), tanh_after_last: true }
+    }
+
+    /// `[batch, input]` to `[batch, output]`.
+    pub fn forward(&self, params: &ParamSet, mut x: Tensor<2>) -> Tensor<2> {
+        for (i, [weight, bias]) in self.layers.iter().enumerate() {
+            x = x.matmul(params.tensor(weight)) + params.tensor(bias);
+            if self.tanh_after_last || i + 1 < self.layers.len() {
+                x = x.tanh();
+            }
+        }
+        x
+    }
+}
+
+fn insert(
+    params: &mut ParamSet,
+    group: &str,
+    widths: &[usize],
+    gain: impl Fn(usize) -> f64,
+    seed: u64,
+) -> Vec<[String; 2]> {
+    let mut layers = Vec::new();
+    for (i, pair) in widths.windows(2).enumerate() {
+        let (d_in, d_out) = (pair[0], pair[1]);
+        let weight = format!("{group}.{i}.weight");
+        let bias = format!("{group}.{i}.bias");
+        let values = orthogonal(seed, &weight, [d_out, d_in], gain(i));
+        params.insert(NewParam::linear(&weight, group, [d_out, d_in], values));
+        params.insert(NewParam::vector(&bias, group, vec![0.0; d_out]));
+        layers.push([weight, bias]);
+    }
+    layers
+}
+
+#[cfg(test)]
+mod tests;

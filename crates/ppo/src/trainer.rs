@@ -1,0 +1,288 @@
+//! The training loop: rollouts, updates, and the rows that report them.
+
+use std::time::Instant;
+
+use llm::{Adam, AdamConfig, ParamSet};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use trading_env::{AgentError, EnvBatch, GroupNorm, RunLog, TimingRecord, Training, UpdateRecord};
+
+use crate::actor_critic::{ActorCritic, Usage, evaluate};
+use crate::config::{CheckpointRule, PpoConfig};
+use crate::decide::Decider;
+use crate::policy::Policy;
+use crate::rollout::{Rollout, explained_variance};
+use crate::update::{Batch, NonFinite, UpdateStats, add_norms, update};
+
+/// What a training leaves besides the parameters.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// Optimiser after the last update.
+    pub adam: Adam,
+    /// Mean gradient norm of every trained group over all updates, before clipping.
+    pub group_norms: Vec<GroupNorm>,
+    /// Update (from 0) whose parameters were kept.
+    pub kept_update: u32,
+}
+
+/// Trains `actor_critic` in environments of `training.arena` and leaves it with the parameters that
+/// `checkpoint_rule` names. Everything random comes from streams of `seed`: `action`, `minibatch`, and those of the
+/// environments.
+pub fn train<A: ActorCritic>(
+    actor_critic: &mut A,
+    training: Training<'_>,
+    config: &PpoConfig,
+    seed: u64,
+) -> Result<Trained, AgentError> {
+    let Training { arena, validation, log } = training;
+    let mut envs = arena.training(seed);
+    let n_updates = config.n_updates(envs.len());
+    if n_updates == 0 {
+        let rollout = config.batch_size(envs.len());
+        let found = config.total_timesteps;
+        return Err(AgentError::Other(format!(
+            "agent.total_timesteps: expected at least one rollout, num_steps * num_envs = {rollout}, found {found}"
+        )));
+    }
+    let mut selection = match (config.checkpoint_rule, validation) {
+        (CheckpointRule::Last, _) => None,
+        (CheckpointRule::BestValidation, Some(arena)) => Some(Selection::new(arena, seed)),
+        (CheckpointRule::BestValidation, None) => {
+            let text = "agent.checkpoint_rule: \"best-validation\" needs split.valid, which the experiment does not have";
+            return Err(AgentError::Other(text.to_owned()));
+        }
+    };
+
+    let mut adam = Adam::new(AdamConfig {
+        eps: config.adam_eps,
+        weight_decay: config.weight_decay,
+        ..AdamConfig::default()
+    });
+    let mut shuffle = trading_env::rng(seed, "minibatch");
+    let mut initial = actor_critic.params().clone();
+    let mut collector = Collector::new(actor_critic, &envs, seed)?;
+    let mut group_norms = Vec::new();
+    let total = u64::from(n_updates) * config.batch_size(envs.len()) as u64;
+    for index in 0..n_updates {
+        let started = Instant::now();
+        let usage = actor_critic.usage();
+        let rollout = collector.collect(actor_critic, &mut envs, config, index, log, total)?;
+        let estimates = rollout.estimate(config.gamma, config.gae_lambda);
+        let references =
+            (config.kl_coef != 0.0).then(|| initial_policies(actor_critic, &mut initial, &rollout, config));
+        let learning_rate = config.learning_rate_at(index, n_updates);
+        let batch = Batch { rollout: &rollout, estimates: &estimates, initial: references.as_deref() };
+        let stats = update(actor_critic, &mut adam, &batch, config, learning_rate, &mut shuffle)
+            .map_err(|e| diverged(index, e))?;
+        add_norms(&mut group_norms, &stats.group_norms);
+
+        let record = UpdateRecord {
+            update: index,
+            global_step: collector.global_step,
+            learning_rate,
+            kl: (config.kl_coef != 0.0).then_some(stats.kl),
+            explained_variance: explained_variance(&rollout.values, &estimates.targets),
+            episode_return: collector.take_episode_return(),
+            ..record_of(&rollout, &stats)
+        };
+        log.update(record);
+        log.timing(timing(index, rollout.len(), started, usage, actor_critic.usage()));
+        let last = index + 1 == n_updates;
+        if let Some(selection) = &mut selection
+            && (last || (index + 1).is_multiple_of(config.validation_every))
+        {
+            selection.look(actor_critic, config, index, log)?;
+        }
+    }
+
+    let mut kept_update = n_updates - 1;
+    if let Some((update, params)) = selection.and_then(Selection::into_best) {
+        *actor_critic.params_mut() = params;
+        kept_update = update;
+    }
+    let mean = |(group, sum): (String, f64)| GroupNorm { group, mean_grad_norm: sum / f64::from(n_updates) };
+    Ok(Trained { adam, group_norms: group_norms.into_iter().map(mean).collect(), kept_update })
+}
+
+fn diverged(update: u32, NonFinite { what, value }: NonFinite) -> AgentError {
+    AgentError::Diverged { update, what, value }
+}
+
+/// Steps environments with the policy of the moment; keeps what one rollout hands to the next.
+struct Collector<E> {
+    /// Encoded observation of each environment.
+    current: Vec<E>,
+    actions: ChaCha8Rng,
+    global_step: u64,
+    /// Sum of rewards of each environment's episode so far.
+    running_returns: Vec<f64>,
+    /// Sums of the episodes that ended since the last look.
+    episode_returns: Vec<f64>,
+}
+
+impl<E: Clone> Collector<E> {
+    fn new<A: ActorCritic<Encoded = E>>(
+        actor_critic: &mut A,
+        envs: &EnvBatch,
+        seed: u64,
+    ) -> Result<Self, AgentError> {
+        Ok(Self {
+            current: actor_critic.encode(&envs.observations())?,
+            actions: trading_env::rng(seed, "action"),
+            global_step: 0,
+            running_returns: vec![0.0; envs.len()],
+            episode_returns: Vec::new(),
+        })
+    }
+
+    /// `config.num_steps` steps of every environment.
+    fn collect<A: ActorCritic<Encoded = E>>(
+        &mut self,
+        actor_critic: &mut A,
+        envs: &mut EnvBatch,
+        config: &PpoConfig,
+        update: u32,
+        log: &mut dyn RunLog,
+        total: u64,
+    ) -> Result<Rollout<E>, AgentError> {
+        let chunk = config.minibatch_size;
+        let n_envs = envs.len();
+        let mut rollout = Rollout::new(n_envs);
+        // Observations after which nothing follows in this rollout, with the sample they belong to.
+        let mut finals: Vec<(usize, E)> = Vec::new();
+        for _ in 0..config.num_steps {
+            let outputs = evaluate(actor_critic, &self.current.iter().collect::<Vec<_>>(), chunk);
+            for (i, output) in outputs.iter().enumerate() {
+                let policy = Policy::new(output.logits, envs.observe(i).mask);
+                if !policy.is_finite() || !output.value.is_finite() {
+                    let mut numbers = output.logits.iter().chain([&output.value]).map(|n| f64::from(*n));
+                    let value = numbers.find(|n| !n.is_finite()).unwrap_or(f64::NAN);
+                    return Err(AgentError::Diverged { update, what: "network output".to_owned(), value });
+                }
+                let action = policy.sample(self.actions.random());
+                let step = envs.step(i, action);
+                let mut record = envs.record(i);
+                record.log_prob = Some(policy.log_prob(action) as f32);
+                record.value = Some(output.value);
+                log.step(record);
+
+                rollout.encoded.push(self.current[i].clone());
+                rollout.policies.push(policy);
+                rollout.actions.push(action);
+                rollout.values.push(f64::from(output.value));
+                rollout.rewards.push(step.reward);
+                rollout.terminated.push(step.terminated);
+                rollout.truncated.push(step.truncated);
+                self.running_returns[i] += step.reward;
+                if step.truncated {
+                    let seen = actor_critic.encode(&[envs.observe(i)])?;
+                    finals.extend(seen.into_iter().map(|e| (rollout.len() - 1, e)));
+                }
+                if envs.ended(i) {
+                    self.episode_returns.push(std::mem::take(&mut self.running_returns[i]));
+                    envs.reset(i);
+                }
+            }
+            self.current = actor_critic.encode(&envs.observations())?;
+            self.global_step += n_envs as u64;
+            if !log.progress(self.global_step, total) {
+                return Err(AgentError::Interrupted);
+            }
+        }
+        let last_row = rollout.len() - n_envs;
+        for i in 0..n_envs {
+            if !rollout.terminated[last_row + i] && !rollout.truncated[last_row + i] {
+                finals.push((last_row + i, self.current[i].clone()));
+            }
+        }
+        let values = evaluate(actor_critic, &finals.iter().map(|(_, e)| e).collect::<Vec<_>>(), chunk);
+        rollout.final_values = vec![0.0; rollout.len()];
+        for ((i, _), output) in finals.iter().zip(values) {
+            rollout.final_values[*i] = f64::from(output.value);
+        }
+        Ok(rollout)
+    }
+
+    /// Mean over the episodes that ended since the last call.
+    fn take_episode_return(&mut self) -> Option<f64> {
+        let ended = std::mem::take(&mut self.episode_returns);
+        (!ended.is_empty()).then(|| ended.iter().sum::<f64>() / ended.len() as f64)
+    }
+}
+
+/// What the parameters before training say at every sample of a rollout.
+fn initial_policies<A: ActorCritic>(
+    actor_critic: &mut A,
+    initial: &mut ParamSet,
+    rollout: &Rollout<A::Encoded>,
+    config: &PpoConfig,
+) -> Vec<Policy> {
+    std::mem::swap(actor_critic.params_mut(), initial);
+    let outputs = evaluate(actor_critic, &rollout.encoded.iter().collect::<Vec<_>>(), config.minibatch_size);
+    std::mem::swap(actor_critic.params_mut(), initial);
+    outputs.iter().zip(&rollout.policies).map(|(o, p)| Policy::new(o.logits, p.mask())).collect()
+}
+
+/// Looks for the parameters with the best validation score.
+struct Selection<'a> {
+    arena: &'a trading_env::Arena,
+    decider: Decider,
+    best: Option<(f64, u32, ParamSet)>,
+}
+
+impl<'a> Selection<'a> {
+    fn new(arena: &'a trading_env::Arena, seed: u64) -> Self {
+        Self { arena, decider: Decider::new(seed), best: None }
+    }
+
+    fn look<A: ActorCritic>(
+        &mut self,
+        actor_critic: &mut A,
+        config: &PpoConfig,
+        update: u32,
+        log: &mut dyn RunLog,
+    ) -> Result<(), AgentError> {
+        let score = self.decider.score(actor_critic, self.arena, config)?;
+        log.note(&format!("update {update}: sum of rewards on the validation split {score}"));
+        if self.best.as_ref().is_none_or(|(best, ..)| score > *best) {
+            self.best = Some((score, update, actor_critic.params().clone()));
+        }
+        Ok(())
+    }
+
+    fn into_best(self) -> Option<(u32, ParamSet)> {
+        self.best.map(|(_, update, params)| (update, params))
+    }
+}
+
+fn record_of<E>(rollout: &Rollout<E>, stats: &UpdateStats) -> UpdateRecord {
+    let [share_sell, share_hold, share_buy] = rollout.shares();
+    UpdateRecord {
+        policy_loss: stats.policy_loss,
+        value_loss: stats.value_loss,
+        entropy: stats.entropy,
+        approx_kl: stats.approx_kl,
+        clipfrac: stats.clipfrac,
+        grad_norm: stats.grad_norm,
+        first_ratio_error: stats.first_ratio_error,
+        share_sell,
+        share_hold,
+        share_buy,
+        ..UpdateRecord::default()
+    }
+}
+
+fn timing(update: u32, steps: usize, started: Instant, before: Usage, after: Usage) -> TimingRecord {
+    let seconds = started.elapsed().as_secs_f64().max(1e-9);
+    TimingRecord {
+        update,
+        steps_per_s: steps as f64 / seconds,
+        tokens_per_s: (after.tokens - before.tokens) as f64 / seconds,
+        cache_hits: after.cache_hits,
+        cache_misses: after.cache_misses,
+        rss_bytes: after.rss_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests;
