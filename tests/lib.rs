@@ -1,1 +1,269 @@
-//! End-to-end tests of the command line.
+//! Plugins of the end-to-end tests: a backend without tensors, backends that are missing, and agents that learn
+//! nothing much or fail in every way that a sweep has to live through.
+
+use std::any::Any;
+use std::path::Path;
+
+use plugin::{BuildError, Plugin, schema_of};
+use rand::RngExt;
+use runner::Registry;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use trading_env::{
+    Action, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, Learner,
+    Observation, StepRecord, TensorDigest, TimingRecord, Training, UpdateRecord, rng,
+};
+
+/// The built-in plugins without burn, and those of this crate.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default().launcher(&runner::Local).backend(&Host).backend(&Absent).backend(&Gated);
+    for source in market_data::SOURCES {
+        registry = registry.source(*source);
+    }
+    for rules in trading_env::RULES {
+        registry = registry.rules(*rules);
+    }
+    for reward in trading_env::REWARDS {
+        registry = registry.reward(*reward);
+    }
+    for agent in baselines::AGENTS {
+        registry = registry.agent(*agent);
+    }
+    registry.agent(&TestAgent)
+}
+
+/// No device.
+struct Host;
+
+impl Compute for Host {
+    fn describe(&self) -> String {
+        "no device".to_owned()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Plugin<BackendKind> for Host {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn summary(&self) -> &'static str {
+        "No tensors at all."
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<NoParams>()
+    }
+
+    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Compute>, BuildError> {
+        Ok(Box::new(Host))
+    }
+}
+
+/// A device that this machine does not have.
+struct Absent;
+
+impl Plugin<BackendKind> for Absent {
+    fn name(&self) -> &'static str {
+        "absent"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A device that no machine has."
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<NoParams>()
+    }
+
+    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Compute>, BuildError> {
+        Err(BuildError::Unavailable("no such device on this machine".to_owned()))
+    }
+}
+
+/// A device behind a cargo feature.
+struct Gated;
+
+impl Plugin<BackendKind> for Gated {
+    fn name(&self) -> &'static str {
+        "gated"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A device behind a cargo feature."
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<NoParams>()
+    }
+
+    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Compute>, BuildError> {
+        Err(BuildError::MissingFeature { feature: "gate" })
+    }
+}
+
+/// No parameters.
+#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+struct NoParams {}
+
+/// What a [`TestAgent`] does in training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Behaviour {
+    /// Trades at random and logs it.
+    #[default]
+    Learn,
+    /// Panics.
+    Panic,
+    /// Reports divergence.
+    Diverge,
+    /// Logs a loss that is not a number and goes on.
+    NanLoss,
+    /// Decides what the rules forbid.
+    Illegal,
+    /// Claims a value estimate that is not a number when it is evaluated.
+    NanValue,
+    /// Hands in a receipt of a frozen tensor that moved.
+    Moved,
+}
+
+/// Settings of a [`TestAgent`].
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct TestParams {
+    /// What it does.
+    behaviour: Behaviour,
+    /// Seeds that behave so; the others learn. Empty: all.
+    seeds: Vec<u64>,
+    /// Environment steps of training.
+    #[schemars(range(min = 1, max = 100000))]
+    total_timesteps: u64,
+    /// Step size of nothing at all.
+    #[schemars(range(min = 0.0))]
+    learning_rate: f64,
+}
+
+impl Default for TestParams {
+    fn default() -> Self {
+        Self { behaviour: Behaviour::Learn, seeds: Vec::new(), total_timesteps: 40, learning_rate: 1e-3 }
+    }
+}
+
+/// An agent whose behaviour the experiment file chooses.
+struct TestAgent;
+
+impl Plugin<AgentKind> for TestAgent {
+    fn name(&self) -> &'static str {
+        "test-agent"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Trades at random, or fails as it is told."
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<TestParams>()
+    }
+
+    fn build(&self, params: &Value, _context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {
+        plugin::params::<TestParams>(params).map(|p| Box::new(p) as Box<dyn Agent>)
+    }
+}
+
+impl Agent for TestParams {
+    fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
+        let hit = self.seeds.is_empty() || self.seeds.contains(&seed);
+        let behaviour = if hit { self.behaviour } else { Behaviour::Learn };
+        Ok(Box::new(TestLearner { params: self, behaviour, seed, bias: 0, evaluation: rng(seed, "evaluation") }))
+    }
+
+    fn load(&self, seed: u64, dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
+        let path = dir.join("bias.txt");
+        let text = std::fs::read_to_string(&path).map_err(|e| AgentError::Other(format!("{}: {e}", path.display())))?;
+        let bias = text.trim().parse().map_err(|_| AgentError::Other(format!("{}: no number", path.display())))?;
+        let evaluation = rng(seed, "evaluation");
+        Ok(Box::new(TestLearner { params: self, behaviour: Behaviour::Learn, seed, bias, evaluation }))
+    }
+}
+
+struct TestLearner<'a> {
+    params: &'a TestParams,
+    behaviour: Behaviour,
+    seed: u64,
+    /// What training leaves behind: which of the legal actions it prefers.
+    bias: usize,
+    evaluation: rand_chacha::ChaCha8Rng,
+}
+
+impl Learner for TestLearner<'_> {
+    fn train(&mut self, training: Training<'_>) -> Result<(), AgentError> {
+        match self.behaviour {
+            Behaviour::Panic => panic!("seed {} of {} fell over", self.seed, self.params.total_timesteps),
+            Behaviour::Diverge => {
+                return Err(AgentError::Diverged { update: 7, what: "policy loss".to_owned(), value: f64::INFINITY });
+            }
+            _ => {}
+        }
+        let mut rng = rng(self.seed, "train");
+        let mut envs = training.arena.training(self.seed);
+        for step in 0..self.params.total_timesteps {
+            if !training.log.progress(step, self.params.total_timesteps) {
+                return Err(AgentError::Interrupted);
+            }
+            let legal: Vec<Action> = envs.observe(0).mask.legal().collect();
+            let choice = rng.random_range(0..legal.len());
+            self.bias = self.bias.wrapping_add(choice);
+            let end = envs.step(0, legal[choice]);
+            training.log.step(StepRecord { log_prob: Some(-(legal.len() as f32).ln()), ..envs.record(0) });
+            if end.terminated || end.truncated {
+                envs.reset(0);
+            }
+        }
+        let policy_loss = if self.behaviour == Behaviour::NanLoss { f64::NAN } else { 0.5 };
+        training.log.update(UpdateRecord { policy_loss, global_step: self.params.total_timesteps, ..Default::default() });
+        training.log.timing(TimingRecord::default());
+        training.log.note("trained");
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.evaluation = rng(self.seed, "evaluation");
+    }
+
+    fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError> {
+        let value = if self.behaviour == Behaviour::NanValue { f32::NAN } else { 0.0 };
+        let decide = |observation: &Observation<'_>| {
+            let mut legal: Vec<Action> = observation.mask.legal().collect();
+            if self.behaviour == Behaviour::Illegal {
+                legal = Action::ALL.into_iter().filter(|a| !observation.mask.allows(*a)).collect();
+            }
+            let draw: usize = self.evaluation.random_range(0..97);
+            let action = legal.get((draw + self.bias) % legal.len().max(1)).copied().unwrap_or(Action::Hold);
+            Decision { action, log_prob: Some(-1.0), value: Some(value) }
+        };
+        Ok(observations.iter().map(decide).collect())
+    }
+
+    fn save(&self, dir: &Path) -> Result<bool, AgentError> {
+        let path = dir.join("bias.txt");
+        std::fs::write(&path, self.bias.to_string())
+            .map_err(|e| AgentError::Other(format!("{}: {e}", path.display())))?;
+        Ok(true)
+    }
+
+    fn receipt(&self) -> Option<FreezeReceipt> {
+        let after = if self.behaviour == Behaviour::Moved { "b" } else { "a" };
+        let tensor = |name: &str, trained: bool, after: &str| TensorDigest {
+            name: name.to_owned(),
+            trained,
+            before: "a".to_owned(),
+            after: after.to_owned(),
+        };
+        Some(FreezeReceipt { tensors: vec![tensor("frozen", false, after), tensor("head", true, "c")], groups: vec![] })
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `flaglab` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(flaglab::builtins())
+}

@@ -1,0 +1,46 @@
+//! The built-in plugins, in one place. An outside crate adds its own in its own `main`:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     cli::run(flaglab::builtins())
+//! }
+//! ```
+
+use runner::Registry;
+
+/// Every plugin that comes with flaglab, in the order of listings; the first backend and launcher are the defaults.
+pub fn builtins() -> Registry {
+    let mut registry = Registry { burn: burn_version(), ..Registry::default() };
+    for source in market_data::SOURCES {
+        registry = registry.source(*source);
+    }
+    for rules in trading_env::RULES {
+        registry = registry.rules(*rules);
+    }
+    for reward in trading_env::REWARDS {
+        registry = registry.reward(*reward);
+    }
+    for agent in baselines::AGENTS.iter().chain(agents::AGENTS) {
+        registry = registry.agent(*agent);
+    }
+    for backend in agents::BACKENDS {
+        registry = registry.backend(*backend);
+    }
+    registry.launcher(&runner::Local)
+}
+
+/// Version of burn that this binary was built with: what the workspace's lock file says.
+fn burn_version() -> Option<&'static str> {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, after) = lock.split_once("name = \"burn\"\nversion = \"")?;
+    after.split_once('"').map(|(version, _)| version)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_lock_file_tells_the_version_of_burn() {
+        let version = super::burn_version().unwrap();
+        assert!(version.starts_with("0."), "{version}");
+    }
+}
