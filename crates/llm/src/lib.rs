@@ -2,15 +2,32 @@
 //!
 //! Knows nothing about trading. No result depends on burn's random generator: every random number comes from a
 //! ChaCha stream on the host, named by its purpose.
+//!
+//! The way of a sequence: [`Backbone`] (frozen weights) → [`Body::encode_shared`], kept by a [`PrefixCache`] →
+//! [`Body::encode_own`] → [`Body::forward`] through the trained layers → a policy's heads.
 
+mod backbone;
+mod body;
 pub mod checkpoint;
 mod config;
+mod decoder;
 mod digest;
 mod error;
 pub mod init;
+mod lora;
+mod names;
 mod params;
+mod prefix;
+mod spec;
+#[cfg(test)]
+mod testing;
 
+pub use backbone::Backbone;
+pub use body::{Body, BodyDigest, OwnPart, SharedPart};
 pub use config::LlmConfig;
 pub use digest::{combined_digest, tensor_digest};
 pub use error::LlmError;
+pub use names::Projection;
 pub use params::{Adam, AdamConfig, GradSet, NewParam, Param, ParamSet, Snapshot};
+pub use prefix::{CacheStats, PrefixCache};
+pub use spec::{LoraSpec, TrainPlan, TrainSpec};

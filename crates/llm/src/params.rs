@@ -257,6 +257,12 @@ impl ParamSet {
         self.params[i].tensor = tensor;
     }
 
+    /// Adds `delta` (memory layout) to parameter `i`.
+    #[cfg(test)]
+    pub(crate) fn shift(&mut self, i: usize, delta: Tensor<2>) {
+        self.set_plain(i, self.params[i].plain().add(delta));
+    }
+
     /// Replaces a parameter's tensor after an optimiser step.
     fn set_plain(&mut self, i: usize, tensor: Tensor<2>) {
         let trainable = self.params[i].trainable;

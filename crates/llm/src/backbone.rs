@@ -1,0 +1,297 @@
+//! A frozen language model on a device, shared by all runs that use it.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde_json::json;
+
+use crate::checkpoint::{Checkpoint, HostTensor, SINGLE, write_file};
+use crate::decoder::{Geometry, Layer, Product, RotaryTable, rms_norm};
+use crate::names::{
+    EMBEDDING, LM_HEAD, NORM, Projection, input_norm, layer_tensors, model_tensors, post_norm,
+};
+use crate::params::{to_host, transpose};
+use crate::{LlmConfig, LlmError, combined_digest, init, tensor_digest};
+
+/// Weights of a Llama-family model without a graph. Nothing changes them after construction.
+#[derive(Debug)]
+pub struct Backbone {
+    config: LlmConfig,
+    device: Device,
+    embedding: Tensor<2>,
+    layers: Vec<FrozenLayer>,
+    norm: Tensor<2>,
+    /// `[d, vocab]`; absent where it is the embedding.
+    lm_head: Option<Tensor<2>>,
+    rotary: RotaryTable,
+    digests: Vec<(String, String)>,
+    digest: String,
+}
+
+/// Weights of one layer, `[d_in, d_out]`, those of a shared input side by side.
+#[derive(Debug)]
+struct FrozenLayer {
+    input_norm: Tensor<2>,
+    qkv: Tensor<2>,
+    o: Tensor<2>,
+    post_norm: Tensor<2>,
+    gate_up: Tensor<2>,
+    down: Tensor<2>,
+}
+
+impl Backbone {
+    /// Loads a folder in Hugging Face layout: `config.json` and safetensors.
+    pub fn load(dir: &Path, device: &Device) -> Result<Self, LlmError> {
+        let config = LlmConfig::read(dir)?;
+        let checkpoint = Checkpoint::open(dir)?;
+        let wanted = model_tensors(&config);
+        for name in checkpoint.names() {
+            if !wanted.iter().any(|(w, _)| w == name) && !is_derived(name, &config) {
+                let path = checkpoint.file_of(name);
+                return Err(LlmError::tensor(path, name, "not a tensor of this model's config.json"));
+            }
+        }
+        Self::build(config, device, |name, shape| checkpoint.read(name, shape))
+    }
+
+    /// Random weights: matrices normal with the config's `initializer_range`, norms 1, as `transformers` does. Each
+    /// tensor has its own stream of `seed`.
+    pub fn random(config: &LlmConfig, seed: u64, device: &Device) -> Self {
+        let draw = |name: &str, shape: &[usize]| match shape {
+            [n] => Ok(vec![1.0; *n]),
+            _ => {
+                let purpose = format!("backbone.{name}");
+                Ok(init::normal(seed, &purpose, shape.iter().product(), config.initializer_range))
+            }
+        };
+        Self::build(config.clone(), device, draw).expect("invariant: drawing weights cannot fail")
+    }
+
+    fn build(
+        config: LlmConfig,
+        device: &Device,
+        mut read: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, LlmError>,
+    ) -> Result<Self, LlmError> {
+        let device = device.clone().without_autodiff();
+        let mut digests = Vec::new();
+        let mut take = |(name, shape): (String, Vec<usize>)| {
+            let values = read(&name, &shape)?;
+            digests.push((name.clone(), tensor_digest(&shape, &values)));
+            Ok::<_, LlmError>((shape, values))
+        };
+        let place =
+            |values, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+        // Rows of several `[d_out, d_in]` weights under each other, transposed.
+        let beside = |parts: &[(Vec<usize>, Vec<f32>)]| {
+            let d_in = parts[0].0[1];
+            let d_out = parts.iter().map(|(shape, _)| shape[0]).sum();
+            let rows: Vec<f32> = parts.iter().flat_map(|(_, values)| values.iter().copied()).collect();
+            place(transpose(&rows, d_out, d_in), [d_in, d_out])
+        };
+        let row = |(_, values): (Vec<usize>, Vec<f32>)| {
+            let n = values.len();
+            place(values, [1, n])
+        };
+        let (vocab, d) = (config.vocab_size, config.hidden_size);
+        let embedding = place(take((EMBEDDING.to_owned(), vec![vocab, d]))?.1, [vocab, d]);
+        let mut layers = Vec::with_capacity(config.num_hidden_layers);
+        for layer in 0..config.num_hidden_layers {
+            let mut parts = Vec::with_capacity(9);
+            for tensor in layer_tensors(&config, layer) {
+                parts.push(take(tensor)?);
+            }
+            let [n1, q, k, v, o, n2, gate, up, down] =
+                <[_; 9]>::try_from(parts).expect("invariant: a layer has nine tensors");
+            layers.push(FrozenLayer {
+                input_norm: row(n1),
+                qkv: beside(&[q, k, v]),
+                o: beside(&[o]),
+                post_norm: row(n2),
+                gate_up: beside(&[gate, up]),
+                down: beside(&[down]),
+            });
+        }
+        let norm = row(take((NORM.to_owned(), vec![d]))?);
+        let lm_head = match config.tie_word_embeddings {
+            true => None,
+            false => Some(beside(&[take((LM_HEAD.to_owned(), vec![vocab, d]))?])),
+        };
+        let rotary = RotaryTable::new(&config, &device);
+        let shape = serde_json::to_string(&config).expect("invariant: a config is plain numbers");
+        let parts = digests.iter().map(|(name, digest)| (name.as_str(), digest.as_str()));
+        let digest = combined_digest(std::iter::once(("config", shape.as_str())).chain(parts));
+        Ok(Self { config, device, embedding, layers, norm, lm_head, rotary, digests, digest })
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &LlmConfig {
+        &self.config
+    }
+
+    /// The plain device that holds the weights.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// sha256 (hex) over the config and all tensors: equal content, equal digest, wherever it came from.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// `(name, sha256)` of every tensor as it was loaded.
+    pub fn digests(&self) -> &[(String, String)] {
+        &self.digests
+    }
+
+    /// `(name, sha256)` of every tensor as it stands on the device now, read back and hashed again.
+    pub fn digests_now(&self) -> Vec<(String, String)> {
+        let digest = |(name, shape): (String, Vec<usize>)| {
+            let digest = tensor_digest(&shape, &self.values(&name));
+            (name, digest)
+        };
+        model_tensors(&self.config).into_iter().map(digest).collect()
+    }
+
+    /// Values of one tensor in on-disk layout.
+    ///
+    /// # Panics
+    /// When the model has no tensor of that name.
+    pub fn values(&self, name: &str) -> Vec<f32> {
+        let config = &self.config;
+        match name {
+            EMBEDDING => return to_host(self.embedding.clone()),
+            NORM => return to_host(self.norm.clone()),
+            LM_HEAD => {
+                let head = self.lm_head.clone().unwrap_or_else(|| panic!("`{name}` is the embedding"));
+                return to_host(head.transpose());
+            }
+            _ => {}
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            if name == input_norm(i) {
+                return to_host(layer.input_norm.clone());
+            }
+            if name == post_norm(i) {
+                return to_host(layer.post_norm.clone());
+            }
+            if let Some(p) = Projection::ALL.into_iter().find(|p| name == p.weight(i)) {
+                let (q, kv, ff) = (config.q_width(), config.kv_width(), config.intermediate_size);
+                let (weight, start) = match p {
+                    Projection::Q => (&layer.qkv, 0),
+                    Projection::K => (&layer.qkv, q),
+                    Projection::V => (&layer.qkv, q + kv),
+                    Projection::O => (&layer.o, 0),
+                    Projection::Gate => (&layer.gate_up, 0),
+                    Projection::Up => (&layer.gate_up, ff),
+                    Projection::Down => (&layer.down, 0),
+                };
+                return to_host(weight.clone().narrow(1, start, p.shape(config)[0]).transpose());
+            }
+        }
+        panic!("no tensor `{name}` in this model")
+    }
+
+    /// Writes `config.json` and `model.safetensors` (f32) into an existing folder.
+    pub fn save(&self, dir: &Path) -> Result<(), LlmError> {
+        let path = dir.join("config.json");
+        let mut config = serde_json::to_value(&self.config).expect("invariant: a config is plain numbers");
+        let fixed = [("architectures", json!(["LlamaForCausalLM"])), ("model_type", json!("llama"))];
+        for (key, value) in fixed.into_iter().chain([("hidden_act", json!("silu"))]) {
+            config[key] = value;
+        }
+        std::fs::write(&path, format!("{config:#}\n")).map_err(|e| LlmError::io(&path, e))?;
+        let tensor = |(name, shape): (String, Vec<usize>)| {
+            let values = self.values(&name);
+            (name, HostTensor::new(shape, values))
+        };
+        write_file(&dir.join(SINGLE), model_tensors(&self.config).into_iter().map(tensor).collect())
+    }
+
+    pub(crate) fn rotary(&self) -> &RotaryTable {
+        &self.rotary
+    }
+
+    pub(crate) fn norm(&self) -> Tensor<2> {
+        self.norm.clone()
+    }
+
+    /// Layer `i` with frozen weights and no adapters.
+    pub(crate) fn layer(&self, i: usize) -> Layer {
+        let config = &self.config;
+        let FrozenLayer { input_norm, qkv, o, post_norm, gate_up, down } = &self.layers[i];
+        let (q, kv, ff, d) =
+            (config.q_width(), config.kv_width(), config.intermediate_size, config.hidden_size);
+        let product = |weight: &Tensor<2>, widths: &[usize]| Product {
+            weights: vec![weight.clone()],
+            widths: widths.to_vec(),
+            adapters: widths.iter().map(|_| None).collect(),
+        };
+        Layer {
+            input_norm: input_norm.clone(),
+            qkv: product(qkv, &[q, kv, kv]),
+            o: product(o, &[d]),
+            post_norm: post_norm.clone(),
+            gate_up: product(gate_up, &[ff, ff]),
+            down: product(down, &[d]),
+        }
+    }
+
+    /// Rows of the embedding: `[ids, d]`.
+    pub(crate) fn embed(&self, ids: &[u32]) -> Tensor<2> {
+        lookup(self.embedding.clone(), ids, &self.device)
+    }
+
+    /// Checks that `ids` can be the tokens at the positions from `start` on.
+    pub(crate) fn check_tokens(&self, start: usize, ids: &[u32]) -> Result<(), LlmError> {
+        let LlmConfig { vocab_size, max_position_embeddings, .. } = self.config;
+        if ids.is_empty() {
+            return Err(LlmError::Tokens("expected at least one, found none".to_owned()));
+        }
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
+            return Err(LlmError::Tokens(format!("expected ids below {vocab_size}, found {id}")));
+        }
+        if start + ids.len() > max_position_embeddings {
+            let n = start + ids.len();
+            return Err(LlmError::Tokens(format!("expected at most {max_position_embeddings}, found {n}")));
+        }
+        Ok(())
+    }
+
+    /// Hidden states after the final norm of one sequence, `[ids, d]`, without any cache.
+    pub fn hidden(&self, ids: &[u32]) -> Result<Tensor<2>, LlmError> {
+        self.check_tokens(0, ids)?;
+        let at = Geometry::row(&self.rotary, 0, ids.len(), &self.device);
+        let mut x = self.embed(ids);
+        for i in 0..self.layers.len() {
+            x = self.layer(i).forward(&self.config, x, &at, None).0;
+        }
+        Ok(rms_norm(x, self.norm.clone(), self.config.rms_norm_eps))
+    }
+
+    /// Language model head on hidden states: `[rows, d]` to `[rows, vocab]`.
+    pub fn lm_head(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let head = self.lm_head.clone().unwrap_or_else(|| self.embedding.clone().transpose());
+        hidden.matmul(head)
+    }
+
+    /// Logits of the token after the last of `ids`.
+    pub fn logits(&self, ids: &[u32]) -> Result<Vec<f32>, LlmError> {
+        let hidden = self.hidden(ids)?;
+        Ok(to_host(self.lm_head(hidden.narrow(0, ids.len() - 1, 1))))
+    }
+}
+
+/// Rows `ids` of `table`.
+pub(crate) fn lookup(table: Tensor<2>, ids: &[u32], device: &Device) -> Tensor<2> {
+    let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
+    let n = ids.len();
+    table.select(0, Tensor::<1, Int>::from_data(TensorData::new(ids, [n]), device))
+}
+
+/// Tensors that some checkpoints hold although they follow from the others.
+fn is_derived(name: &str, config: &LlmConfig) -> bool {
+    name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == LM_HEAD)
+}

@@ -1,0 +1,119 @@
+use super::*;
+
+use crate::checkpoint::{HostTensor, SINGLE, read_file, write_file};
+use crate::testing::{distance, ids, oracle_hidden, oracle_logits, tiny_config};
+
+fn tiny(tied: bool) -> Backbone {
+    Backbone::random(&tiny_config(tied), 3, &Device::flex())
+}
+
+#[test]
+fn agrees_with_plain_loops() {
+    for tied in [true, false] {
+        let backbone = tiny(tied);
+        for n in [1, 2, 17] {
+            let ids = ids(n as u64, n);
+            let hidden = to_host(backbone.hidden(&ids).unwrap());
+            let expected: Vec<f32> =
+                oracle_hidden(&backbone, &ids).into_iter().flatten().map(|v| v as f32).collect();
+            assert!(distance(&hidden, &expected) < 1e-4, "{}", distance(&hidden, &expected));
+            let logits = backbone.logits(&ids).unwrap();
+            let expected: Vec<f32> =
+                oracle_logits(&backbone, &ids).pop().unwrap().into_iter().map(|v| v as f32).collect();
+            assert!(distance(&logits, &expected) < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn later_tokens_do_not_change_earlier_states() {
+    let backbone = tiny(true);
+    let mut ids = ids(1, 12);
+    let before = to_host(backbone.hidden(&ids).unwrap());
+    ids[8] = (ids[8] + 1) % 23;
+    let after = to_host(backbone.hidden(&ids).unwrap());
+    let d = backbone.config().hidden_size;
+    assert!(distance(&before[..8 * d], &after[..8 * d]) < 1e-6);
+    assert!(distance(&before[8 * d..9 * d], &after[8 * d..9 * d]) > 1e-3);
+}
+
+#[test]
+fn weights_depend_on_seed_and_name_only() {
+    let backbone = tiny(true);
+    assert_eq!(backbone.digest(), tiny(true).digest());
+    assert_ne!(backbone.digest(), Backbone::random(&tiny_config(true), 4, &Device::flex()).digest());
+    // One layer fewer leaves the other layers' weights as they were.
+    let shorter = LlmConfig { num_hidden_layers: 2, ..tiny_config(true) };
+    let shorter = Backbone::random(&shorter, 3, &Device::flex());
+    assert!(shorter.digests().iter().all(|d| backbone.digests().contains(d)));
+    // Another rotary base is another model, although its tensors are the same.
+    let rope = LlmConfig { rope_theta: 1e4, ..tiny_config(true) };
+    assert_ne!(Backbone::random(&rope, 3, &Device::flex()).digest(), backbone.digest());
+}
+
+#[test]
+fn reading_back_gives_the_loaded_digests() {
+    for tied in [true, false] {
+        let backbone = tiny(tied);
+        assert_eq!(backbone.digests_now(), backbone.digests());
+    }
+}
+
+#[test]
+fn a_saved_model_loads_as_itself() {
+    for tied in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let backbone = tiny(tied);
+        backbone.save(dir.path()).unwrap();
+        let loaded = Backbone::load(dir.path(), &Device::flex()).unwrap();
+        assert_eq!(loaded.config(), backbone.config());
+        assert_eq!(loaded.digest(), backbone.digest());
+        assert_eq!(loaded.logits(&[1, 2, 3]).unwrap(), backbone.logits(&[1, 2, 3]).unwrap());
+    }
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_its_config_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SINGLE);
+    tiny(true).save(dir.path()).unwrap();
+    let good = read_file(&path).unwrap();
+    let error = || Backbone::load(dir.path(), &Device::flex()).unwrap_err().to_string();
+    let write = |tensors: std::collections::HashMap<String, HostTensor>| {
+        write_file(&path, tensors.into_iter().collect()).unwrap();
+    };
+
+    let mut missing = good.clone();
+    missing.remove("model.layers.1.mlp.up_proj.weight");
+    write(missing);
+    assert!(error().ends_with("model.safetensors: tensor `model.layers.1.mlp.up_proj.weight`: missing"));
+
+    let mut unknown = good.clone();
+    unknown.insert("model.layers.3.mlp.up_proj.weight".to_owned(), HostTensor::new(vec![1], vec![0.0]));
+    write(unknown);
+    assert!(
+        error().ends_with("`model.layers.3.mlp.up_proj.weight`: not a tensor of this model's config.json")
+    );
+
+    let mut shape = good.clone();
+    shape.insert("model.norm.weight".to_owned(), HostTensor::new(vec![11], vec![1.0; 11]));
+    write(shape);
+    assert!(error().ends_with("`model.norm.weight`: expected shape [12], found [11]"));
+
+    // A tied model may carry its head and the old rotary buffers.
+    let mut derived = good;
+    derived.insert("lm_head.weight".to_owned(), derived["model.embed_tokens.weight"].clone());
+    let buffer = HostTensor::new(vec![2], vec![1.0, 0.1]);
+    derived.insert("model.layers.0.self_attn.rotary_emb.inv_freq".to_owned(), buffer);
+    write(derived);
+    assert_eq!(Backbone::load(dir.path(), &Device::flex()).unwrap().digest(), tiny(true).digest());
+}
+
+#[test]
+fn impossible_tokens_are_errors() {
+    let backbone = tiny(true);
+    let error = |ids: &[u32]| backbone.logits(ids).unwrap_err().to_string();
+    assert_eq!(error(&[]), "token ids: expected at least one, found none");
+    assert_eq!(error(&[0, 23]), "token ids: expected ids below 23, found 23");
+    assert_eq!(error(&[0; 65]), "token ids: expected at most 64, found 65");
+}

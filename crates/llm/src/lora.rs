@@ -1,0 +1,33 @@
+//! Low-rank adapters: names, initial values.
+
+use crate::init;
+use crate::names::Projection;
+use crate::params::NewParam;
+use crate::{LlmConfig, LoraSpec};
+
+/// Names of the two factors of a projection, as in PEFT: `A` is `[rank, d_in]` on disk, `B` is `[d_out, rank]`.
+pub(crate) fn factor_names(projection: Projection, layer: usize) -> [String; 2] {
+    ["A", "B"].map(|factor| format!("{}.lora_{factor}.weight", projection.name(layer)))
+}
+
+/// The factors of one projection. `A` is normal with standard deviation `1 / sqrt(d_in)` whatever the rank, and each
+/// of its `rank` rows has its own stream, so that rank 4 starts with the first four directions of rank 8: an ablation
+/// of the rank then varies the rank alone. `B` is 0, so the adapted model starts as the frozen one.
+pub(crate) fn factors(
+    config: &LlmConfig,
+    spec: &LoraSpec,
+    projection: Projection,
+    layer: usize,
+    seed: u64,
+) -> [NewParam; 2] {
+    let [d_out, d_in] = projection.shape(config);
+    let [name_a, name_b] = factor_names(projection, layer);
+    let std = (d_in as f64).sqrt().recip();
+    let row = |r: usize| init::normal(seed, &format!("lora.{name_a}.{r}"), d_in, std);
+    let a = (0..spec.rank).flat_map(row).collect();
+    let group = format!("layers.{layer}");
+    [
+        NewParam::linear(&name_a, &group, [spec.rank, d_in], a),
+        NewParam::linear(&name_b, &group, [d_out, spec.rank], vec![0.0; d_out * spec.rank]),
+    ]
+}
