@@ -12,15 +12,13 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use chrono::{Datelike, NaiveDate, Weekday};
+use plugin::BuildError;
 use sha2::{Digest, Sha256};
 
-use crate::SeriesError;
+use crate::{SeriesError, UNIX_EPOCH_FROM_CE};
 
 /// Share of a price by which open and close may lie outside of low and high: vendors round adjusted prices.
 const RANGE_TOLERANCE: f64 = 1e-4;
-
-/// Days from 0001-01-01 (day 1) to 1970-01-01, the day 0 of Arrow's `Date32`.
-const UNIX_EPOCH_FROM_CE: i32 = 719_163;
 
 /// One bar as plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -250,6 +248,17 @@ impl BarSeries {
             volume: optional("volume"),
             news: range.clone().map(|i| self.news(i).map(str::to_owned).collect()).collect(),
         }
+    }
+
+    /// The same bars under another name and, where given, with other periods per year.
+    pub(crate) fn renamed(&self, symbol: &str, periods_per_year: Option<f64>) -> Result<Self, BuildError> {
+        let periods_per_year = periods_per_year.unwrap_or(self.periods_per_year());
+        if symbol == self.symbol() && periods_per_year == self.periods_per_year() {
+            return Ok(self.clone());
+        }
+        let columns = self.columns(0..self.len());
+        Self::from_columns(symbol, Some(periods_per_year), columns)
+            .map_err(|e| BuildError::Invalid(format!("{symbol}: {e}")))
     }
 
     /// sha256 (hex) over symbol, periods per year and all columns: the content, not the path or format it came
