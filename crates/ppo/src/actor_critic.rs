@@ -16,6 +16,9 @@ pub trait ActorCritic {
     /// Logits and values of a batch, differentiable by [`params`](ActorCritic::params).
     fn forward(&self, batch: &[&Self::Encoded]) -> Output;
 
+    /// The numbers of [`forward`](ActorCritic::forward) without a graph.
+    fn forward_frozen(&self, batch: &[&Self::Encoded]) -> Output;
+
     /// Everything that [`forward`](ActorCritic::forward) depends on and training may change. Cloning a set shares its
     /// tensors, and PPO exchanges whole sets to ask what earlier parameters would have said.
     fn params(&self) -> &ParamSet;
@@ -72,5 +75,5 @@ impl Output {
 
 /// Outputs of any number of observations on the host, `chunk` at a time through the network.
 pub fn evaluate<A: ActorCritic>(actor_critic: &A, encoded: &[&A::Encoded], chunk: usize) -> Vec<HostOutput> {
-    encoded.chunks(chunk.max(1)).flat_map(|batch| actor_critic.forward(batch).to_host()).collect()
+    encoded.chunks(chunk.max(1)).flat_map(|batch| actor_critic.forward_frozen(batch).to_host()).collect()
 }

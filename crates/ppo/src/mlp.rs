@@ -43,10 +43,25 @@ impl Mlp {
         Self { layers: insert(params, group, &widths, gains, seed), tanh_after_last: true }
     }
 
-    /// `[batch, input]` to `[batch, output]`.
-    pub fn forward(&self, params: &ParamSet, mut x: Tensor<2>) -> Tensor<2> {
+    /// `[batch, input]` to `[batch, output]`, with the graph of the parameters.
+    ///
+    /// # Panics
+    /// When `params` is not a set that the layers were inserted into.
+    pub fn forward(&self, params: &ParamSet, x: Tensor<2>) -> Tensor<2> {
+        self.run(x, |name| params.tensor(name))
+    }
+
+    /// The numbers of [`Mlp::forward`] without a graph.
+    ///
+    /// # Panics
+    /// When `params` is not a set that the layers were inserted into.
+    pub fn forward_frozen(&self, params: &ParamSet, x: Tensor<2>) -> Tensor<2> {
+        self.run(x, |name| params.tensor(name).inner())
+    }
+
+    fn run(&self, mut x: Tensor<2>, tensor: impl Fn(&str) -> Tensor<2>) -> Tensor<2> {
         for (i, [weight, bias]) in self.layers.iter().enumerate() {
-            x = x.matmul(params.tensor(weight)) + params.tensor(bias);
+            x = x.matmul(tensor(weight)) + tensor(bias);
             if self.tanh_after_last || i + 1 < self.layers.len() {
                 x = x.tanh();
             }

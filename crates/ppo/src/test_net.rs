@@ -30,6 +30,11 @@ impl TestNet {
         let value = Mlp::head(&mut params, "value_head", [32, 1], &[], VALUE_GAIN, seed);
         Self { params, body, policy, value }
     }
+
+    fn place(&self, batch: &[&[f32; 2]]) -> Tensor<2> {
+        let rows: Vec<f32> = batch.iter().flat_map(|row| **row).collect();
+        Tensor::from_data(TensorData::new(rows, [batch.len(), 2]), self.params.device())
+    }
 }
 
 impl ActorCritic for TestNet {
@@ -47,13 +52,16 @@ impl ActorCritic for TestNet {
     }
 
     fn forward(&self, batch: &[&[f32; 2]]) -> Output {
-        let rows: Vec<f32> = batch.iter().flat_map(|row| **row).collect();
-        let x = Tensor::from_data(TensorData::new(rows, [batch.len(), 2]), self.params.device());
-        let hidden = self.body.forward(&self.params, x);
+        let hidden = self.body.forward(&self.params, self.place(batch));
         Output {
             logits: self.policy.forward(&self.params, hidden.clone()),
             values: self.value.forward(&self.params, hidden),
         }
+    }
+
+    fn forward_frozen(&self, batch: &[&[f32; 2]]) -> Output {
+        let Output { logits, values } = self.forward(batch);
+        Output { logits: logits.inner(), values: values.inner() }
     }
 
     fn params(&self) -> &ParamSet {

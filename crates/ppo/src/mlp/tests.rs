@@ -26,8 +26,10 @@ fn forward_equals_plain_loops() {
     let head = Mlp::head(&mut params, "policy_head", [4, 2], &[6], POLICY_GAIN, 7);
     let rows = [[0.5f32, -1.0, 2.0], [0.0, 0.3, -0.7]];
     let x = Tensor::from_data(TensorData::new(rows.concat(), [2, 3]), &device);
-    let y = head.forward(&params, body.forward(&params, x)).inner();
-    let y = y.try_into_vec_as::<f32>().unwrap();
+    let frozen = head.forward_frozen(&params, body.forward_frozen(&params, x.clone()));
+    assert!(!frozen.is_autodiff());
+    let y = head.forward(&params, body.forward(&params, x)).inner().try_into_vec_as::<f32>().unwrap();
+    assert_eq!(y, frozen.try_into_vec_as::<f32>().unwrap());
     for (r, row) in rows.iter().enumerate() {
         let hidden = by_loops(&params, "body", 2, true, row.iter().map(|v| f64::from(*v)).collect());
         let out = by_loops(&params, "policy_head", 2, false, hidden);
