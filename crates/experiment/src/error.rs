@@ -31,8 +31,10 @@ pub enum Problem {
     Axis {
         /// The axis value, as TOML text.
         value: String,
-        /// What is wrong in the arm.
+        /// What is wrong in the arm; the key is empty where it is the axis' own.
         error: ParamError,
+        /// The first arm in which it is wrong.
+        arm: String,
     },
     /// Anything else: syntax, unreadable files, cycles, rules that contradict each other.
     Text(String),
@@ -49,6 +51,19 @@ impl Problem {
     }
 }
 
+impl ConfigError {
+    /// Whether two errors tell the same: an axis value may be wrong in many arms.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let at = |e: &Self| (e.source.clone(), e.line, e.key.clone());
+        match (&self.problem, &other.problem) {
+            (Problem::Axis { value: v, error: e, .. }, Problem::Axis { value, error, .. }) => {
+                at(self) == at(other) && v == value && e == error
+            }
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)?;
@@ -60,8 +75,11 @@ impl fmt::Display for ConfigError {
         }
         match &self.problem {
             Problem::Value(error) => write!(f, ": {}", error.problem()),
-            Problem::Axis { value, error } if error.found == *value => write!(f, ": {}", error.problem()),
-            Problem::Axis { value, error } => write!(f, ": with {value}, {error}"),
+            Problem::Axis { value, error, .. } if error.found == *value => write!(f, ": {}", error.problem()),
+            Problem::Axis { value, error, .. } if error.key.is_empty() => {
+                write!(f, ": with {value}, {error}")
+            }
+            Problem::Axis { error, arm, .. } => write!(f, ": in arm {arm}, {error}"),
             Problem::Text(text) => write!(f, ": {text}"),
         }
     }
@@ -78,7 +96,7 @@ impl ConfigErrors {
     pub(crate) fn new(errors: Vec<ConfigError>) -> Self {
         let mut unique: Vec<ConfigError> = Vec::with_capacity(errors.len());
         for error in errors {
-            if !unique.contains(&error) {
+            if !unique.iter().any(|known| known.same(&error)) {
                 unique.push(error);
             }
         }

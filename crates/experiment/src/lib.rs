@@ -9,12 +9,18 @@ mod canonical;
 mod error;
 mod experiment;
 mod file_keys;
+#[cfg(test)]
+mod fixture;
+mod keys;
 mod layer;
 mod load;
+mod merge;
+mod names;
 mod reference;
 mod resolve;
 mod run_spec;
 mod sections;
+mod sweep;
 
 pub use canonical::canonical_json;
 pub use error::{ConfigError, ConfigErrors, Problem};
@@ -23,4 +29,4 @@ pub use file_keys::{Mode, RunOptions};
 pub use load::load;
 pub use reference::options_markdown;
 pub use run_spec::RunSpec;
-pub use sections::{AGENT, CONTEXT, Identity, Section, SectionKind, Sections};
+pub use sections::{AGENT, CONTEXT, Identity, Section, SectionCheck, SectionKind, Sections};

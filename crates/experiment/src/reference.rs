@@ -1,8 +1,55 @@
 //! The reference of every key, from doc comments.
 
-use crate::Sections;
+use plugin::{markdown_table, schema_of};
 
-/// Markdown reference of every key that an experiment file may have.
-pub fn options_markdown(_sections: &Sections) -> String {
-    todo!()
+use crate::Sections;
+use crate::file_keys::FileKeys;
+use crate::sections::{Identity, Section, SectionKind};
+
+/// Markdown reference of every key that an experiment file may have: those of the file itself, then each section
+/// with its plugins.
+pub fn options_markdown(sections: &Sections) -> String {
+    let mut out = String::from(
+        "# Keys of experiment files\n\n\
+         Generated from the doc comments of the settings.\n\n\
+         An experiment file states its differences from the file that it extends. On top of the files come environment \
+         variables (`FLAGLAB_SET__agent__lora__rank=4`), then `--set agent.lora.rank=4`. `reward = \"log-return\"` is \
+         short for `reward.kind = \"log-return\"`. When a layer or an axis changes the `kind` of a section, keys that \
+         only the old kind knows are dropped.\n\n\
+         ## The file itself\n\n",
+    );
+    out += &markdown_table(&schema_of::<FileKeys>());
+    for section in sections.iter() {
+        out += &section_text(section);
+    }
+    out
+}
+
+fn section_text(section: &Section) -> String {
+    let mut out = format!("\n## `[{}]`\n\n{}", section.name, section.doc.trim());
+    out += match section.identity {
+        Identity::Params => "\n",
+        Identity::ContentOnly => " Its keys are not hashed: the content that they lead to is.\n",
+        Identity::None => " Not hashed.\n",
+    };
+    match &section.kind {
+        SectionKind::Fixed { schema } => {
+            out += &format!("\n{}", markdown_table(schema));
+        }
+        SectionKind::Plugin { plugins } => {
+            let names: Vec<String> = plugins.iter().map(|p| format!("`{}`", p.name)).collect();
+            out += &format!("\n`kind` is one of {}", names.join(", "));
+            out += &match &section.default_kind {
+                Some(kind) => format!("; `{kind}` where no layer names one.\n"),
+                None => "; required.\n".to_owned(),
+            };
+            for plugin in plugins {
+                out +=
+                    &format!("\n### `{}.kind = \"{}\"`\n\n{}\n\n", section.name, plugin.name, plugin.summary);
+                let table = markdown_table(&plugin.schema);
+                out += if table.is_empty() { "No parameters.\n" } else { &table };
+            }
+        }
+    }
+    out
 }

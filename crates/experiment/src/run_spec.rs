@@ -45,7 +45,8 @@ impl RunSpec {
         let mut document = toml::Table::new();
         let seed = i64::try_from(self.seed).map(toml::Value::Integer);
         // TOML integers end at 2^63 - 1; a larger seed is kept as its digits.
-        document.insert("seed".to_owned(), seed.unwrap_or_else(|_| toml::Value::String(self.seed.to_string())));
+        document
+            .insert("seed".to_owned(), seed.unwrap_or_else(|_| toml::Value::String(self.seed.to_string())));
         for (name, section) in &self.sections {
             if let Some(value) = to_toml_value(section) {
                 document.insert(name.clone(), value);
@@ -77,7 +78,8 @@ impl RunSpec {
         for section in sections.iter().filter(|s| s.in_run()) {
             let resolved = resolve::section(section, layer.table.get(&section.name));
             errors.extend(resolved.errors.into_iter().map(|e| {
-                let path: Vec<&str> = std::iter::once(section.name.as_str()).chain(e.key.split('.')).collect();
+                let path: Vec<&str> =
+                    std::iter::once(section.name.as_str()).chain(e.key.split('.')).collect();
                 at(&path, Problem::Value(e.clone()))
             }));
             spec.insert(section.name.clone(), resolved.value);
@@ -166,8 +168,11 @@ fn to_toml_value(value: &Value) -> Option<toml::Value> {
         },
         Value::String(s) => toml::Value::String(s.clone()),
         Value::Array(items) => toml::Value::Array(items.iter().filter_map(to_toml_value).collect()),
-        Value::Object(map) => toml::Value::Table(
-            map.iter().filter_map(|(k, v)| Some((k.clone(), to_toml_value(v)?))).collect(),
-        ),
+        Value::Object(map) => {
+            toml::Value::Table(map.iter().filter_map(|(k, v)| Some((k.clone(), to_toml_value(v)?))).collect())
+        }
     })
 }
+
+#[cfg(test)]
+mod tests;

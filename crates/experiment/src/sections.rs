@@ -1,6 +1,8 @@
 //! Which sections an experiment file has and what each may hold.
 
-use plugin::PluginInfo;
+use std::sync::Arc;
+
+use plugin::{ParamError, PluginInfo};
 use serde_json::{Map, Value};
 
 /// Section that baselines replace.
@@ -8,6 +10,9 @@ pub const AGENT: &str = "agent";
 
 /// Sections that a baseline shares with the arms it is compared with; it runs once per distinct combination.
 pub const CONTEXT: [&str; 4] = ["data", "split", "rules", "env"];
+
+/// Checks what a schema cannot say (relations between keys) of a resolved section.
+pub type SectionCheck = Arc<dyn Fn(&Value) -> Result<(), Vec<ParamError>> + Send + Sync>;
 
 /// How a section enters the identity of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub struct Section {
     pub identity: Identity,
     /// Plugin used when no layer names a `kind`.
     pub default_kind: Option<String>,
+    /// Check of a fixed section beyond its schema; plugins bring their own.
+    pub check: Option<SectionCheck>,
 }
 
 impl Section {
@@ -66,6 +73,16 @@ impl Section {
     #[must_use]
     pub fn or_kind(mut self, kind: &str) -> Self {
         self.default_kind = Some(kind.to_owned());
+        self
+    }
+
+    /// The same section, with a check of what its schema cannot say.
+    #[must_use]
+    pub fn with_check(
+        mut self,
+        check: impl Fn(&Value) -> Result<(), Vec<ParamError>> + Send + Sync + 'static,
+    ) -> Self {
+        self.check = Some(Arc::new(check));
         self
     }
 
@@ -104,7 +121,7 @@ impl Section {
     }
 
     fn new(name: &str, doc: &str, kind: SectionKind, identity: Identity) -> Self {
-        Self { name: name.to_owned(), doc: doc.to_owned(), kind, identity, default_kind: None }
+        Self { name: name.to_owned(), doc: doc.to_owned(), kind, identity, default_kind: None, check: None }
     }
 }
 

@@ -41,7 +41,8 @@ pub fn unhashed_keys(schema: &Value) -> Vec<String> {
 /// The error for a `name` that is none of `known`: lists them, the nearest first in parentheses.
 pub fn unknown_name<'a>(key: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> ParamError {
     let known: Vec<&str> = known.into_iter().collect();
-    let hint = nearest(name, known.iter().copied()).map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default();
+    let hint =
+        nearest(name, known.iter().copied()).map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default();
     let expected = match known.as_slice() {
         [] => "nothing: none is known".to_owned(),
         [only] => format!("{only}{hint}"),
@@ -150,15 +151,17 @@ fn check_alternatives(node: Node<'_>, value: &Value, key: &str, errors: &mut Vec
             }
             _ => errors.extend(problems_of(chosen)),
         },
-        None => errors.push(ParamError { key: key.to_owned(), found: toml_text(value), expected: accepted(node) }),
+        None => {
+            errors.push(ParamError { key: key.to_owned(), found: toml_text(value), expected: accepted(node) })
+        }
     }
 }
 
 fn check_table(node: Node<'_>, map: &Map<String, Value>, key: &str, errors: &mut Vec<ParamError>) {
     let shape = node.shape(map);
     for (name, value) in map {
-        match shape.properties.iter().find(|(k, _)| k == name) {
-            Some((_, schema)) => check(*schema, value, &join(key, name), errors),
+        match shape.property(name) {
+            Some(schema) => check(schema, value, &join(key, name), errors),
             None => match shape.additional {
                 Some(schema) => check(schema, value, &join(key, name), errors),
                 None => errors.push(unknown_key(key, name, shape.properties.iter().map(|(k, _)| *k))),

@@ -7,81 +7,101 @@ use crate::shape::Node;
 /// `value` with every absent key of `schema` filled from its `default`, in the schema's key order, unknown keys last.
 ///
 /// A table that is given in part takes its other keys from the default of the whole table, then from the defaults of
-/// the keys. Whole numbers that stand where the schema asks for a number become one (`1` becomes `1.0`), so equal
-/// settings are equal values. What does not fit the schema is left as it is, for
-/// [`check_value`](crate::check_value) to report.
+/// the keys. What does not fit the schema is left as it is, for [`check_value`](crate::check_value) to report.
 pub fn fill_defaults(schema: &Value, value: &mut Map<String, Value>) {
-    fill_table(Node::root(schema), None, value);
+    Fill { numbers: false }.table(Node::root(schema), None, value);
 }
 
-fn fill_table(node: Node<'_>, whole: Option<&Map<String, Value>>, value: &mut Map<String, Value>) {
-    if let Some(whole) = whole {
-        // The tag of a tagged enum decides what else there is, so it is filled first.
-        for (tag, _) in node.alternatives().iter().filter_map(Node::tag) {
-            if let (false, Some(default)) = (value.contains_key(tag), whole.get(tag)) {
-                value.insert(tag.to_owned(), default.clone());
-            }
-        }
-    }
-    let shape = node.shape(value);
-    let mut filled = Map::new();
-    for (key, property) in &shape.properties {
-        // The default of the whole may be of another alternative: its keys then mean something else.
-        let of_whole = whole.filter(|_| !shape.chosen).and_then(|w| w.get(*key));
-        let default = of_whole.or(property.get("default"));
-        let item = match value.shift_remove(*key) {
-            Some(mut given) => {
-                fill_value(*property, default, &mut given);
-                given
-            }
-            None => match default {
-                Some(default) => {
-                    let mut default = default.clone();
-                    fill_value(*property, None, &mut default);
-                    default
-                }
-                None => continue,
-            },
-        };
-        filled.insert((*key).to_owned(), item);
-    }
-    for (key, mut item) in std::mem::take(value) {
-        if let Some(schema) = shape.additional {
-            fill_value(schema, None, &mut item);
-        }
-        filled.insert(key, item);
-    }
-    *value = filled;
+/// [`fill_defaults`], and whole numbers that stand where the schema asks for a number become one (`1` becomes `1.0`),
+/// so that equal settings are equal values. For values that are checked: an error shows what the user wrote.
+pub fn normalise(schema: &Value, value: &mut Map<String, Value>) {
+    Fill { numbers: true }.table(Node::root(schema), None, value);
 }
 
-fn fill_value(node: Node<'_>, default: Option<&Value>, value: &mut Value) {
-    if !node.is_table() && node.choices().is_none() {
-        if let Some(chosen) = node.choose(value) {
-            if chosen.fits_type(value) {
-                let tagged = node.alternatives().len() > 1;
-                match value {
-                    Value::Object(map) if tagged => fill_table(node, default.and_then(Value::as_object), map),
-                    _ => fill_value(chosen, default, value),
+#[derive(Clone, Copy)]
+struct Fill {
+    numbers: bool,
+}
+
+impl Fill {
+    fn table(self, node: Node<'_>, whole: Option<&Map<String, Value>>, value: &mut Map<String, Value>) {
+        if let Some(whole) = whole {
+            // The tag of a tagged enum decides what else there is, so it is filled first.
+            for (tag, _) in node.alternatives().iter().filter_map(Node::tag) {
+                if let (false, Some(default)) = (value.contains_key(tag), whole.get(tag)) {
+                    value.insert(tag.to_owned(), default.clone());
                 }
             }
-            return;
         }
+        let shape = node.shape(value);
+        let mut filled = Map::new();
+        for (key, property) in &shape.properties {
+            // The default of the whole may be of another alternative: its keys then mean something else.
+            let of_whole = whole.filter(|_| !shape.chosen).and_then(|w| w.get(*key));
+            let default = of_whole.or(property.get("default"));
+            let item = match value.shift_remove(*key) {
+                Some(mut given) => {
+                    self.value(*property, default, &mut given);
+                    given
+                }
+                None => match default {
+                    Some(default) => {
+                        let mut default = default.clone();
+                        self.value(*property, None, &mut default);
+                        default
+                    }
+                    None => continue,
+                },
+            };
+            filled.insert((*key).to_owned(), item);
+        }
+        for (key, mut item) in std::mem::take(value) {
+            if let Some(schema) = shape.additional {
+                self.value(schema, None, &mut item);
+            }
+            filled.insert(key, item);
+        }
+        *value = filled;
     }
-    match value {
-        Value::Object(map) if node.is_table() => fill_table(node, default.and_then(Value::as_object), map),
-        Value::Array(items) => {
-            let prefix = node.prefix_items();
-            for (i, item) in items.iter_mut().enumerate() {
-                if let Some(schema) = prefix.get(i).copied().or(node.child("items")) {
-                    fill_value(schema, None, item);
+
+    fn value(self, node: Node<'_>, default: Option<&Value>, value: &mut Value) {
+        if !node.is_table() && node.choices().is_none() {
+            if let Some(chosen) = node.choose(value) {
+                if chosen.fits_type(value) {
+                    let tagged = node.alternatives().len() > 1;
+                    match value {
+                        Value::Object(map) if tagged => {
+                            self.table(node, default.and_then(Value::as_object), map)
+                        }
+                        _ => self.value(chosen, default, value),
+                    }
+                }
+                return;
+            }
+        }
+        match value {
+            Value::Object(map) if node.is_table() => {
+                self.table(node, default.and_then(Value::as_object), map)
+            }
+            Value::Array(items) => {
+                let prefix = node.prefix_items();
+                for (i, item) in items.iter_mut().enumerate() {
+                    if let Some(schema) = prefix.get(i).copied().or(node.child("items")) {
+                        self.value(schema, None, item);
+                    }
                 }
             }
-        }
-        Value::Number(n) if node.has_type("number") && !node.has_type("integer") && !n.is_f64() => {
-            if let Some(float) = n.as_f64() {
-                *value = Value::from(float);
+            Value::Number(n)
+                if self.numbers && node.has_type("number") && !node.has_type("integer") && !n.is_f64() =>
+            {
+                if let Some(float) = n.as_f64() {
+                    *value = Value::from(float);
+                }
             }
+            _ => {}
         }
-        _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

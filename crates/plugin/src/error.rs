@@ -20,7 +20,11 @@ impl ParamError {
     /// The problem without the key: `expected a number > 0, found -1`, or `unknown key; did you mean "rank"?`.
     pub fn problem(&self) -> String {
         let Self { found, expected, .. } = self;
-        if self.is_unknown_key() { format!("{found}; {expected}") } else { format!("expected {expected}, found {found}") }
+        if self.is_unknown_key() {
+            format!("{found}; {expected}")
+        } else {
+            format!("expected {expected}, found {found}")
+        }
     }
 
     /// Whether the key itself is the problem.

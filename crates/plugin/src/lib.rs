@@ -10,19 +10,23 @@ mod defaults;
 mod error;
 mod files;
 mod near;
+#[cfg(test)]
+mod params_fixture;
 mod reference;
 mod shape;
 mod shared;
+mod switch;
 mod text;
 
 pub use catalog::{Catalog, PluginInfo};
 pub use check::{check_value, is_unhashed, unhashed_keys, unknown_key, unknown_name};
-pub use defaults::fill_defaults;
+pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
 pub use files::Files;
 pub use near::nearest;
 pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;
+pub use switch::drop_foreign_keys;
 pub use text::toml_text;
 
 use serde_json::Value;

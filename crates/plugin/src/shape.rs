@@ -21,6 +21,13 @@ pub(crate) struct Shape<'a> {
     pub chosen: bool,
 }
 
+impl<'a> Shape<'a> {
+    /// The schema of a known key.
+    pub fn property(&self, key: &str) -> Option<Node<'a>> {
+        self.properties.iter().find(|(k, _)| *k == key).map(|(_, node)| *node)
+    }
+}
+
 impl<'a> Node<'a> {
     pub fn root(root: &'a Value) -> Self {
         Self { root, schema: root }.resolved()
@@ -73,7 +80,9 @@ impl<'a> Node<'a> {
     pub fn types(&self) -> Vec<&'a str> {
         match self.get("type") {
             Some(Value::String(t)) if t != "null" => vec![t],
-            Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).filter(|t| *t != "null").collect(),
+            Some(Value::Array(types)) => {
+                types.iter().filter_map(Value::as_str).filter(|t| *t != "null").collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -133,7 +142,8 @@ impl<'a> Node<'a> {
     /// the first.
     pub fn choose(&self, value: &Value) -> Option<Node<'a>> {
         let alternatives = self.alternatives();
-        let tagged = alternatives.iter().find(|a| a.tag().is_some_and(|(tag, name)| value.get(tag) == Some(name)));
+        let tagged =
+            alternatives.iter().find(|a| a.tag().is_some_and(|(tag, name)| value.get(tag) == Some(name)));
         let typed = alternatives.iter().find(|a| a.fits_type(value));
         tagged.or(typed).or(alternatives.first()).copied()
     }
@@ -160,7 +170,8 @@ impl<'a> Node<'a> {
 
     /// What the object `value` may hold under this schema.
     pub fn shape(&self, value: &Map<String, Value>) -> Shape<'a> {
-        let mut shape = Shape { properties: Vec::new(), required: Vec::new(), additional: None, chosen: false };
+        let mut shape =
+            Shape { properties: Vec::new(), required: Vec::new(), additional: None, chosen: false };
         self.collect(value, &mut shape);
         shape
     }

@@ -1,0 +1,546 @@
+//! From axes to arms: expands the sweep, resolves and checks every arm, drops what the rules exclude.
+
+use std::collections::HashMap;
+
+use plugin::{ParamError, toml_text, unknown_key};
+use serde_json::{Map, Value};
+
+use crate::error::{ConfigError, Problem};
+use crate::experiment::{Arm, Axis, Change, Role};
+use crate::file_keys::{Baseline, Mode, Sweep};
+use crate::layer::with_kind;
+use crate::merge::{Merged, drop_foreign};
+use crate::names::{Taken, short_keys, value_label};
+use crate::{AGENT, CONTEXT, Sections, canonical_json, keys, resolve, run_spec};
+
+/// More points than this are a mistake, and would take long to check.
+const MOST_POINTS: usize = 20_000;
+
+/// What a sweep makes of the merged settings.
+pub(crate) struct Plan {
+    pub base: Map<String, Value>,
+    pub arms: Vec<Arm>,
+    pub baselines: Vec<Arm>,
+    pub axes: Vec<Axis>,
+}
+
+/// One override of one point.
+#[derive(Clone)]
+struct Override {
+    key: String,
+    path: Vec<String>,
+    value: Value,
+    /// Where in the file it stands.
+    origin: Vec<String>,
+}
+
+/// One point of the sweep before it is resolved.
+#[derive(Clone)]
+struct Point {
+    name: String,
+    overrides: Vec<Override>,
+}
+
+/// A resolved point.
+struct Candidate {
+    point: Point,
+    spec: Map<String, Value>,
+    errors: Vec<ParamError>,
+}
+
+/// Expands and checks everything. The plan is usable only when there are no errors.
+pub(crate) fn plan(
+    merged: &Merged,
+    sections: &Sections,
+    sweep: Option<&Sweep>,
+    baselines: &[Baseline],
+) -> (Plan, Vec<ConfigError>) {
+    let planner = Planner { merged, sections };
+    let (base, base_errors) = resolve::run_sections(&merged.table, sections);
+    let mut errors = Vec::new();
+    let axes = sweep.map(|s| planner.axes(s)).unwrap_or_default();
+    let points = match sweep {
+        Some(sweep) => planner.points(sweep, &axes, &mut errors),
+        None => vec![Point { name: "base".to_owned(), overrides: Vec::new() }],
+    };
+    let mut candidates = Vec::new();
+    for point in points {
+        let mut written = merged.table.clone();
+        planner.apply(&mut written, &point.overrides);
+        let (spec, problems) = resolve::run_sections(&written, sections);
+        candidates.push(Candidate { point, spec, errors: problems });
+    }
+    if let Some(sweep) = sweep {
+        planner.select(sweep, &mut candidates, &mut errors);
+    }
+    planner.report(&base_errors, &candidates, &mut errors);
+    let mut taken = Taken::default();
+    let arms = planner.arms(&base, &axes, candidates, &mut taken);
+    let baselines = planner.baselines(&base, &axes, &arms, baselines, &mut taken, &mut errors);
+    let axes = axes.into_iter().map(|a| planner.as_resolved(a)).collect();
+    (Plan { base, arms, baselines, axes }, errors)
+}
+
+struct Planner<'a> {
+    merged: &'a Merged,
+    sections: &'a Sections,
+}
+
+impl Planner<'_> {
+    fn axes(&self, sweep: &Sweep) -> Vec<Axis> {
+        let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
+        sweep.axes.iter().map(|(key, values)| Axis { key: key.clone(), values: list(values) }).collect()
+    }
+
+    /// The points of the sweep in plan order.
+    fn points(&self, sweep: &Sweep, axes: &[Axis], errors: &mut Vec<ConfigError>) -> Vec<Point> {
+        let mut fail = |path: &[&str], problem| {
+            let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
+            errors.push(self.merged.error(&path, problem));
+        };
+        match (sweep.mode, axes.is_empty(), sweep.list.is_empty()) {
+            (Mode::List, false, _) => {
+                fail(&["sweep", "axes"], Problem::text("mode `list` takes its arms from sweep.list"))
+            }
+            (Mode::List, _, true) => {
+                fail(&["sweep", "list"], Problem::value("nothing", "at least one table"))
+            }
+            (mode, _, false) if mode != Mode::List => {
+                fail(
+                    &["sweep", "list"],
+                    Problem::text(format!("needs sweep.mode = \"list\", found {:?}", mode.word())),
+                );
+            }
+            _ => {}
+        }
+        let mut known: Vec<&Axis> = Vec::new();
+        for axis in axes {
+            match self.key_problem(&axis.key) {
+                Some(problem) => fail(&["sweep", "axes", &axis.key], problem),
+                None => known.push(axis),
+            }
+        }
+        let size = match sweep.mode {
+            Mode::Grid => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_mul),
+            _ => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_add),
+        };
+        if size > MOST_POINTS {
+            fail(&["sweep"], Problem::value(format!("{size}"), format!("at most {MOST_POINTS} arms")));
+            return Vec::new();
+        }
+        let keys: Vec<String> = known.iter().map(|a| a.key.clone()).collect();
+        let short = short_keys(&keys);
+        let at = |axis: usize, value: usize| {
+            let key = &known[axis].key;
+            Override {
+                key: key.clone(),
+                path: keys::parts(key),
+                value: known[axis].values[value].clone(),
+                origin: vec!["sweep".to_owned(), "axes".to_owned(), key.clone(), value.to_string()],
+            }
+        };
+        let label = |axis: usize, value: usize| {
+            let values = &known[axis].values;
+            format!("{}={}", short[axis], value_label(&values[value], values))
+        };
+        let point = |indices: &[usize]| Point {
+            name: match indices {
+                [] => "base".to_owned(),
+                _ => indices.iter().enumerate().map(|(a, v)| label(a, *v)).collect::<Vec<_>>().join(","),
+            },
+            overrides: indices.iter().enumerate().map(|(a, v)| at(a, *v)).collect(),
+        };
+        match sweep.mode {
+            Mode::OneAtATime => {
+                let mut points = vec![point(&[])];
+                for (a, axis) in known.iter().enumerate() {
+                    let single = |v| Point { name: label(a, v), overrides: vec![at(a, v)] };
+                    points.extend((0..axis.values.len()).map(single));
+                }
+                points
+            }
+            Mode::Grid => {
+                let mut indices: Vec<Vec<usize>> = vec![Vec::new()];
+                for axis in &known {
+                    let longer = |head: &Vec<usize>| {
+                        let head = head.clone();
+                        (0..axis.values.len()).map(move |v| head.iter().copied().chain([v]).collect())
+                    };
+                    indices = indices.iter().flat_map(longer).collect();
+                }
+                indices.iter().map(|i| point(i)).collect()
+            }
+            Mode::Zip => {
+                let n = known.first().map_or(0, |a| a.values.len());
+                for axis in known.iter().filter(|a| a.values.len() != n) {
+                    let (found, expected) = (axis.values.len(), known[0].key.as_str());
+                    let problem = Problem::value(
+                        format!("{found} values"),
+                        format!("{n} values, as many as {expected:?} has: mode `zip` takes them together"),
+                    );
+                    fail(&["sweep", "axes", &axis.key], problem);
+                }
+                if known.is_empty() {
+                    return vec![point(&[])];
+                }
+                let n = known.iter().map(|a| a.values.len()).min().unwrap_or(0);
+                (0..n).map(|v| point(&vec![v; known.len()])).collect()
+            }
+            Mode::List => self.list_points(sweep, errors),
+        }
+    }
+
+    fn list_points(&self, sweep: &Sweep, errors: &mut Vec<ConfigError>) -> Vec<Point> {
+        let mut all_keys: Vec<String> = Vec::new();
+        for key in sweep.list.iter().flat_map(Map::keys).filter(|k| *k != "name") {
+            if !all_keys.contains(key) {
+                all_keys.push(key.clone());
+            }
+        }
+        let short: HashMap<String, String> = all_keys.iter().cloned().zip(short_keys(&all_keys)).collect();
+        let mut points = Vec::new();
+        for (i, table) in sweep.list.iter().enumerate() {
+            let origin =
+                |key: &str| vec!["sweep".to_owned(), "list".to_owned(), i.to_string(), key.to_owned()];
+            let (mut overrides, mut labels) = (Vec::new(), Vec::new());
+            for (key, value) in table.iter().filter(|(k, _)| *k != "name") {
+                if let Some(problem) = self.key_problem(key) {
+                    errors.push(self.merged.error(&origin(key), problem));
+                    continue;
+                }
+                let siblings: Vec<Value> = sweep.list.iter().filter_map(|t| t.get(key).cloned()).collect();
+                labels.push(format!("{}={}", short[key], value_label(value, &siblings)));
+                let path = keys::parts(key);
+                overrides.push(Override {
+                    key: key.clone(),
+                    path,
+                    value: value.clone(),
+                    origin: origin(key),
+                });
+            }
+            let name = match table.get("name") {
+                Some(Value::String(name)) => name.clone(),
+                Some(other) => {
+                    let problem = Problem::value(toml_text(other), "a string");
+                    errors.push(self.merged.error(&origin("name"), problem));
+                    continue;
+                }
+                None if labels.is_empty() => "base".to_owned(),
+                None => labels.join(","),
+            };
+            points.push(Point { name, overrides });
+        }
+        points
+    }
+
+    /// Why a key cannot be swept, if the file alone shows it. Keys of plugins are checked with each arm.
+    fn key_problem(&self, key: &str) -> Option<Problem> {
+        let first = keys::parts(key).into_iter().next()?;
+        match self.sections.get(&first) {
+            Some(section) if section.in_run() => None,
+            Some(_) => Some(Problem::text("cannot be swept: it is not part of a run")),
+            None => {
+                let names = self.sections.iter().filter(|s| s.in_run()).map(|s| s.name.as_str());
+                Some(Problem::Value(unknown_key("", &first, names)))
+            }
+        }
+    }
+
+    /// Puts overrides on top of written settings: whole sections first, then kinds, then single keys.
+    fn apply(&self, written: &mut Map<String, Value>, overrides: &[Override]) {
+        let mut order: Vec<&Override> = overrides.iter().collect();
+        order.sort_by_key(|o| match o.path.as_slice() {
+            [_] => 0,
+            [_, kind] if kind == "kind" => 1,
+            _ => 2,
+        });
+        for o in order {
+            let Some(section) = self.sections.get(&o.path[0]) else { continue };
+            let whole = o.path.len() == 1;
+            let value = match &o.value {
+                kind @ Value::String(_) if whole && section.is_plugin() => with_kind(kind.clone()),
+                value => value.clone(),
+            };
+            let new_kind = match o.path.as_slice() {
+                [_] => value.get("kind").and_then(Value::as_str),
+                [_, kind] if kind == "kind" => value.as_str(),
+                _ => None,
+            };
+            if let (Some(new), Some(Value::Object(lower))) = (new_kind, written.get_mut(&section.name)) {
+                let old = lower.get("kind").and_then(Value::as_str).or(section.default_kind.as_deref());
+                if let Some(old) = old.filter(|old| *old != new).map(str::to_owned) {
+                    drop_foreign(section, &old, new, lower);
+                }
+            }
+            keys::put(written, &o.path, value);
+        }
+    }
+
+    /// Applies `include` and `exclude`.
+    fn select(&self, sweep: &Sweep, candidates: &mut Vec<Candidate>, errors: &mut Vec<ConfigError>) {
+        for (word, rules) in [("include", &sweep.include), ("exclude", &sweep.exclude)] {
+            for (i, rule) in rules.iter().enumerate() {
+                for key in rule.keys() {
+                    let path = keys::parts(key);
+                    if !candidates.iter().any(|c| keys::get(&c.spec, &path).is_some())
+                        && !candidates.is_empty()
+                    {
+                        let at = ["sweep", word, &i.to_string(), key].map(str::to_owned);
+                        let axes = sweep.axes.keys().map(String::as_str);
+                        errors.push(self.merged.error(&at, Problem::Value(unknown_key("", key, axes))));
+                    }
+                }
+            }
+        }
+        let any = |rules: &[Map<String, Value>], c: &Candidate| {
+            let holds = |rule: &Map<String, Value>| {
+                rule.iter().all(|(key, wanted)| {
+                    keys::get(&c.spec, &keys::parts(key)).is_some_and(|actual| matches(actual, wanted))
+                })
+            };
+            rules.iter().any(holds)
+        };
+        let before = candidates.len();
+        candidates
+            .retain(|c| (sweep.include.is_empty() || any(&sweep.include, c)) && !any(&sweep.exclude, c));
+        if candidates.is_empty() && before > 0 {
+            let problem = Problem::text("the include and exclude rules leave no arm");
+            errors.push(self.merged.error(&["sweep".to_owned()], problem));
+        }
+    }
+
+    /// Reports each problem once: at the base where it is the base's, else at the axis value that brings it.
+    fn report(&self, base_errors: &[ParamError], candidates: &[Candidate], errors: &mut Vec<ConfigError>) {
+        let is_base_arm = candidates.iter().any(|c| c.point.overrides.is_empty());
+        for error in base_errors {
+            // A base that is no arm may leave out what every arm sets.
+            let missing = error.found == toml_text(&Value::Null);
+            let of_arm = candidates.is_empty() || candidates.iter().any(|c| c.errors.contains(error));
+            if !missing || is_base_arm || of_arm {
+                errors.push(self.merged.error(&keys::parts(&error.key), Problem::Value(error.clone())));
+            }
+        }
+        for candidate in candidates {
+            for error in candidate.errors.iter().filter(|e| !base_errors.contains(e)) {
+                let path = keys::parts(&error.key);
+                let overrides = &candidate.point.overrides;
+                let related = |o: &&Override| path.starts_with(&o.path) || o.path.starts_with(&path);
+                let of_section = |o: &&Override| o.path[0] == path[0];
+                let closest = overrides.iter().filter(related).max_by_key(|o| o.path.len());
+                let found = match closest.or(overrides.iter().find(of_section)) {
+                    Some(o) if error.is_unknown_key() && error.key == o.key => {
+                        // The axis itself is wrong, whatever its value.
+                        let axis = if o.origin[1] == "axes" { &o.origin[..3] } else { &o.origin[..] };
+                        self.merged.error(axis, Problem::Value(error.clone()))
+                    }
+                    Some(o) => {
+                        let mut found = self.merged.error(
+                            &o.origin,
+                            Problem::Axis {
+                                value: toml_text(&o.value),
+                                error: ParamError {
+                                    key: if error.key == o.key { String::new() } else { error.key.clone() },
+                                    ..error.clone()
+                                },
+                                arm: candidate.point.name.clone(),
+                            },
+                        );
+                        if o.origin[1] == "axes" {
+                            found.key = keys::dotted(&o.origin[..3]);
+                        }
+                        found
+                    }
+                    None => {
+                        let problem = Problem::text(format!("arm {:?}: {error}", candidate.point.name));
+                        self.merged.error(&["sweep".to_owned()], problem)
+                    }
+                };
+                if !errors.iter().any(|known| known.same(&found)) {
+                    errors.push(found);
+                }
+            }
+        }
+    }
+
+    /// Arms in plan order; a point whose spec another one already has gives that one its axis values.
+    fn arms(
+        &self,
+        base: &Map<String, Value>,
+        axes: &[Axis],
+        candidates: Vec<Candidate>,
+        taken: &mut Taken,
+    ) -> Vec<Arm> {
+        let mut arms: Vec<(Arm, Vec<Override>)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for Candidate { point, spec, .. } in candidates {
+            let text = canonical_json(&Value::Object(spec.clone()));
+            match known.get(&text) {
+                Some(index) => arms[*index].1.extend(point.overrides),
+                None => {
+                    known.insert(text, arms.len());
+                    let arm = self.arm(taken.claim(&point.name), Role::Arm, base, spec);
+                    arms.push((arm, point.overrides));
+                }
+            }
+        }
+        for (arm, overrides) in &mut arms {
+            arm.axes = axis_values(axes, &arm.spec, overrides);
+        }
+        arms.into_iter().map(|(arm, _)| arm).collect()
+    }
+
+    fn arm(&self, name: String, role: Role, base: &Map<String, Value>, spec: Map<String, Value>) -> Arm {
+        let mut changes = Vec::new();
+        for section in spec.keys() {
+            difference(section, base.get(section), spec.get(section), &mut changes);
+        }
+        let hashed = run_spec::hashed(&spec, self.sections);
+        Arm { name, role, axes: Vec::new(), changes, spec, hashed }
+    }
+
+    fn baselines(
+        &self,
+        base: &Map<String, Value>,
+        axes: &[Axis],
+        arms: &[Arm],
+        entries: &[Baseline],
+        taken: &mut Taken,
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<Arm> {
+        let Some(section) = self.sections.get(AGENT) else { return Vec::new() };
+        let tables: Vec<Value> = entries
+            .iter()
+            .map(|entry| match entry {
+                Baseline::Kind(kind) => with_kind(Value::from(kind.as_str())),
+                Baseline::Table(table) => Value::Object(table.clone()),
+            })
+            .collect();
+        let mut agents = Vec::new();
+        for (i, table) in tables.iter().enumerate() {
+            let resolved = resolve::section(section, Some(table));
+            for error in resolved.errors {
+                let mut at = vec!["baselines".to_owned(), i.to_string()];
+                if matches!(entries[i], Baseline::Table(_)) {
+                    at.extend(keys::parts(&error.key));
+                }
+                errors.push(self.merged.error(&at, Problem::Value(error)));
+            }
+            agents.push((value_label(table, &tables), resolved.value));
+        }
+        let mut contexts: Vec<(String, &Arm)> = Vec::new();
+        for arm in arms {
+            let shared: Vec<_> = CONTEXT.iter().map(|name| arm.spec.get(*name)).collect();
+            let text =
+                canonical_json(&Value::from_iter(shared.into_iter().map(|s| s.cloned().unwrap_or_default())));
+            if !contexts.iter().any(|(known, _)| *known == text) {
+                contexts.push((text, arm));
+            }
+        }
+        let mut out: Vec<Arm> = Vec::new();
+        let several = contexts.len() > 1;
+        for (_, of) in &contexts {
+            for (label, agent) in &agents {
+                let mut spec = base.clone();
+                for name in CONTEXT {
+                    if let Some(shared) = of.spec.get(name) {
+                        spec.insert(name.to_owned(), shared.clone());
+                    }
+                }
+                spec.insert(AGENT.to_owned(), agent.clone());
+                // The same run twice would be one run with two roles.
+                if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
+                    continue;
+                }
+                let suffix = if several { context_label(axes, of) } else { String::new() };
+                let mut arm = self.arm(taken.claim(&format!("{label}{suffix}")), Role::Baseline, base, spec);
+                arm.axes = axes
+                    .iter()
+                    .filter(|a| CONTEXT.contains(&keys::parts(&a.key)[0].as_str()))
+                    .filter_map(|a| Some((a.key.clone(), of.axis(&a.key)?.clone())))
+                    .collect();
+                let rest: Vec<Axis> = axes.iter().filter(|a| arm.axis(&a.key).is_none()).cloned().collect();
+                arm.axes.extend(axis_values(&rest, &arm.spec, &[]).into_iter().filter(|(k, _)| k != AGENT));
+                arm.axes.sort_by_key(|(k, _)| axes.iter().position(|a| a.key == *k));
+                out.push(arm);
+            }
+        }
+        out
+    }
+
+    /// The axis with single values as a resolved run has them (`1.0` where the file says `1` for a number), so that
+    /// they compare equal to those of arms.
+    fn as_resolved(&self, mut axis: Axis) -> Axis {
+        let path = keys::parts(&axis.key);
+        let Some(section) = self.sections.get(&path[0]).filter(|_| path.len() > 1) else { return axis };
+        for value in &mut axis.values {
+            let mut written = self.merged.table.clone();
+            keys::put(&mut written, &path, value.clone());
+            let resolved = resolve::section(section, written.get(&section.name)).value;
+            let found = path[1..].iter().try_fold(&resolved, |v, part| v.get(part));
+            if let Some(found) = found.filter(|f| !f.is_object()) {
+                *value = found.clone();
+            }
+        }
+        axis
+    }
+}
+
+/// Value of each axis in a resolved arm.
+fn axis_values(axes: &[Axis], spec: &Map<String, Value>, overrides: &[Override]) -> Vec<(String, Value)> {
+    let mut values = Vec::new();
+    for axis in axes {
+        let Some(found) = keys::get(spec, &keys::parts(&axis.key)) else { continue };
+        // A table is shown as the file writes it: its kind, or what it sets.
+        let written = overrides.iter().find(|o| o.key == axis.key).map(|o| &o.value);
+        let value = if found.is_object() { written.or(found.get("kind")).unwrap_or(found) } else { found };
+        values.push((axis.key.clone(), value.clone()));
+    }
+    values
+}
+
+/// What tells the context of `arm` from others, for the name of a baseline: `,symbol=MSFT`.
+fn context_label(axes: &[Axis], arm: &Arm) -> String {
+    let of_context = |key: &str| CONTEXT.contains(&keys::parts(key)[0].as_str());
+    let mut facts: Vec<(String, Value)> = arm.axes.iter().filter(|(k, _)| of_context(k)).cloned().collect();
+    if axes.is_empty() {
+        let changed = arm.changes.iter().filter(|c| of_context(&c.key));
+        facts = changed.filter_map(|c| Some((c.key.clone(), c.arm.clone()?))).collect();
+    }
+    let names: Vec<String> = facts.iter().map(|(k, _)| k.clone()).collect();
+    let siblings =
+        |key: &str| axes.iter().find(|a| a.key == key).map(|a| a.values.as_slice()).unwrap_or_default();
+    let labels = short_keys(&names).into_iter().zip(&facts);
+    labels.map(|(short, (key, value))| format!(",{short}={}", value_label(value, siblings(key)))).collect()
+}
+
+fn same(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    canonical_json(&Value::Object(a.clone())) == canonical_json(&Value::Object(b.clone()))
+}
+
+/// Whether a resolved value is what a rule asks for: one of a list, all keys of a table, a plugin by name, or equal.
+fn matches(actual: &Value, wanted: &Value) -> bool {
+    let equal = |a: &Value, b: &Value| canonical_json(a) == canonical_json(b);
+    match (actual, wanted) {
+        (Value::Array(_), _) if equal(actual, wanted) => true,
+        (_, Value::Array(options)) => options.iter().any(|option| matches(actual, option)),
+        (Value::Object(map), Value::Object(rule)) => {
+            rule.iter().all(|(k, w)| map.get(k).is_some_and(|a| matches(a, w)))
+        }
+        (Value::Object(map), Value::String(kind)) => map.get("kind").is_some_and(|k| k == kind.as_str()),
+        _ => equal(actual, wanted),
+    }
+}
+
+/// The keys in which two values differ, tables compared key by key.
+fn difference(key: &str, base: Option<&Value>, arm: Option<&Value>, out: &mut Vec<Change>) {
+    if let (Some(Value::Object(a)), Some(Value::Object(b))) = (base, arm) {
+        for name in b.keys().chain(a.keys().filter(|k| !b.contains_key(*k))) {
+            difference(&format!("{key}.{name}"), a.get(name), b.get(name), out);
+        }
+    } else if base.map(canonical_json) != arm.map(canonical_json) {
+        out.push(Change { key: key.to_owned(), base: base.cloned(), arm: arm.cloned() });
+    }
+}
+
+#[cfg(test)]
+mod tests;
