@@ -1,7 +1,26 @@
 //! Market data: files in, validated [`BarSeries`] with news per bar out; splits by date; the synthetic generator.
 //!
 //! Invariant: nobody outside this crate can read a bar later than the one a [`History`] ends at, and a
-//! [`Segment`] holds no bar after its own end.
+//! [`Segment`] holds no bar after its own end. The crate never prints and never overwrites a file.
+//!
+//! ```
+//! use market_data::{SplitSpec, synth};
+//!
+//! let market = synth::generate(&synth::SynthParams { bars: 500, ..Default::default() })?;
+//! let split = SplitSpec {
+//!     train: ["2010-01-01".parse()?, "2010-12-31".parse()?],
+//!     valid: None,
+//!     test: ["2011-01-01".parse()?, "2011-12-31".parse()?],
+//!     warmup: 20,
+//!     purge: 0,
+//! };
+//! let parts = split.apply(&market.series)?;
+//! let first_decision = parts.test.series.until(parts.test.first);
+//! assert_eq!(first_decision.date().to_string(), "2011-01-03");
+//! assert_eq!(first_decision.closes(20).len(), 20);
+//! assert!(parts.train.last_date() < parts.test.first_date());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod dataset;
 mod error;

@@ -25,7 +25,7 @@ const TRADING_DAYS: f64 = 252.0;
 const FIRST_PRICE: f64 = 100.0;
 
 /// Parameters of the synthetic market. The defaults make `datasets/synthetic-news`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynthParams {
     /// Seed of all random streams.
@@ -229,8 +229,7 @@ fn candles(seed: u64, volatilities: &[f64], columns: &mut Columns) {
     let mut volumes = stream(seed, "volume");
     let normal = |rng: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(rng) };
     let mut previous = FIRST_PRICE;
-    for bar in 0..columns.close.len() {
-        let (close, volatility) = (columns.close[bar], volatilities[bar]);
+    for (bar, (&close, &volatility)) in columns.close.iter().zip(volatilities).enumerate() {
         let open = cents(previous * (0.15 * volatility * normal(&mut gaps)).exp()).max(0.01);
         let up = (0.4 * volatility * normal(&mut ranges).abs()).exp();
         let down = (-0.4 * volatility * normal(&mut ranges).abs()).exp();

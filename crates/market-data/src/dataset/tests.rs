@@ -84,7 +84,7 @@ fn import_takes_csv_json_and_parquet() {
     let b = import(&json, &options, &root.path().join("b")).unwrap();
     let c = import(
         &root.path().join("a/bars.parquet"),
-        &ImportOptions { symbol: "ABC".into(), ..options.clone() },
+        &ImportOptions { symbol: "ABC".into(), ..options },
         &root.path().join("c"),
     )
     .unwrap();
@@ -94,7 +94,7 @@ fn import_takes_csv_json_and_parquet() {
     assert_eq!(check(&root.path().join("b")).unwrap().problems, Vec::<String>::new());
     assert_eq!(load(&root.path().join("c")).unwrap().closes(), [2.0, 3.0]);
     let listed = list(root.path()).unwrap();
-    let listed: Vec<String> = listed.into_iter().map(|(_, m)| m.unwrap().name).collect();
+    let listed: Vec<String> = listed.into_iter().map(|l| l.metadata.unwrap().name).collect();
     assert_eq!(listed, ["a", "b", "c"]);
 }
 

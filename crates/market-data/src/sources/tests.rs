@@ -36,6 +36,30 @@ fn names_and_paths() {
 }
 
 #[test]
+fn filled_defaults_pass_the_schema_the_check_and_the_build() {
+    for (plugin, stated) in [
+        (&SyntheticNews as &dyn Plugin<SourceKind>, json!({})),
+        (&InvestorBench, json!({"symbol": "msft"})),
+        (&CsvFile, json!({"path": "x.csv"})),
+        (&ParquetFile, json!({"path": "x.parquet"})),
+    ] {
+        let mut params = stated.as_object().unwrap().clone();
+        plugin::fill_defaults(&plugin.schema(), &mut params);
+        let params = Value::Object(params);
+        assert_eq!(plugin::check_value(&plugin.schema(), &params), [], "{params}");
+        assert_eq!(plugin.check(&params), Ok(()));
+        assert!(plugin.build(&params, &files(None)).is_ok());
+        let mut misspelt = params.clone();
+        misspelt["pathh"] = json!("x");
+        assert_eq!(plugin::check_value(&plugin.schema(), &misspelt)[0].key, "pathh");
+    }
+    let mut params = serde_json::Map::new();
+    plugin::fill_defaults(&SyntheticNews.schema(), &mut params);
+    assert_eq!(params["generator"]["signal_accuracy"], json!(0.65));
+    assert_eq!(params["generator"]["start"], json!("2010-01-04"));
+}
+
+#[test]
 fn synthetic_news_is_the_same_from_its_folder_and_from_memory() {
     let memory = load(&SyntheticNews, &json!({}), &files(None)).unwrap();
     let folder = load(&SyntheticNews, &json!({"path": "datasets/synthetic-news"}), &files(None)).unwrap();

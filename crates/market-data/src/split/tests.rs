@@ -91,6 +91,19 @@ fn empty_parts_are_named() {
 }
 
 #[test]
+fn the_schema_accepts_what_can_be_read() {
+    let schema = plugin::schema_of::<SplitSpec>();
+    let short = json!({"train": ["2024-01-01", "2024-01-10"], "test": ["2024-01-11", "2024-01-20"]});
+    let full = serde_json::to_value(spec(short.clone())).unwrap();
+    for value in [&short, &full] {
+        assert_eq!(plugin::check_value(&schema, value), []);
+        assert_eq!(SplitSpec::check(value), []);
+    }
+    let one_date = json!({"train": ["2024-01-01"], "test": ["2024-01-11", "2024-01-20"], "warmup": -1});
+    assert_eq!(plugin::check_value(&schema, &one_date).len(), 2);
+}
+
+#[test]
 fn unknown_keys_are_errors() {
     let value =
         json!({"train": ["2024-01-01", "2024-01-10"], "test": ["2024-01-11", "2024-01-20"], "warm_up": 1});

@@ -192,16 +192,16 @@ fn bars_are_ten_years_of_weekdays_whose_open_is_near_the_previous_close() {
 fn every_parameter_changes_the_market() {
     let base = SynthParams { bars: 300, ..SynthParams::default() };
     let changes = [
-        SynthParams { seed: 2, ..base.clone() },
-        SynthParams { bars: 301, ..base.clone() },
-        SynthParams { start: base.start + chrono::Days::new(1), ..base.clone() },
-        SynthParams { signal_accuracy: 0.8, ..base.clone() },
-        SynthParams { signal_lag: 2, ..base.clone() },
-        SynthParams { drift: 0.1, ..base.clone() },
-        SynthParams { volatility: 0.3, ..base.clone() },
-        SynthParams { tail_dof: 5.0, ..base.clone() },
-        SynthParams { news_per_day: 2, ..base.clone() },
-        SynthParams { neutral_share: 0.5, ..base.clone() },
+        SynthParams { seed: 2, ..base },
+        SynthParams { bars: 301, ..base },
+        SynthParams { start: base.start + chrono::Days::new(1), ..base },
+        SynthParams { signal_accuracy: 0.8, ..base },
+        SynthParams { signal_lag: 2, ..base },
+        SynthParams { drift: 0.1, ..base },
+        SynthParams { volatility: 0.3, ..base },
+        SynthParams { tail_dof: 5.0, ..base },
+        SynthParams { news_per_day: 2, ..base },
+        SynthParams { neutral_share: 0.5, ..base },
     ];
     let print = |p: &SynthParams| generate(p).unwrap().series.fingerprint();
     assert_eq!(print(&base), print(&base));
@@ -215,15 +215,15 @@ fn every_parameter_changes_the_market() {
 fn parameters_out_of_range_are_named() {
     let base = SynthParams::default();
     for (params, key) in [
-        (SynthParams { bars: 9, ..base.clone() }, "bars"),
-        (SynthParams { signal_accuracy: 1.1, ..base.clone() }, "signal_accuracy"),
-        (SynthParams { signal_accuracy: f64::NAN, ..base.clone() }, "signal_accuracy"),
-        (SynthParams { signal_lag: 0, ..base.clone() }, "signal_lag"),
-        (SynthParams { drift: 2.0, ..base.clone() }, "drift"),
-        (SynthParams { volatility: 0.0, ..base.clone() }, "volatility"),
-        (SynthParams { tail_dof: 2.0, ..base.clone() }, "tail_dof"),
-        (SynthParams { news_per_day: 0, ..base.clone() }, "news_per_day"),
-        (SynthParams { neutral_share: -0.1, ..base.clone() }, "neutral_share"),
+        (SynthParams { bars: 9, ..base }, "bars"),
+        (SynthParams { signal_accuracy: 1.1, ..base }, "signal_accuracy"),
+        (SynthParams { signal_accuracy: f64::NAN, ..base }, "signal_accuracy"),
+        (SynthParams { signal_lag: 0, ..base }, "signal_lag"),
+        (SynthParams { drift: 2.0, ..base }, "drift"),
+        (SynthParams { volatility: 0.0, ..base }, "volatility"),
+        (SynthParams { tail_dof: 2.0, ..base }, "tail_dof"),
+        (SynthParams { news_per_day: 0, ..base }, "news_per_day"),
+        (SynthParams { neutral_share: -0.1, ..base }, "neutral_share"),
     ] {
         let error = generate(&params).unwrap_err().to_string();
         assert!(error.starts_with(&format!("synthetic market: {key}: expected ")), "{error}");
