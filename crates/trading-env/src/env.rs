@@ -90,7 +90,11 @@ impl Arena {
     ) -> Result<Self, String> {
         let bars: Arc<[Bar]> = (segment.first..segment.series.len()).map(|i| segment.series.bar(i)).collect();
         if bars.len() < 2 {
-            return Err(format!("the {} split has {} bars, an episode needs 2 or more", split.word(), bars.len()));
+            return Err(format!(
+                "the {} split has {} bars, an episode needs 2 or more",
+                split.word(),
+                bars.len()
+            ));
         }
         if config.num_envs == 0 {
             return Err("env.num_envs: expected 1 or more, found 0".to_owned());

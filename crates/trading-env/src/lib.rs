@@ -18,17 +18,18 @@ mod window;
 pub use account::Account;
 pub use action::{Action, ActionMask};
 pub use agent::{
-    Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, GroupNorm, Learner,
-    RunLog, TensorDigest, Training,
+    Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, GroupNorm,
+    Learner, RunLog, TensorDigest, Training,
 };
 pub use env::{Arena, EnvBatch, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};
 pub use reward::{
     DifferentialSharpe, DifferentialSharpeParams, DifferentialSharpePlugin, LogReturn, LogReturnParams,
-    LogReturnPlugin, REWARDS, RewardFn, RewardKind, SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin, Transition,
+    LogReturnPlugin, REWARDS, RewardFn, RewardKind, SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin,
+    Transition,
 };
 pub use rng::rng;
 pub use rules::{
-    Fill, InvestorBench, InvestorBenchParams, InvestorBenchPlugin, Paper, PaperParams, PaperPlugin, RULES, Realistic,
-    RealisticParams, RealisticPlugin, Rules, RulesKind,
+    Fill, InvestorBench, InvestorBenchParams, InvestorBenchPlugin, Paper, PaperParams, PaperPlugin, RULES,
+    Realistic, RealisticParams, RealisticPlugin, Rules, RulesKind,
 };

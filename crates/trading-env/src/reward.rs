@@ -40,6 +40,23 @@ impl Transition {
     /// What is left of a ruined account in a logarithm, as a share of what it was.
     const RUINED: f64 = 1e-6;
 
+    /// Profit `after - before` in currency; `-before` when the account is gone (`after` not above 0 or not finite).
+    pub fn pnl(self) -> f64 {
+        let pnl = self.after - self.before;
+        if !pnl.is_finite() {
+            -self.before
+        } else if pnl.abs() <= self.rounding() {
+            0.0
+        } else {
+            pnl.max(-self.before)
+        }
+    }
+
+    /// Currency amounts up to this are rounding.
+    fn rounding(self) -> f64 {
+        Self::ROUNDING * self.before
+    }
+
     /// Simple return `after / before - 1`; -1 when the account is gone (`after` not above 0 or not finite).
     pub fn simple_return(self) -> f64 {
         let simple_return = self.after / self.before - 1.0;

@@ -31,7 +31,12 @@ pub(crate) fn realistic(fee_bps: f64, slippage_bps: f64, whole_shares: bool) -> 
 
 /// Each rule set once, the realistic one with costs.
 pub(crate) fn all_rules() -> Vec<Box<dyn Rules>> {
-    vec![Box::new(Paper), Box::new(InvestorBench), Box::new(realistic(10.0, 5.0, false)), Box::new(realistic(10.0, 5.0, true))]
+    vec![
+        Box::new(Paper),
+        Box::new(InvestorBench),
+        Box::new(realistic(10.0, 5.0, false)),
+        Box::new(realistic(10.0, 5.0, true)),
+    ]
 }
 
 pub(crate) fn actions(len: usize) -> impl Strategy<Value = Vec<Action>> {

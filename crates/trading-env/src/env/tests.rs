@@ -58,7 +58,8 @@ fn two_bars_by_hand() {
 #[test]
 fn an_episode_is_truncated_at_its_step_limit_and_at_the_end_of_the_data() {
     let lengths = |max_episode_steps| {
-        let mut envs = arena(segment_of_closes(&rising(11)), InvestorBench, config(max_episode_steps)).training(0);
+        let mut envs =
+            arena(segment_of_closes(&rising(11)), InvestorBench, config(max_episode_steps)).training(0);
         let mut steps = 0;
         loop {
             let step = envs.step(0, Action::Buy);
@@ -92,7 +93,8 @@ fn an_evaluation_takes_every_step_of_the_segment_once() {
 fn ruin_is_termination_even_at_the_step_limit() {
     // A fee of 100%: a share costs twice its price and its sale brings nothing.
     for limit in [2, 5] {
-        let mut envs = arena(segment_of_closes(&rising(11)), realistic(10_000.0, 0.0, false), config(limit)).training(0);
+        let mut envs =
+            arena(segment_of_closes(&rising(11)), realistic(10_000.0, 0.0, false), config(limit)).training(0);
         assert!(!envs.step(0, Action::Buy).terminated);
         let step = envs.step(0, Action::Sell);
         assert_eq!((step.terminated, step.truncated), (true, false));
@@ -127,9 +129,15 @@ fn misuse_panics_with_what_went_wrong() {
     let message = |misuse: &dyn Fn(&mut EnvBatch)| {
         let mut envs = arena(segment_of_closes(&rising(3)), Paper, config(1)).training(0);
         let panic = catch_unwind(AssertUnwindSafe(|| misuse(&mut envs))).unwrap_err();
-        panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap()
+        panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap()
     };
-    let illegal = message(&|envs| drop(envs.step(0, Action::Sell)));
+    let illegal = message(&|envs| {
+        envs.step(0, Action::Sell);
+    });
     assert!(illegal.contains("sell is illegal"), "{illegal}");
     let ended = message(&|envs| {
         envs.step(0, Action::Hold);
@@ -218,7 +226,9 @@ fn memory_keeps_the_last_steps() {
     for (memory, wanted) in [(0, vec![]), (2, vec![102.0, 103.0])] {
         let config = EnvConfig { memory, initial_cash: 100.0, ..config(65) };
         let mut envs = arena(segment_of_closes(&rising(5)), InvestorBench, config).training(0);
-        (0..3).for_each(|_| drop(envs.step(0, Action::Buy)));
+        for _ in 0..3 {
+            envs.step(0, Action::Buy);
+        }
         let seen = envs.observe(0);
         assert_eq!(seen.equities.iter().map(|e| e.round()).collect::<Vec<_>>(), wanted);
         assert_eq!((seen.rewards.len(), seen.actions.len()), (memory, memory));
@@ -227,9 +237,13 @@ fn memory_keeps_the_last_steps() {
 
 /// The decision of a policy that looks at everything: price, account, memory, mask.
 fn decide(seen: &Observation<'_>, salt: usize) -> Action {
-    let bits = seen.history.closes(5).iter().chain(seen.rewards).chain(seen.equities).fold(salt as u64, |hash, x| {
-        hash.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ x.to_bits()
-    });
+    let bits = seen
+        .history
+        .closes(5)
+        .iter()
+        .chain(seen.rewards)
+        .chain(seen.equities)
+        .fold(salt as u64, |hash, x| hash.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ x.to_bits());
     let legal: Vec<_> = seen.mask.legal().collect();
     legal[(bits >> 32) as usize % legal.len()]
 }
@@ -242,7 +256,12 @@ fn trace(arena: &Arena, t: usize, salt: usize) -> Vec<String> {
         let seen = envs.observe(0);
         let action = decide(&seen, salt);
         let memory = (seen.rewards, seen.equities, seen.actions);
-        trace.push(format!("{:?} {:?} {:?} {memory:?} {action:?}", seen.history.bar(), seen.account, seen.mask));
+        trace.push(format!(
+            "{:?} {:?} {:?} {memory:?} {action:?}",
+            seen.history.bar(),
+            seen.account,
+            seen.mask
+        ));
         if seen.history.t() == t {
             return trace;
         }

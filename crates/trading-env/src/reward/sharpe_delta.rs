@@ -26,8 +26,8 @@ impl Default for SharpeDeltaParams {
 ///
 /// `SR_t = mean(pnl_1..pnl_t) / sd(pnl_1..pnl_t)` with `pnl_t = E_t - E_{t-1}` in currency and the sample standard
 /// deviation; not annualised, risk-free rate 0. The ratio is undefined for the first PnL and while the PnLs do not
-/// differ, and counts as 0 then, so the first reward is 0. Rewards of an episode sum to `scale * SR_T`. A PnL below
-/// 1e-12 of the equity is rounding and counts as 0. Source: Xiong et al. 2025 (arXiv 2502.11433), section 3, which
+/// differ, and counts as 0 then, so the first reward is 0. Rewards of an episode sum to `scale * SR_T`. A PnL or a
+/// deviation below 1e-12 of the equity is rounding and counts as 0. Source: Xiong et al. 2025 (arXiv 2502.11433), section 3, which
 /// leaves the risk-free rate and the first values open.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharpeDelta {
@@ -59,13 +59,13 @@ impl RewardFn for SharpeDelta {
     }
 
     fn step(&mut self, transition: Transition) -> f64 {
-        let pnl = transition.before * transition.simple_return();
+        let pnl = transition.pnl();
         self.n += 1.0;
         let deviation = pnl - self.mean;
         self.mean += deviation / self.n;
         self.squares += deviation * (pnl - self.mean);
-        // Equal PnLs leave `squares` at exactly 0, the first one among them.
-        let sharpe = if self.squares > 0.0 { self.mean / (self.squares / (self.n - 1.0)).sqrt() } else { 0.0 };
+        let sd = if self.n > 1.0 { (self.squares / (self.n - 1.0)).sqrt() } else { 0.0 };
+        let sharpe = if sd > transition.rounding() { self.mean / sd } else { 0.0 };
         let reward = self.scale * (sharpe - self.sharpe);
         self.sharpe = sharpe;
         reward

@@ -52,6 +52,8 @@ fn sharpe_delta_is_zero_first_and_then_the_change_of_the_ratio() {
 fn sharpe_delta_is_zero_while_profits_do_not_differ() {
     assert_eq!(rewards(&mut sharpe_delta(), &[100.0, 105.0, 110.0, 115.0]), [0.0, 0.0, 0.0]);
     assert_eq!(rewards(&mut sharpe_delta(), &[100.0; 4]), [0.0, 0.0, 0.0]);
+    // 100.1 - 100 and 100.2 - 100.1 differ by a rounding, which must not become a ratio of 1e15.
+    assert_eq!(rewards(&mut sharpe_delta(), &[100.0, 100.1, 100.2, 100.3, 100.4]), [0.0; 4]);
 }
 
 #[test]
@@ -82,7 +84,8 @@ fn differential_sharpe_is_the_derivative_of_the_moving_sharpe_ratio() {
     let equity = [100.0, 103.0, 101.0, 106.0, 104.5];
     let mut reward = differential_sharpe(1.0, 0.1);
     rewards(&mut reward, &equity);
-    let (a, b) = (reward.first_moment, reward.second_moment);
+    let returns = equity.windows(2).map(|e| e[1] / e[0] - 1.0);
+    let (a, b) = returns.fold((0.0, 0.0), |(a, b), r| (0.9 * a + 0.1 * r, 0.9 * b + 0.1 * r * r));
     let simple_return = 0.02;
     let sharpe = |eta: f64| {
         let a = a + eta * (simple_return - a);
@@ -110,13 +113,20 @@ fn ruin_gives_a_finite_reward() {
 fn fresh_and_reset_forget_the_episode_and_keep_the_parameters() {
     let equity = [100.0, 103.0, 99.0, 120.0];
     for plugin in REWARDS {
-        let params = if plugin.name() == "differential-sharpe" { json!({"scale": 3.0, "eta": 0.3}) } else { json!({"scale": 3.0}) };
+        let params = if plugin.name() == "differential-sharpe" {
+            json!({"scale": 3.0, "eta": 0.3})
+        } else {
+            json!({"scale": 3.0})
+        };
         let mut reward = plugin.build(&params, ()).unwrap();
         let first = rewards(&mut *reward, &equity);
         assert_eq!(rewards(&mut *reward.fresh(), &equity), first, "{}", plugin.name());
         reward.reset();
         assert_eq!(rewards(&mut *reward, &equity), first, "{}", plugin.name());
-        let unscaled = rewards(&mut *plugin.build(&json!({"eta": 0.3}), ()).or_else(|_| plugin.build(&json!({}), ())).unwrap(), &equity);
+        let unscaled = rewards(
+            &mut *plugin.build(&json!({"eta": 0.3}), ()).or_else(|_| plugin.build(&json!({}), ())).unwrap(),
+            &equity,
+        );
         check(&first, &unscaled.iter().map(|r| 3.0 * r).collect::<Vec<_>>());
     }
 }

@@ -37,7 +37,8 @@ impl Rules for InvestorBench {
         let target = f64::from(action.sign());
         let traded = (target - position(account)).abs() * before;
         let after = before * self.log_return(action, now, next, before, before).exp();
-        *account = Account { cash: (1.0 - target) * after, shares: target * after / next.close, price: next.close };
+        *account =
+            Account { cash: (1.0 - target) * after, shares: target * after / next.close, price: next.close };
         Fill { traded, cost: 0.0 }
     }
 

@@ -49,7 +49,8 @@ impl Realistic {
             return Err(BuildError::Invalid(message));
         }
         if !(0.0..10_000.0).contains(&slippage_bps) {
-            let message = format!("rules.slippage_bps: expected a number from 0 to below 10000, found {slippage_bps}");
+            let message =
+                format!("rules.slippage_bps: expected a number from 0 to below 10000, found {slippage_bps}");
             return Err(BuildError::Invalid(message));
         }
         Ok(Self { fee: fee_bps / 10_000.0, slippage: slippage_bps / 10_000.0, whole_shares })
@@ -87,7 +88,8 @@ impl Rules for Realistic {
                 let bought = if self.whole_shares { affordable.floor() } else { affordable };
                 // All cash goes: the difference would be its rounding. Whole shares: `floor` of a quotient that was
                 // rounded up to an integer can cost an ulp more than there is.
-                account.cash = if self.whole_shares { (account.cash - bought * unit_cost).max(0.0) } else { 0.0 };
+                account.cash =
+                    if self.whole_shares { (account.cash - bought * unit_cost).max(0.0) } else { 0.0 };
                 account.shares += bought;
                 Fill { traded: bought * open * (1.0 + self.slippage), cost: bought * (unit_cost - open) }
             }

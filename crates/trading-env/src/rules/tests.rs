@@ -29,13 +29,17 @@ fn play(rules: &dyn Rules, cash: f64, bars: &[Bar], decisions: &[Action]) -> Vec
 #[test]
 fn paper_buys_and_sells_at_the_next_price() {
     // 100 cash at price 10. Buy fills at 20: 5 shares, worth 100. Hold to 25: 125. Sell fills at 30: 150 cash.
-    let steps = play(&Paper, 100.0, &closes(&[10.0, 20.0, 25.0, 30.0]), &[Action::Buy, Action::Hold, Action::Sell]);
+    let steps =
+        play(&Paper, 100.0, &closes(&[10.0, 20.0, 25.0, 30.0]), &[Action::Buy, Action::Hold, Action::Sell]);
     let (bought, fill) = steps[0];
     assert_eq!(bought, Account { cash: 0.0, shares: 5.0, price: 20.0 });
     assert_eq!(fill, Fill { traded: 100.0, cost: 0.0 });
     assert_eq!(steps[1], (Account { cash: 0.0, shares: 5.0, price: 25.0 }, Fill::default()));
     assert_eq!(steps[1].0.equity(), 125.0);
-    assert_eq!(steps[2], (Account { cash: 150.0, shares: 0.0, price: 30.0 }, Fill { traded: 150.0, cost: 0.0 }));
+    assert_eq!(
+        steps[2],
+        (Account { cash: 150.0, shares: 0.0, price: 30.0 }, Fill { traded: 150.0, cost: 0.0 })
+    );
 }
 
 #[test]
@@ -47,7 +51,8 @@ fn paper_masks_a_buy_without_cash_and_a_sell_without_shares() {
 
 #[test]
 fn paper_ignores_orders_that_have_nothing_to_trade() {
-    let steps = play(&Paper, 100.0, &closes(&[10.0, 20.0, 40.0, 80.0]), &[Action::Sell, Action::Buy, Action::Buy]);
+    let steps =
+        play(&Paper, 100.0, &closes(&[10.0, 20.0, 40.0, 80.0]), &[Action::Sell, Action::Buy, Action::Buy]);
     assert_eq!(steps[0], (Account::new(100.0, 20.0), Fill::default()));
     assert_eq!(steps[2], (Account { cash: 0.0, shares: 2.5, price: 80.0 }, Fill::default()));
 }
@@ -56,7 +61,12 @@ fn paper_ignores_orders_that_have_nothing_to_trade() {
 fn investor_bench_earns_the_position_times_the_log_return() {
     // 100 at price 10. Long to 12: 100 * 12/10 = 120, 10 shares and no cash. Short from 12 to 15: 120 * 12/15 = 96;
     // 96/15 = 6.4 shares short against 192 cash; position 1 -> -1 trades 2 * 120. Flat to 30: 96; -1 -> 0 trades 96.
-    let steps = play(&InvestorBench, 100.0, &closes(&[10.0, 12.0, 15.0, 30.0]), &[Action::Buy, Action::Sell, Action::Hold]);
+    let steps = play(
+        &InvestorBench,
+        100.0,
+        &closes(&[10.0, 12.0, 15.0, 30.0]),
+        &[Action::Buy, Action::Sell, Action::Hold],
+    );
     let expected = [
         (Account { cash: 0.0, shares: 10.0, price: 12.0 }, 100.0),
         (Account { cash: 192.0, shares: -6.4, price: 15.0 }, 240.0),
@@ -109,7 +119,10 @@ fn realistic_whole_shares_leave_the_rest_as_cash() {
     let bars = [bar(None, 30.0), bar(None, 30.0), bar(Some(9.0), 8.0), bar(None, 8.0)];
     let rules = realistic(0.0, 0.0, true);
     let steps = play(&rules, 100.0, &bars, &[Action::Buy, Action::Buy, Action::Buy]);
-    assert_eq!(steps[0], (Account { cash: 10.0, shares: 3.0, price: 30.0 }, Fill { traded: 90.0, cost: 0.0 }));
+    assert_eq!(
+        steps[0],
+        (Account { cash: 10.0, shares: 3.0, price: 30.0 }, Fill { traded: 90.0, cost: 0.0 })
+    );
     assert_eq!(steps[1], (Account { cash: 1.0, shares: 4.0, price: 8.0 }, Fill { traded: 9.0, cost: 0.0 }));
     assert_eq!(steps[2].1.traded, 0.0);
     assert_eq!(rules.mask(&steps[0].0), mask(true, false));
