@@ -4,6 +4,7 @@
 //! stdout carries the result, stderr progress and errors. Exit 0 done, 1 some runs failed, 2 the input was wrong:
 //! nothing was run, nothing written.
 
+mod arguments;
 mod commands;
 mod failure;
 mod output;
@@ -64,7 +65,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&registry, &args),
         Command::Metrics(args) => metrics::run(&args),
         Command::Plugins(args) => plugins::run(&registry, &args),
-        Command::Dataset(args) => dataset::run(&registry, &args),
+        Command::Dataset(args) => dataset::run(&args),
         Command::Options(args) => options::run(&registry, &args),
     };
     match outcome {

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow};
-use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, StepRecord, Training};
+use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Training};
 
 use crate::prepare::{Cast, Skip};
 use crate::provenance::Provenance;
 use crate::rows::{Rows, Stop};
-use crate::{Event, Plan, PlannedRun, Progress, Ready, evaluate, panics};
+use crate::{Evaluation, Event, Plan, PlannedRun, Progress, Ready, evaluate, panics};
 use plugin::Kind;
 
 /// How to execute.
@@ -71,7 +71,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl Ready<'_> {
+impl<'a> Ready<'a> {
     /// Number of runs to do.
     pub fn len(&self) -> usize {
         self.selected.len()
@@ -82,11 +82,11 @@ impl Ready<'_> {
         self.selected.is_empty()
     }
 
-    /// Does the runs and writes `summary.parquet`.
+    /// Does the runs and writes `summary.parquet`. The plan comes back with the states of now.
     ///
     /// # Errors
     /// When the summary cannot be written; a run that cannot be written is a failed run.
-    pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<Outcome, StoreError> {
+    pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<(Plan<'a>, Outcome), StoreError> {
         let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry.burn);
         let expected: u64 = self.selected.iter().map(|(run, _)| self.expected_steps(*run)).sum();
         options.progress.begin(self.selected.len(), expected);
@@ -96,10 +96,15 @@ impl Ready<'_> {
             let end = self.one(index, fresh, &provenance, options);
             *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
         });
-        self.plan.write_summary()?;
-        let runs = self.selected.iter().map(|(run, _)| self.plan.runs[*run].clone());
+        let mut plan = self.plan;
+        plan.write_summary()?;
+        for run in &mut plan.runs {
+            run.state = plan.store.state(&run.id)?;
+        }
+        let runs = self.selected.iter().map(|(run, _)| plan.runs[*run].clone());
         let ends = ends.into_iter().map(|end| end.into_inner().unwrap_or_else(|e| e.into_inner()));
-        Ok(Outcome { ends: runs.zip(ends).collect() })
+        let outcome = Outcome { ends: runs.zip(ends).collect() };
+        Ok((plan, outcome))
     }
 
     /// One run from claim to end.
@@ -137,7 +142,8 @@ impl Ready<'_> {
                 return before_end(end, 0);
             }
             Ok(agent) => panics::catch(|| {
-                let work = Work { run, cast: &cast, periods_per_year: self.plan.arms[run.arm].periods_per_year, progress };
+                let periods_per_year = self.plan.arms[run.arm].periods_per_year;
+                let work = Work { cast: &cast, periods_per_year, progress };
                 let mut learner = agent.learner(run.seed)?;
                 work.run(&mut *learner, &mut writer, &mut taken)
             }),
@@ -221,7 +227,6 @@ impl Plan<'_> {
 
 /// Everything between claim and end of one run.
 struct Work<'a> {
-    run: &'a PlannedRun,
     cast: &'a Cast,
     periods_per_year: f64,
     progress: &'a Progress,
@@ -240,13 +245,14 @@ impl Work<'_> {
             let problem = "moved although frozen".to_owned();
             return Err(AgentError::Receipt { tensor: moved.to_owned(), problem }.into());
         }
-        let mut metrics = Metrics::default();
         // Steps of training are rows already, so the final policy's way through the training part is scored only.
-        metrics.train = Some(self.score(&self.evaluate(learner, &self.cast.train, taken)?)?);
-        if let Some(valid) = &self.cast.valid {
-            metrics.valid = Some(self.evaluate_and_write(learner, valid, writer, taken)?);
-        }
-        metrics.test = Some(self.evaluate_and_write(learner, &self.cast.test, writer, taken)?);
+        let train = self.score(&self.evaluate(learner, &self.cast.train, taken)?)?;
+        let valid = match &self.cast.valid {
+            Some(valid) => Some(self.evaluate_and_write(learner, valid, writer, taken)?),
+            None => None,
+        };
+        let test = self.evaluate_and_write(learner, &self.cast.test, writer, taken)?;
+        let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
         Ok(CompletedInfo { metrics, receipt })
@@ -267,13 +273,13 @@ impl Work<'_> {
         }
     }
 
-    fn evaluate(&self, learner: &mut dyn Learner, arena: &Arena, taken: &mut u64) -> Result<Vec<StepRecord>, Failure> {
-        let rows = evaluate(learner, arena, || {
+    fn evaluate(&self, learner: &mut dyn Learner, arena: &Arena, taken: &mut u64) -> Result<Evaluation, Failure> {
+        let evaluation = evaluate(learner, arena, || {
             self.progress.took(1);
             *taken += 1;
             !self.progress.stopped()
         });
-        Ok(rows?)
+        Ok(evaluation?)
     }
 
     fn evaluate_and_write(
@@ -283,16 +289,18 @@ impl Work<'_> {
         writer: &mut RunWriter,
         taken: &mut u64,
     ) -> Result<Value, Failure> {
-        let rows = self.evaluate(learner, arena, taken)?;
-        let scores = self.score(&rows)?;
-        for row in rows {
+        let evaluation = self.evaluate(learner, arena, taken)?;
+        let scores = self.score(&evaluation)?;
+        for row in evaluation.rows {
             writer.step(row)?;
         }
         Ok(scores)
     }
 
-    fn score(&self, rows: &[StepRecord]) -> Result<Value, Failure> {
-        todo!()
+    fn score(&self, evaluation: &Evaluation) -> Result<Value, Failure> {
+        let failed = |reason: String| Failure::Failed { reason, step: None };
+        let scores = evaluation.score(self.periods_per_year).map_err(|e| failed(e.to_string()))?;
+        serde_json::to_value(scores).map_err(|e| failed(e.to_string()))
     }
 }
 

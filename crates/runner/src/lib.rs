@@ -15,19 +15,18 @@ mod execute;
 mod launcher;
 mod panics;
 mod plan;
+mod policy;
 mod prepare;
 mod progress;
 mod provenance;
 mod registry;
 mod rows;
 
-#[cfg(test)]
-mod tests;
-
-pub use evaluate::evaluate;
+pub use evaluate::{Evaluation, evaluate};
 pub use execute::{ExecuteOptions, Outcome, RunEnd};
 pub use launcher::{Launcher, LauncherKind, Local};
 pub use plan::{CONTRACT, Plan, PlanError, PlannedArm, PlannedRun};
+pub use policy::{PolicyError, evaluate_policy};
 pub use prepare::{Ready, Selection};
 pub use progress::{Event, Progress};
 pub use registry::Registry;

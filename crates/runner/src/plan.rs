@@ -79,7 +79,8 @@ pub struct Plan<'a> {
     pub store: ExperimentStore,
     /// Arms, then baselines, in the order of the experiment.
     pub arms: Vec<PlannedArm>,
-    /// Runs: the seeds of an arm stand together. Arms that resolve to the same settings share their runs.
+    /// Runs: the seeds of an arm stand together. Arms that resolve to the same settings have runs of the same id,
+    /// which are done once.
     pub runs: Vec<PlannedRun>,
 }
 
@@ -163,17 +164,14 @@ impl<'a> Plan<'a> {
 
 fn runs(experiment: &Experiment, arms: &[PlannedArm], store: &ExperimentStore) -> Result<Vec<PlannedRun>, StoreError> {
     let specs: Vec<_> = experiment.all().collect();
-    let mut seen = std::collections::HashSet::new();
     let mut runs = Vec::new();
     for (i, arm) in arms.iter().enumerate() {
         let mut identity = arm.content.clone();
         identity.push((SourceKind::SECTION.to_owned(), arm.data.fingerprint.clone()));
         for &seed in &experiment.seeds {
             let id = specs[arm.index].run(seed).run_id(CONTRACT, &identity);
-            if seen.insert(id.clone()) {
-                let state = store.state(&id)?;
-                runs.push(PlannedRun { id, arm: i, seed, state });
-            }
+            let state = store.state(&id)?;
+            runs.push(PlannedRun { id, arm: i, seed, state });
         }
     }
     Ok(runs)

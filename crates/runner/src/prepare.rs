@@ -1,6 +1,6 @@
 //! Checks every run that is to be done by building its device and its agent. Still nothing is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use experiment::canonical_json;
@@ -72,8 +72,9 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// All problems together; missing cargo features only when there is no other problem.
     pub fn prepare(self, selection: Selection) -> Result<Ready<'a>, PlanError> {
+        let mut seen = HashSet::new();
         let selected: Vec<(usize, bool)> = (self.runs.iter().enumerate())
-            .filter(|(_, run)| selection.takes(&run.state))
+            .filter(|(_, run)| selection.takes(&run.state) && seen.insert(&run.id))
             .map(|(i, run)| (i, selection != Selection::Unfinished && run.state != RunState::Planned))
             .collect();
         let mut builder = Builder {

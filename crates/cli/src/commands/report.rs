@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use experiment::Experiment;
-use runner::Registry;
+use report::{PlanInfo, PlannedRun};
+use runner::{Plan, Registry};
 use store::ExperimentStore;
 
 use crate::failure::Failure;
@@ -30,12 +30,27 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
         let folder = shown(store.dir());
         return Err(Failure::wrong(format!("{folder}: no run is stored there; `sweep` the file first")));
     }
-    let report = render(&experiment, &store, &paths)?;
+    let files = paths.files();
+    let plan = Plan::new(registry, &experiment, &files, store)?;
+    let report = render(&plan, &paths, &args.set)?;
     output::print(&shown(&report));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Renders the report of what is stored and returns its path.
-pub(crate) fn render(experiment: &Experiment, store: &ExperimentStore, paths: &Paths) -> Result<PathBuf, Failure> {
-    todo!()
+/// Renders the report of what is stored of a plan and returns its path.
+pub(crate) fn render(plan: &Plan<'_>, paths: &Paths, set: &[String]) -> Result<PathBuf, Failure> {
+    let runs = plan.runs.iter().map(|run| PlannedRun {
+        arm: plan.arm_of(run).name.clone(),
+        seed: run.seed,
+        run_id: run.id.clone(),
+    });
+    let file = std::path::absolute(&plan.experiment.path).unwrap_or_else(|_| plan.experiment.path.clone());
+    let file = file.strip_prefix(&paths.root).unwrap_or(&file);
+    let mut command = format!("cargo xtask sweep {}", file.display());
+    for set in set {
+        command += &format!(" --set {set}");
+    }
+    let info = PlanInfo::new(plan.experiment, runs.collect(), &command);
+    let input = report::collect(&plan.store, &info).map_err(|e| Failure::Broken(e.to_string()))?;
+    report::render(&input, &paths.reports).map_err(|e| Failure::Broken(e.to_string()))
 }

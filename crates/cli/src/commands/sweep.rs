@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use experiment::Experiment;
-use runner::{ExecuteOptions, Outcome, Plan, Progress, Registry, RunEnd, Selection};
+use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, RunEnd, Selection};
 use serde_json::json;
 use store::{ExperimentStore, RunState};
 
@@ -79,33 +80,32 @@ fn go(registry: &Registry, args: &Common, selection: Selection, plan_only: bool)
     let paths = Paths::of(&args.file);
     let files = paths.files();
     let store = ExperimentStore::open(&paths.runs, &experiment.name);
-    let plan = Plan::new(registry, &experiment, &files, store.clone())?;
+    let plan = Plan::new(registry, &experiment, &files, store)?;
     if plan_only {
         print_plan(&plan, args.format);
         return Ok(ExitCode::SUCCESS);
     }
     let total = plan.runs.len();
     let ready = plan.prepare(selection)?;
-    let nothing_left = ready.is_empty();
-    let outcome = if nothing_left {
+    let (plan, outcome) = if ready.is_empty() {
         ready.plan.write_summary()?;
-        None
+        (ready.plan, None)
     } else {
         eprintln!("{}: {} of {total} runs to do", experiment.name, ready.len());
-        Some(execute(ready, jobs(args, &experiment))?)
+        let (plan, outcome) = execute(ready, jobs(args, &experiment))?;
+        (plan, Some(outcome))
     };
-    let report = super::report::render(&experiment, &store, &paths)?;
-    let plan = Plan::new(registry, &experiment, &files, store)?;
+    let report = super::report::render(&plan, &paths, &set)?;
     finish(&plan, outcome.as_ref(), &report, args.format)
 }
 
-fn execute(ready: runner::Ready<'_>, jobs: NonZeroUsize) -> Result<Outcome, Failure> {
-    let progress = std::sync::Arc::new(Progress::default());
+fn execute(ready: Ready<'_>, jobs: NonZeroUsize) -> Result<(Plan<'_>, Outcome), Failure> {
+    let progress = Arc::new(Progress::default());
     let stopper = progress.clone();
-    // A second handler (a test harness, an embedding program) keeps its own way to stop.
+    // Where a handler is installed already (an embedding program), that one keeps its own way to stop.
     let _ = ctrlc::set_handler(move || stopper.stop());
     let display = Display::new(&progress);
-    let on_event = |event: runner::Event<'_>| display.hear(event);
+    let on_event = |event: Event<'_>| display.hear(event);
     let options = ExecuteOptions { jobs, progress: &progress, on_event: &on_event };
     Ok(display.during(|| ready.execute(&options))?)
 }
