@@ -1,1 +1,34 @@
-//! report
+//! One HTML file per experiment, which works offline, from what the store holds.
+//!
+//! [`collect`] reads the runs of a plan, [`render`] writes `reports/<experiment>/index.html`. In between stand
+//! [`ReportInput`] (values as stored) and the page's data (already rounded and labelled), so that the template decides
+//! nothing. The same input makes the same bytes: the page says when runs finished, not when it was rendered.
+//!
+//! Every text that came from a file (names, symbols, reasons) is escaped: by Tera in the page, and by [`render`] in
+//! the JSON that the charts read.
+
+mod arms;
+mod charts;
+mod collect;
+mod effects;
+mod error;
+mod estimate;
+mod groups;
+mod metric;
+mod numbers;
+mod page;
+mod plan;
+mod provenance;
+mod render;
+mod settings;
+
+// The demo store is shared with the example, which sees this crate from outside.
+#[cfg(test)]
+extern crate self as report;
+#[cfg(test)]
+mod tests;
+
+pub use collect::{Curve, ReportInput, ReportRun, collect};
+pub use error::ReportError;
+pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
+pub use render::render;

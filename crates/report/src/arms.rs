@@ -1,0 +1,85 @@
+//! The table of arms and baselines of one group.
+
+use serde::Serialize;
+use stats::SeedScores;
+use store::RunState;
+use trading_env::Role;
+
+use crate::estimate::Cell;
+use crate::groups::Group;
+use crate::metric::Metric;
+
+/// Colours and dashes of the charts' lines: six hues that the colour-blind can tell apart, then dashes.
+const HUES: usize = 6;
+const DASHES: usize = 4;
+
+/// How an arm is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Look {
+    /// Arms: 0 to 5. Baselines are grey and have none.
+    pub hue: Option<usize>,
+    /// 0 solid, then dashes.
+    pub dash: usize,
+}
+
+/// How arm `index` of a group is drawn.
+pub(crate) fn look(group: &Group<'_>, index: usize) -> Look {
+    let role = group.arm(index).role;
+    let place = group.of_role(role).position(|i| i == index).unwrap_or(0);
+    match role {
+        Role::Arm => Look { hue: Some(place % HUES), dash: place / HUES % DASHES },
+        Role::Baseline => Look { hue: None, dash: place % DASHES },
+    }
+}
+
+/// A table: one row per arm or baseline, one cell per metric.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Table {
+    pub columns: Vec<Column>,
+    pub arms: Vec<Row>,
+    pub baselines: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Column {
+    pub label: &'static str,
+    pub about: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    pub name: String,
+    pub look: Look,
+    pub is_base: bool,
+    pub cells: Vec<Cell>,
+    pub completed: usize,
+    pub planned: usize,
+    /// Completed, but by fewer seeds than an interval needs.
+    pub is_anecdote: bool,
+}
+
+/// The table of the given metrics.
+pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
+    let base = group.base();
+    let row = |index: usize| {
+        let completed = || group.runs(index).filter(|r| r.state == RunState::Completed);
+        let cell = |m: &Metric| {
+            Cell::new(m.label, m.unit, &SeedScores::new(completed().map(|r| r.test_metric(m.key))))
+        };
+        let (n, planned) = (completed().count(), group.runs(index).count());
+        Row {
+            name: group.arm(index).name.clone(),
+            look: look(group, index),
+            is_base: base == Some(index),
+            cells: metrics.iter().map(cell).collect(),
+            completed: n,
+            planned,
+            is_anecdote: n > 0 && n < SeedScores::LEAST_FOR_INTERVAL && group.arm(index).role == Role::Arm,
+        }
+    };
+    Table {
+        columns: metrics.iter().map(|m| Column { label: m.label, about: m.about }).collect(),
+        arms: group.of_role(Role::Arm).map(row).collect(),
+        baselines: group.of_role(Role::Baseline).map(row).collect(),
+    }
+}

@@ -1,0 +1,108 @@
+//! From the store to [`ReportInput`].
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use serde_json::Value;
+use store::{ExperimentStore, Manifest, RunState, StoredRun};
+use trading_env::{SplitName, StepRecord};
+
+use crate::{PlanInfo, ReportError};
+
+/// Everything a report is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportInput {
+    /// The plan.
+    pub plan: PlanInfo,
+    /// One entry per planned run, in plan order.
+    pub runs: Vec<ReportRun>,
+    /// Distinct specs without their seed that were ever started in this experiment, baselines not counted.
+    pub trials: usize,
+}
+
+/// One run of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRun {
+    /// Index of its arm in [`PlanInfo::arms`].
+    pub arm: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Run id.
+    pub run_id: String,
+    /// State of the attempt that the report shows.
+    pub state: RunState,
+    /// Its manifest; absent for a run that was never started.
+    pub manifest: Option<Manifest>,
+    /// Its account on the test split, for completed runs.
+    pub curve: Option<Curve>,
+}
+
+/// An account over the test window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// Dates of the decisions, `n`.
+    pub dates: Vec<NaiveDate>,
+    /// Equity before the first decision and after each step as a multiple of the first, `n + 1`: the k-th stands at
+    /// the k-th date, the last one at the close after the last decision.
+    pub growth: Vec<f64>,
+}
+
+impl Curve {
+    /// The curve of an account that began with `initial`; `None` without steps.
+    pub fn new(initial: f64, steps: &[StepRecord]) -> Option<Self> {
+        let usable = initial.is_finite() && initial > 0.0 && !steps.is_empty();
+        usable.then(|| Self {
+            dates: steps.iter().map(|s| s.date).collect(),
+            growth: std::iter::once(1.0).chain(steps.iter().map(|s| s.equity / initial)).collect(),
+        })
+    }
+
+    /// Fall from the highest value so far, as a fraction <= 0, `n + 1`.
+    pub fn drawdown(&self) -> Vec<f64> {
+        stats::drawdowns(&self.growth).into_iter().map(|fall| -fall).collect()
+    }
+}
+
+impl ReportRun {
+    /// A score of the test split by its dotted name; `None` where undefined or not there.
+    pub fn test_metric(&self, name: &str) -> Option<f64> {
+        let completed = self.state == RunState::Completed;
+        let mut value = self.manifest.as_ref().filter(|_| completed)?.metrics.test.as_ref()?;
+        for part in name.split('.') {
+            value = value.get(part)?;
+        }
+        value.as_f64()
+    }
+}
+
+/// Reads what the store has of the planned runs.
+pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, ReportError> {
+    let mut stored: HashMap<String, StoredRun> =
+        store.runs()?.into_iter().map(|r| (r.manifest.start.run_id.clone(), r)).collect();
+    let arm_index: HashMap<&str, usize> =
+        plan.arms.iter().enumerate().map(|(i, a)| (a.name.as_str(), i)).collect();
+    let mut runs = Vec::new();
+    for planned in &plan.runs {
+        let Some(&arm) = arm_index.get(planned.arm.as_str()) else { continue };
+        let mut run = ReportRun {
+            arm,
+            seed: planned.seed,
+            run_id: planned.run_id.clone(),
+            state: RunState::Planned,
+            manifest: None,
+            curve: None,
+        };
+        if let Some(found) = stored.remove(&planned.run_id) {
+            if found.state == RunState::Completed {
+                let initial = plan.arms[arm].spec.get("env").and_then(|e| e.get("initial_cash"));
+                let steps = store.read_steps(&found.dir, Some(SplitName::Test))?;
+                run.curve = initial.and_then(Value::as_f64).and_then(|cash| Curve::new(cash, &steps));
+            }
+            run.state = found.state;
+            run.manifest = Some(found.manifest);
+        }
+        runs.push(run);
+    }
+    let trials = store.trials()?.iter().filter(|t| t.role == trading_env::Role::Arm).count();
+    Ok(ReportInput { plan: plan.clone(), runs, trials })
+}

@@ -1,0 +1,58 @@
+//! A mean over seeds with its interval, as numbers and as text.
+
+use serde::Serialize;
+use stats::SeedScores;
+
+use crate::metric::Unit;
+use crate::numbers::rounded;
+
+/// Level of every interval on the page.
+pub(crate) const LEVEL: f64 = 0.95;
+
+/// A cell of a table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Cell {
+    /// Heading, for narrow pages where a row becomes a card.
+    pub label: &'static str,
+    /// Mean over seeds; a dash where undefined.
+    pub mean: String,
+    /// `low to high`; absent for fewer than 3 seeds.
+    pub interval: Option<String>,
+    /// How many seeds have no value, where some have.
+    pub missing: Option<String>,
+}
+
+impl Cell {
+    pub(crate) fn new(label: &'static str, unit: Unit, scores: &SeedScores) -> Self {
+        let write = |v| unit.write(Some(v));
+        let missing = (scores.missing() > 0 && !scores.is_empty()).then(|| {
+            format!("undefined for {} of {} seeds", scores.missing(), scores.missing() + scores.len())
+        });
+        Self {
+            label,
+            mean: unit.write(scores.mean()),
+            interval: scores.interval(LEVEL).map(|i| format!("{} to {}", write(i.low), write(i.high))),
+            missing,
+        }
+    }
+}
+
+/// A point of an effect chart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Point {
+    pub mean: Option<f64>,
+    /// `[low, high]`; absent for fewer than 3 seeds.
+    pub interval: Option<[f64; 2]>,
+    /// Every seed's value, ascending.
+    pub seeds: Vec<f64>,
+}
+
+impl Point {
+    pub(crate) fn new(scores: &SeedScores) -> Self {
+        Self {
+            mean: scores.mean().map(|v| rounded(v, 6)),
+            interval: scores.interval(LEVEL).map(|i| [rounded(i.low, 6), rounded(i.high, 6)]),
+            seeds: scores.sorted().iter().map(|v| rounded(*v, 6)).collect(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Runs that may stand in one table: same data, same split, same trading rules.
+
+use serde_json::Value;
+use trading_env::Role;
+
+use crate::{PlannedArm, ReportInput, ReportRun, settings};
+
+/// Arms and baselines on one test window under one set of rules.
+pub(crate) struct Group<'a> {
+    pub input: &'a ReportInput,
+    /// Indices into the plan's arms, in plan order.
+    pub arms: Vec<usize>,
+}
+
+/// The groups in plan order.
+pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
+    let mut keys: Vec<[Option<&Value>; 3]> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (i, arm) in input.plan.arms.iter().enumerate() {
+        let key = ["data", "split", "rules"].map(|section| arm.spec.get(section));
+        match keys.iter().position(|k| *k == key) {
+            Some(g) => groups[g].arms.push(i),
+            None => {
+                keys.push(key);
+                groups.push(Group { input, arms: vec![i] });
+            }
+        }
+    }
+    groups
+}
+
+impl<'a> Group<'a> {
+    /// The arms of a role.
+    pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = usize> + '_ {
+        self.arms.iter().copied().filter(move |i| self.arm(*i).role == role)
+    }
+
+    pub(crate) fn arm(&self, index: usize) -> &'a PlannedArm {
+        &self.input.plan.arms[index]
+    }
+
+    /// The planned runs of an arm, in plan order.
+    pub(crate) fn runs(&self, arm: usize) -> impl Iterator<Item = &'a ReportRun> + '_ {
+        self.input.runs.iter().filter(move |r| r.arm == arm)
+    }
+
+    /// The first manifest that any run of the group has.
+    fn manifest(&self) -> Option<&'a store::Manifest> {
+        self.arms.iter().find_map(|arm| self.runs(*arm).find_map(|r| r.manifest.as_ref()))
+    }
+
+    fn spec(&self, key: &str) -> Option<String> {
+        settings::at(&self.arm(self.arms[0]).spec, key).filter(|v| !v.is_null()).map(|v| settings::text(&v))
+    }
+
+    /// Name of the asset; before any run, what the plan says of the data.
+    pub(crate) fn symbol(&self) -> String {
+        let started = self.manifest().map(|m| m.start.data.symbol.clone());
+        started
+            .or_else(|| self.spec("data.symbol"))
+            .or_else(|| self.spec("data"))
+            .unwrap_or_else(|| "data".to_owned())
+    }
+
+    /// Name of the trading rules.
+    pub(crate) fn rules(&self) -> String {
+        self.spec("rules").unwrap_or_else(|| "unnamed".to_owned())
+    }
+
+    /// First and last day of the test window as planned.
+    pub(crate) fn window(&self) -> Option<(String, String)> {
+        match self.arm(self.arms[0]).spec.get("split")?.get("test")? {
+            Value::Array(ends) if ends.len() == 2 => {
+                Some((settings::text(&ends[0]), settings::text(&ends[1])))
+            }
+            _ => None,
+        }
+    }
+
+    /// The arm that is the base itself, if this group has it.
+    pub(crate) fn base(&self) -> Option<usize> {
+        let base = &self.input.plan.base;
+        self.of_role(Role::Arm).find(|i| settings::differences(base, &self.arm(*i).spec).is_empty())
+    }
+}

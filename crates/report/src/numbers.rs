@@ -1,0 +1,51 @@
+//! Numbers as text: real minus signs, grouped thousands, a dash where undefined.
+
+/// What stands where a number is undefined.
+pub(crate) const UNDEFINED: &str = "–";
+
+/// `decimals` places.
+pub(crate) fn fixed(value: Option<f64>, decimals: usize) -> String {
+    match value.filter(|v| v.is_finite()) {
+        Some(v) => group(&format!("{v:.decimals$}")),
+        None => UNDEFINED.to_owned(),
+    }
+}
+
+/// A fraction in percent.
+pub(crate) fn percent(value: Option<f64>, decimals: usize) -> String {
+    match value.filter(|v| v.is_finite()) {
+        Some(v) => format!("{}%", fixed(Some(v * 100.0), decimals)),
+        None => UNDEFINED.to_owned(),
+    }
+}
+
+/// A count.
+pub(crate) fn count(value: usize) -> String {
+    group(&value.to_string())
+}
+
+/// `-1234.50` becomes `−1,234.50`, and a zero has no sign.
+fn group(text: &str) -> String {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_zero = digits.bytes().all(|b| matches!(b, b'0' | b'.'));
+    let mut out = String::from(if negative && !is_zero { "\u{2212}" } else { "" });
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+/// Rounded to `decimals` for the charts: what the eye cannot see needs no bytes.
+pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10f64.powi(decimals);
+    // Adding zero turns a negative zero into a plain one.
+    (value * scale).round() / scale + 0.0
+}

@@ -1,0 +1,298 @@
+//! The page's data: rounded, labelled, and in the order in which the template writes it.
+
+use serde::Serialize;
+use serde_json::Value;
+use store::RunState;
+use trading_env::Role;
+
+use crate::arms::{Table, table};
+use crate::charts::{Accounts, accounts};
+use crate::effects::{Effect, EffectChart, effects};
+use crate::groups::{Group, groups};
+use crate::metric::{PAPER, SCORES};
+use crate::provenance::{Fact, provenance};
+use crate::settings::{self, Difference, differences};
+use crate::{ReportInput, numbers};
+
+/// What the template shows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Page {
+    pub experiment: String,
+    pub title: String,
+    /// One line of counts below the title.
+    pub summary: Vec<String>,
+    pub problems: Vec<Problem>,
+    /// Words about runs that are neither completed nor failed nor skipped.
+    pub unfinished: Option<String>,
+    pub trials: String,
+    pub mode: Option<String>,
+    pub axes: Vec<AxisRow>,
+    /// The base in a few lines.
+    pub base_facts: Vec<(&'static str, String)>,
+    pub groups: Vec<GroupPage>,
+    pub has_effects: bool,
+    pub differences: Vec<ArmDifferences>,
+    pub settings: Vec<Section>,
+    pub provenance: Vec<Fact>,
+    pub runs: Vec<RunRow>,
+}
+
+/// A run that failed or was skipped.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Problem {
+    pub state: &'static str,
+    pub arm: String,
+    pub seed: u64,
+    pub run_id: String,
+    pub reason: String,
+    pub step: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AxisRow {
+    pub key: String,
+    pub base: Option<String>,
+    pub values: Vec<String>,
+}
+
+/// One group's section.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GroupPage {
+    /// Anchor.
+    pub id: String,
+    pub symbol: String,
+    pub rules: String,
+    pub rules_note: Option<&'static str>,
+    pub window: Option<(String, String)>,
+    pub decisions: Option<String>,
+    pub table: Table,
+    /// The InvestorBench formulas, where runs carry them.
+    pub paper: Option<Table>,
+    pub has_accounts: bool,
+    pub hidden_lines: usize,
+    pub legend: Vec<LegendItem>,
+    pub effects: Vec<Effect>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LegendItem {
+    pub name: String,
+    pub look: crate::arms::Look,
+    pub shown: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ArmDifferences {
+    pub arm: String,
+    pub changes: Vec<Difference>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Section {
+    pub name: String,
+    pub rows: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RunRow {
+    pub arm: String,
+    pub seed: u64,
+    pub run_id: String,
+    pub attempt: Option<u32>,
+    pub state: &'static str,
+    pub scores: Vec<String>,
+}
+
+/// What the charts read, by group.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChartData {
+    pub groups: Vec<GroupCharts>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GroupCharts {
+    pub id: String,
+    pub symbol: String,
+    pub rules: String,
+    pub accounts: Option<Accounts>,
+    pub effects: Vec<EffectChart>,
+}
+
+/// What the known rules mean; a plugin's own rules go by their name alone.
+fn rules_note(rules: &str) -> Option<&'static str> {
+    Some(match rules {
+        "investor-bench" => {
+            "position is the action (sell is short, hold is flat, buy is long), scored close to close, no costs"
+        }
+        "paper" => "all cash into shares or all shares into cash at the next price, hold keeps, no costs",
+        "realistic" => {
+            "long only, filled at the next open, with the fees and slippage of the settings; hold keeps"
+        }
+        _ => return None,
+    })
+}
+
+/// The page and its charts.
+pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
+    let plan = &input.plan;
+    let groups = groups(input);
+    let (pages, charts): (Vec<_>, Vec<_>) = groups.iter().enumerate().map(|(i, g)| group_page(i, g)).unzip();
+    let page = Page {
+        experiment: plan.experiment.clone(),
+        title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
+        summary: summary(input),
+        problems: problems(input),
+        unfinished: unfinished(input),
+        trials: plural(input.trials, "specification of the subject has", "distinct specifications of the subject have"),
+        mode: plan.mode.clone(),
+        axes: plan
+            .axes
+            .iter()
+            .map(|axis| AxisRow {
+                key: axis.key.clone(),
+                base: settings::at(&plan.base, &axis.key).map(|v| settings::text(&v)),
+                values: axis.values.iter().map(settings::text).collect(),
+            })
+            .collect(),
+        base_facts: base_facts(input),
+        has_effects: pages.iter().any(|g| !g.effects.is_empty()),
+        groups: pages,
+        differences: plan
+            .arms
+            .iter()
+            .filter(|a| a.role == Role::Arm)
+            .map(|a| ArmDifferences { arm: a.name.clone(), changes: differences(&plan.base, &a.spec) })
+            .collect(),
+        settings: plan
+            .base
+            .iter()
+            .map(|(name, section)| Section { name: name.clone(), rows: section_rows(name, section) })
+            .collect(),
+        provenance: provenance(input),
+        runs: run_rows(input),
+    };
+    (page, ChartData { groups: charts })
+}
+
+fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
+    let accounts = accounts(group);
+    let effects = effects(group);
+    let has_paper = group.arms.iter().any(|a| group.runs(*a).any(|r| r.test_metric("paper.cr").is_some()));
+    let legend: Vec<LegendItem> = accounts
+        .iter()
+        .flat_map(|a| &a.lines)
+        .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
+        .collect();
+    let rules = group.rules();
+    let page = GroupPage {
+        id: format!("group-{}", index + 1),
+        symbol: group.symbol(),
+        rules_note: rules_note(&rules),
+        rules: rules.clone(),
+        window: group.window(),
+        decisions: accounts.as_ref().map(|a| numbers::count(a.dates.len() - 1)),
+        table: table(group, &SCORES),
+        paper: has_paper.then(|| table(group, &PAPER)),
+        has_accounts: accounts.is_some(),
+        hidden_lines: legend.iter().filter(|l| !l.shown).count(),
+        legend,
+        effects,
+    };
+    let charts = GroupCharts {
+        id: page.id.clone(),
+        symbol: page.symbol.clone(),
+        rules,
+        accounts,
+        effects: page.effects.iter().map(|e| e.chart.clone()).collect(),
+    };
+    (page, charts)
+}
+
+fn summary(input: &ReportInput) -> Vec<String> {
+    let of_role = |role| input.plan.arms.iter().filter(|a| a.role == role).count();
+    let completed = input.runs.iter().filter(|r| r.state == RunState::Completed).count();
+    let mut seeds: Vec<u64> = input.runs.iter().map(|r| r.seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    vec![
+        plural(of_role(Role::Arm), "arm", "arms"),
+        plural(of_role(Role::Baseline), "baseline", "baselines"),
+        plural(seeds.len(), "seed", "seeds"),
+        format!("{} of {} completed", numbers::count(completed), plural(input.runs.len(), "run", "runs")),
+    ]
+}
+
+fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", numbers::count(n), if n == 1 { one } else { many })
+}
+
+fn problems(input: &ReportInput) -> Vec<Problem> {
+    let problem = |run: &crate::ReportRun| {
+        let (reason, step) = match &run.state {
+            RunState::Failed { reason, step } => (reason, *step),
+            RunState::Skipped { reason } => (reason, None),
+            _ => return None,
+        };
+        Some(Problem {
+            state: run.state.word(),
+            arm: input.plan.arms[run.arm].name.clone(),
+            seed: run.seed,
+            run_id: run.run_id.clone(),
+            reason: reason.clone(),
+            step: step.map(|s| numbers::count(usize::try_from(s).unwrap_or(usize::MAX))),
+        })
+    };
+    input.runs.iter().filter_map(problem).collect()
+}
+
+fn unfinished(input: &ReportInput) -> Option<String> {
+    let words: Vec<String> = ["planned", "running", "interrupted"]
+        .into_iter()
+        .filter_map(|word| {
+            let n = input.runs.iter().filter(|r| r.state.word() == word).count();
+            (n > 0).then(|| format!("{} {word}", numbers::count(n)))
+        })
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn base_facts(input: &ReportInput) -> Vec<(&'static str, String)> {
+    let base = &input.plan.base;
+    let text = |key: &str| settings::at(base, key).filter(|v| !v.is_null()).map(|v| settings::text(&v));
+    let span = |key: &str| match settings::at(base, key)? {
+        Value::Array(ends) if ends.len() == 2 => {
+            Some(format!("{} to {}", settings::text(&ends[0]), settings::text(&ends[1])))
+        }
+        _ => None,
+    };
+    [
+        ("Agent", text("agent")),
+        ("Data", text("data")),
+        ("Trading rules", text("rules")),
+        ("Reward", text("reward")),
+        ("Backend", text("backend")),
+        ("Training", span("split.train")),
+        ("Validation", span("split.valid")),
+        ("Test", span("split.test")),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some((label, value?)))
+    .collect()
+}
+
+fn section_rows(name: &str, section: &Value) -> Vec<(String, String)> {
+    let one = serde_json::Map::from_iter([(name.to_owned(), section.clone())]);
+    settings::flatten(&one).into_iter().map(|(key, value)| (key, settings::text(&value))).collect()
+}
+
+fn run_rows(input: &ReportInput) -> Vec<RunRow> {
+    let row = |run: &crate::ReportRun| RunRow {
+        arm: input.plan.arms[run.arm].name.clone(),
+        seed: run.seed,
+        run_id: run.run_id.clone(),
+        attempt: run.manifest.as_ref().map(|m| m.attempt).filter(|a| *a > 1),
+        state: run.state.word(),
+        scores: SCORES.iter().map(|m| m.unit.write(run.test_metric(m.key))).collect(),
+    };
+    input.runs.iter().map(row).collect()
+}

@@ -1,0 +1,85 @@
+//! Where the numbers come from.
+
+use serde::Serialize;
+use store::Manifest;
+
+use crate::{ReportInput, numbers};
+
+/// One fact; several values where runs disagree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Fact {
+    pub label: &'static str,
+    pub values: Vec<String>,
+}
+
+/// Facts about all runs that were started.
+pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
+    let manifests: Vec<&Manifest> = input.runs.iter().filter_map(|r| r.manifest.as_ref()).collect();
+    let all = |f: &dyn Fn(&Manifest) -> Option<String>| {
+        let mut values: Vec<String> = Vec::new();
+        for value in manifests.iter().filter_map(|m| f(m)) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
+    };
+    let mut facts = Vec::new();
+    let mut add = |label, values: Vec<String>| {
+        if !values.is_empty() {
+            facts.push(Fact { label, values });
+        }
+    };
+    add(
+        "Commit",
+        all(&|m| Some(m.start.git_commit.clone().unwrap_or_else(|| "not in a repository".to_owned()))),
+    );
+    add(
+        "Versions",
+        all(&|m| {
+            let v = &m.start.versions;
+            let burn = v.burn.as_ref().map(|b| format!(", burn {b}")).unwrap_or_default();
+            Some(format!("flaglab {}{burn}, run contract {}", v.flaglab, v.contract))
+        }),
+    );
+    add(
+        "Data",
+        all(&|m| {
+            let d = &m.start.data;
+            Some(format!(
+                "{} ({}): {} bars, sha256 {}",
+                d.symbol,
+                d.source,
+                numbers::count(d.bars),
+                d.fingerprint
+            ))
+        }),
+    );
+    let mut files: Vec<String> = Vec::new();
+    for manifest in &manifests {
+        for (name, digest) in &manifest.start.content {
+            let file = format!("{name}: sha256 {digest}");
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    add("Further files", files);
+    add("Backend", all(&|m| Some(format!("{} ({})", m.start.backend, m.start.adapter))));
+    add(
+        "Machine",
+        all(&|m| {
+            let machine = &m.start.machine;
+            Some(format!("{}, {} cores, {}", machine.cpu, machine.cores, machine.os))
+        }),
+    );
+    let first = manifests.iter().map(|m| &m.started).min();
+    let last = manifests.iter().filter_map(|m| m.finished.as_ref()).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        let short = |t: &str| t.get(..16).unwrap_or(t).replace('T', " ");
+        add("Computed", vec![format!("{} to {} UTC", short(first), short(last))]);
+    }
+    add("Runs started by", all(&|m| Some(m.start.command.join(" ")).filter(|c| !c.is_empty())));
+    add("Report made by", Some(input.plan.command.clone()).filter(|c| !c.is_empty()).into_iter().collect());
+    facts
+}

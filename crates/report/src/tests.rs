@@ -1,0 +1,5 @@
+//! The page of a made-up sweep, and its parts.
+
+mod demo;
+mod numbers;
+mod page;

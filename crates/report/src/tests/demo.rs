@@ -1,0 +1,276 @@
+//! A store as a sweep leaves it: random walks instead of agents, scored like real runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+use report::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
+use serde_json::{Map, Value, json};
+use stats::TearSheet;
+use store::{CompletedInfo, DataInfo, ExperimentStore, Machine, ManifestStart, Metrics, Versions};
+use trading_env::{Action, Role, SplitName, StepRecord};
+
+/// What the demo's experiment looks like.
+pub struct Demo {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// One data set or several, which then are an axis.
+    pub symbols: Vec<&'static str>,
+    pub seeds: u64,
+    /// Decisions on the test window.
+    pub days: usize,
+    pub mode: &'static str,
+    /// Whether some runs fail, are skipped, or were never started.
+    pub troubled: bool,
+}
+
+/// Splitmix64 as standard normal numbers, near enough: the sum of twelve uniform ones.
+pub struct Noise(pub u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+fn base(symbol: &str) -> Value {
+    json!({
+        "backend": {"kind": "flex"},
+        "data": {"kind": "synthetic-news", "path": "datasets/synthetic-news", "symbol": symbol},
+        "split": {"train": ["2011-01-03", "2017-12-29"], "valid": ["2018-01-02", "2018-12-31"], "test": ["2019-01-02", "2020-12-31"], "warmup": 10},
+        "rules": {"kind": "investor-bench"},
+        "reward": {"kind": "log-return"},
+        "env": {"num_envs": 8, "max_episode_steps": 65, "random_start": true, "initial_cash": 100000.0, "memory": 10},
+        "agent": {
+            "kind": "ppo-llm", "n_trainable_layers": 2, "learning_rate": 0.0005, "num_steps": 40, "gamma": 0.95, "gae_lambda": 0.98,
+            "total_timesteps": 13860, "target_kl": null, "lora": {"rank": 0, "alpha": 16.0, "targets": ["q", "v"]},
+            "model": {"layers": 4, "hidden": 128}, "prompt": {"news": true},
+        },
+    })
+}
+
+fn set(spec: &mut Value, key: &str, value: &Value) {
+    if key == "reward" {
+        spec["reward"] = json!({"kind": value});
+        return;
+    }
+    let slot = key.split('.').fold(spec, |at, part| &mut at[part]);
+    *slot = value.clone();
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("expected an object, found {other}"),
+    }
+}
+
+impl Demo {
+    /// The plan; run ids number the runs.
+    pub fn plan(&self) -> PlanInfo {
+        let mut axes: Vec<(&str, Vec<Value>)> = vec![
+            ("agent.n_trainable_layers", vec![json!(0), json!(1), json!(2), json!(4)]),
+            ("agent.lora.rank", vec![json!(0), json!(4), json!(8)]),
+            ("reward", vec![json!("log-return"), json!("sharpe-delta"), json!("differential-sharpe")]),
+        ];
+        let base_values = [json!(2), json!(0), json!("log-return")];
+        let mut arms = Vec::new();
+        let mut add = |name: String, role, values: Vec<(&str, Value)>, agent: Option<&str>| {
+            let symbol = values.iter().find(|(k, _)| *k == "data.symbol").map(|(_, v)| v.clone());
+            let mut spec = base(symbol.as_ref().and_then(Value::as_str).unwrap_or(self.symbols[0]));
+            values.iter().for_each(|(key, value)| set(&mut spec, key, value));
+            if let Some(kind) = agent {
+                spec["agent"] = json!({"kind": kind});
+            }
+            let axes = values.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+            arms.push(PlannedArm { name, role, axes, spec: object(spec) });
+        };
+        let several = self.symbols.len() > 1;
+        for symbol in &self.symbols {
+            let on = |mut values: Vec<(&'static str, Value)>| {
+                if several {
+                    values.push(("data.symbol", json!(symbol)));
+                }
+                values
+            };
+            let prefix = if several { format!("symbol={symbol},") } else { String::new() };
+            let base_arm: Vec<_> = axes.iter().map(|(k, _)| *k).zip(base_values.iter().cloned()).collect();
+            if several {
+                for layers in [0, 2] {
+                    let values = vec![("agent.n_trainable_layers", json!(layers))];
+                    add(format!("{prefix}n_trainable_layers={layers}"), Role::Arm, on(values), None);
+                }
+            } else {
+                add("base".to_owned(), Role::Arm, base_arm.clone(), None);
+                for (i, (key, values)) in axes.iter().enumerate() {
+                    for value in values.iter().filter(|v| **v != base_values[i]) {
+                        let mut point = base_arm.clone();
+                        point[i].1 = value.clone();
+                        let short = key.rsplit('.').next().unwrap_or(key);
+                        let text = value.as_str().map_or(value.to_string(), str::to_owned);
+                        add(format!("{short}={text}"), Role::Arm, point, None);
+                    }
+                }
+            }
+            for kind in ["buy-and-hold", "flat", "random", "momentum"] {
+                let name = if several { format!("{kind} ({symbol})") } else { kind.to_owned() };
+                add(name, Role::Baseline, on(Vec::new()), Some(kind));
+            }
+        }
+        if several {
+            axes.truncate(1);
+            axes[0].1 = vec![json!(0), json!(2)];
+            axes.push(("data.symbol", self.symbols.iter().map(|s| json!(s)).collect()));
+        }
+        let mut runs = Vec::new();
+        for arm in &arms {
+            let seeds = if arm.role == Role::Arm || arm.name.starts_with("random") { self.seeds } else { 1 };
+            for seed in 0..seeds {
+                let run_id = format!("{:016x}", 0xab5e_0000_0000_0000_u64 + 37 * runs.len() as u64);
+                runs.push(PlannedRun { arm: arm.name.clone(), seed, run_id });
+            }
+        }
+        PlanInfo {
+            experiment: self.name.to_owned(),
+            title: Some(self.title.to_owned()),
+            mode: Some(self.mode.to_owned()),
+            base: object(base(self.symbols[0])),
+            axes: axes.into_iter().map(|(key, values)| PlannedAxis { key: key.to_owned(), values }).collect(),
+            arms,
+            runs,
+            command: format!("cargo xtask sweep experiments/{}.toml", self.name),
+        }
+    }
+
+    /// Runs the plan into `runs_root`.
+    pub fn run(&self, runs_root: &Path, plan: &PlanInfo) -> ExperimentStore {
+        let store = ExperimentStore::open(runs_root, self.name);
+        for (i, run) in plan.runs.iter().enumerate() {
+            let place = plan.arms.iter().position(|a| a.name == run.arm).expect("the plan has the arm");
+            let arm = &plan.arms[place];
+            if self.troubled && i + 1 == plan.runs.len() {
+                continue;
+            }
+            let start = self.start(arm, run);
+            let mut writer = store.claim(&run.run_id, false, &start, "").expect("claims").expect("is free");
+            if self.troubled && place == 3 && run.seed == 1 {
+                writer.fail("diverged at update 17: policy_loss is NaN", Some(17)).expect("writes");
+                continue;
+            }
+            if self.troubled && place == 5 && run.seed >= 2 {
+                writer
+                    .skip("no adapter for backend `wgpu`: <script>alert(\"reason\")</script>")
+                    .expect("writes");
+                continue;
+            }
+            let steps = self.steps(arm, place, run.seed);
+            for step in &steps {
+                writer.step(step.clone()).expect("writes");
+            }
+            let metrics = Metrics { test: Some(scores(&steps)), ..Metrics::default() };
+            writer.complete(CompletedInfo { metrics, receipt: None }).expect("writes");
+        }
+        store
+    }
+
+    fn start(&self, arm: &PlannedArm, run: &PlannedRun) -> ManifestStart {
+        let symbol = arm.spec["data"]["symbol"].as_str().unwrap_or("SYN").to_owned();
+        ManifestStart {
+            run_id: run.run_id.clone(),
+            experiment: self.name.to_owned(),
+            arm: arm.name.clone(),
+            arm_key: format!("key of {}", arm.name),
+            role: arm.role,
+            axes: arm.axes.clone(),
+            seed: run.seed,
+            versions: Versions { flaglab: "0.1.0".to_owned(), burn: Some("0.22.1".to_owned()), contract: 1 },
+            git_commit: Some("e4232478f1c0a9d2b7".to_owned()),
+            backend: "flex".to_owned(),
+            adapter: "CPU, AVX-512".to_owned(),
+            machine: Machine { cpu: "Example CPU 9000".to_owned(), cores: 2, os: "linux x86_64".to_owned() },
+            data: DataInfo {
+                fingerprint: format!("{:064x}", symbol.bytes().map(u128::from).product::<u128>()),
+                symbol,
+                bars: 2517,
+                source: "synthetic-news".to_owned(),
+            },
+            content: BTreeMap::new(),
+            command: vec![
+                "flaglab".to_owned(),
+                "sweep".to_owned(),
+                format!("experiments/{}.toml", self.name),
+            ],
+        }
+    }
+
+    /// The market is one walk per symbol; an arm is long, flat or short by a skill that depends on its place.
+    fn steps(&self, arm: &PlannedArm, place: usize, seed: u64) -> Vec<StepRecord> {
+        let symbol = arm.spec["data"]["symbol"].as_str().unwrap_or("SYN");
+        let mut market = Noise(symbol.bytes().map(u64::from).sum());
+        let mut choice = Noise(1000 * place as u64 + seed + 7);
+        let kind = arm.spec["agent"]["kind"].as_str().unwrap_or("");
+        let skill = 0.05 + 0.02 * (place % 5) as f64;
+        let (mut price, mut equity, mut date) =
+            (100.0, 100_000.0, NaiveDate::from_ymd_opt(2019, 1, 2).expect("a day"));
+        let mut previous = 0.0;
+        (0..self.days)
+            .map(|t| {
+                let crash = if (t / 40) % 7 == 5 { -0.004 } else { 0.0009 };
+                let log_return: f64 = crash + 0.011 * market.normal();
+                let drawn = choice.normal();
+                let action = match kind {
+                    "buy-and-hold" => Action::Buy,
+                    "flat" => Action::Hold,
+                    "momentum" if previous > 0.0 => Action::Buy,
+                    "momentum" => Action::Sell,
+                    "random" => Action::ALL[(drawn.abs() * 10.0) as usize % 3],
+                    _ if drawn + skill * log_return / 0.011 + 0.3 > 0.0 => Action::Buy,
+                    _ if drawn > -1.2 => Action::Hold,
+                    _ => Action::Sell,
+                };
+                previous = log_return;
+                let position = f64::from(action.sign());
+                let reward = position * log_return;
+                price *= log_return.exp();
+                equity *= reward.exp();
+                let row = StepRecord {
+                    split: SplitName::Test,
+                    episode: 0,
+                    t: t as u32,
+                    date,
+                    action,
+                    position,
+                    price,
+                    cash: if position == 0.0 { equity } else { 0.0 },
+                    equity,
+                    reward,
+                    log_prob: None,
+                    value: None,
+                };
+                date = date + Days::new(if date.weekday() == Weekday::Fri { 3 } else { 1 });
+                row
+            })
+            .collect()
+    }
+}
+
+/// The scores of an account's steps, with the InvestorBench block.
+fn scores(steps: &[StepRecord]) -> Value {
+    let returns: Vec<f64> = steps.iter().map(|s| s.reward.exp() - 1.0).collect();
+    let sheet = TearSheet::new(&returns, 252.0).expect("there are returns");
+    let mut scores = serde_json::to_value(sheet).expect("a tear sheet is JSON");
+    let sum: f64 = steps.iter().map(|s| s.reward).sum();
+    let volatility = sheet.annual_volatility.unwrap_or(0.0);
+    let years = (steps.len() + 1) as f64 / 252.0;
+    let ratio = (volatility > 0.0).then(|| sum / years / volatility);
+    scores["paper"] = json!({"cr": 100.0 * sum, "sr": ratio, "av": 100.0 * volatility, "mdd": sheet.max_drawdown.map(|d| 100.0 * d)});
+    scores
+}
