@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 pub(crate) struct FileKeys {
     /// File that this one differs from, relative to this file; it may itself extend another. Not hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub extends: Option<String>,
     /// Title of the report. Not hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub title: Option<String>,
     /// Seeds of every arm: a count n for the seeds 0 to n-1, or a list. The list itself is not hashed.
     pub seeds: Seeds,
@@ -22,6 +24,7 @@ pub(crate) struct FileKeys {
     pub run: RunOptions,
     /// Which arms to run; without it there is one arm, the base.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Sweep")]
     pub sweep: Option<Sweep>,
 }
 

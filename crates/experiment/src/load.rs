@@ -118,7 +118,7 @@ fn file_keys(merged: &Merged, sections: &Sections, errors: &mut Vec<ConfigError>
 
 /// Leaves out that a key is missing where the same key was found wrong (a number that is not finite).
 fn without_echoes(errors: Vec<ConfigError>) -> Vec<ConfigError> {
-    let missing = |e: &ConfigError| matches!(&e.problem, Problem::Value(p) if p.found == "nothing");
+    let missing = |e: &ConfigError| matches!(&e.problem, Problem::Value(p) if p.is_missing());
     let wrong: Vec<String> = errors.iter().filter(|e| !missing(e)).map(|e| e.key.clone()).collect();
     errors.into_iter().filter(|e| !missing(e) || !wrong.contains(&e.key)).collect()
 }

@@ -15,7 +15,7 @@ pub fn options_markdown(sections: &Sections) -> String {
          An experiment file states its differences from the file that it extends. On top of the files come environment \
          variables (`FLAGLAB_SET__agent__lora__rank=4`), then `--set agent.lora.rank=4`. `reward = \"log-return\"` is \
          short for `reward.kind = \"log-return\"`. When a layer or an axis changes the `kind` of a section, keys that \
-         only the old kind knows are dropped.\n\n\
+         only the old kind knows are dropped. `\"none\"` takes the value of an optional key back.\n\n\
          ## The file itself\n\n",
     );
     out += &markdown_table(&schema_of::<FileKeys>());

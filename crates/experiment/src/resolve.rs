@@ -39,8 +39,9 @@ pub(crate) fn section(section: &Section, written: Option<&Value>) -> Resolved {
             let names = || plugins.iter().map(|p| p.name);
             let Some(plugin) = plugins.iter().find(|p| Some(p.name) == named) else {
                 let mut error = unknown_name("kind", named.unwrap_or_default(), names());
-                if named.is_none() {
-                    error.found = toml_text(kind.as_ref().unwrap_or(&Value::Null));
+                match &kind {
+                    Some(other) => error.found = toml_text(other),
+                    None => error = ParamError::missing(error.key, error.expected),
                 }
                 return Resolved { value: tagged(kind, map), errors: vec![error] };
             };

@@ -40,7 +40,7 @@ impl RunSpec {
         params_of(self.section(name))
     }
 
-    /// `seed` and the sections as TOML; [`RunSpec::from_toml`] reads it back. Keys without a value are left out.
+    /// `seed` and the sections as TOML; [`RunSpec::from_toml`] reads it back. Keys without a value are `"none"`.
     pub fn to_toml(&self) -> String {
         let mut document = toml::Table::new();
         let seed = i64::try_from(self.seed).map(toml::Value::Integer);
@@ -48,9 +48,7 @@ impl RunSpec {
         document
             .insert("seed".to_owned(), seed.unwrap_or_else(|_| toml::Value::String(self.seed.to_string())));
         for (name, section) in &self.sections {
-            if let Some(value) = to_toml_value(section) {
-                document.insert(name.clone(), value);
-            }
+            document.insert(name.clone(), to_toml_value(section));
         }
         toml::to_string(&document).expect("invariant: tables with string keys can be written as TOML")
     }
@@ -158,20 +156,20 @@ fn remove(value: &mut Map<String, Value>, key: &str) {
     }
 }
 
-fn to_toml_value(value: &Value) -> Option<toml::Value> {
-    Some(match value {
-        Value::Null => return None,
+fn to_toml_value(value: &Value) -> toml::Value {
+    match value {
+        Value::Null => toml::Value::String("none".to_owned()),
         Value::Bool(b) => toml::Value::Boolean(*b),
-        Value::Number(n) => match n.as_i64() {
-            Some(i) => toml::Value::Integer(i),
-            None => toml::Value::Float(n.as_f64()?),
+        Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+            (Some(i), _) => toml::Value::Integer(i),
+            (_, f) => toml::Value::Float(f.expect("invariant: a JSON number has a floating value")),
         },
         Value::String(s) => toml::Value::String(s.clone()),
-        Value::Array(items) => toml::Value::Array(items.iter().filter_map(to_toml_value).collect()),
+        Value::Array(items) => toml::Value::Array(items.iter().map(to_toml_value).collect()),
         Value::Object(map) => {
-            toml::Value::Table(map.iter().filter_map(|(k, v)| Some((k.clone(), to_toml_value(v)?))).collect())
+            toml::Value::Table(map.iter().map(|(k, v)| (k.clone(), to_toml_value(v))).collect())
         }
-    })
+    }
 }
 
 #[cfg(test)]

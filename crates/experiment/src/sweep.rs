@@ -314,7 +314,7 @@ impl Planner<'_> {
         let is_base_arm = candidates.iter().any(|c| c.point.overrides.is_empty());
         for error in base_errors {
             // A base that is no arm may leave out what every arm sets.
-            let missing = error.found == toml_text(&Value::Null);
+            let missing = error.is_missing();
             let of_arm = candidates.is_empty() || candidates.iter().any(|c| c.errors.contains(error));
             if !missing || is_base_arm || of_arm {
                 errors.push(self.merged.error(&keys::parts(&error.key), Problem::Value(error.clone())));
@@ -498,14 +498,14 @@ fn axis_values(axes: &[Axis], spec: &Map<String, Value>, overrides: &[Override])
     values
 }
 
-/// What tells the context of `arm` from others, for the name of a baseline: `,symbol=MSFT`.
+/// What tells the context of `arm` from others, for the name of a baseline: `,symbol=MSFT`; without axes, the arm's
+/// own name.
 fn context_label(axes: &[Axis], arm: &Arm) -> String {
     let of_context = |key: &str| CONTEXT.contains(&keys::parts(key)[0].as_str());
-    let mut facts: Vec<(String, Value)> = arm.axes.iter().filter(|(k, _)| of_context(k)).cloned().collect();
     if axes.is_empty() {
-        let changed = arm.changes.iter().filter(|c| of_context(&c.key));
-        facts = changed.filter_map(|c| Some((c.key.clone(), c.arm.clone()?))).collect();
+        return format!(",{}", arm.name);
     }
+    let facts: Vec<(String, Value)> = arm.axes.iter().filter(|(k, _)| of_context(k)).cloned().collect();
     let names: Vec<String> = facts.iter().map(|(k, _)| k.clone()).collect();
     let siblings =
         |key: &str| axes.iter().find(|a| a.key == key).map(|a| a.values.as_slice()).unwrap_or_default();
@@ -527,6 +527,7 @@ fn matches(actual: &Value, wanted: &Value) -> bool {
             rule.iter().all(|(k, w)| map.get(k).is_some_and(|a| matches(a, w)))
         }
         (Value::Object(map), Value::String(kind)) => map.get("kind").is_some_and(|k| k == kind.as_str()),
+        (Value::Null, Value::String(none)) => none == "none",
         _ => equal(actual, wanted),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::UNKNOWN_KEY;
 use crate::shape::{Node, is_of_type, join};
-use crate::text::{accepted, choice_text};
+use crate::text::{accepted, choice_names, choice_text};
 use crate::{ParamError, nearest, toml_text};
 
 /// Characters of a list of known keys in a message.
@@ -74,19 +74,18 @@ pub fn unknown_key<'a>(prefix: &str, key: &str, known: impl IntoIterator<Item = 
 }
 
 fn check(node: Node<'_>, value: &Value, key: &str, errors: &mut Vec<ParamError>) {
-    if node.accepts_anything() || (value.is_null() && node.allows_null()) {
+    if node.accepts_anything() || (value.is_null() && node.allows_null()) || node.says_none(value) {
         return;
     }
     let mut wrong = || {
         errors.push(ParamError { key: key.to_owned(), found: toml_text(value), expected: accepted(node) });
     };
-    if let Some(choices) = node.choices() {
+    if let (Some(choices), Some(names)) = (node.choices(), choice_names(node)) {
         if choices.iter().any(|(c, _)| *c == value) {
             return;
         }
         match value {
             Value::String(name) => {
-                let names: Vec<String> = choices.iter().map(|(c, _)| choice_text(c)).collect();
                 errors.push(unknown_name(key, name, names.iter().map(String::as_str)));
             }
             _ => wrong(),
@@ -104,6 +103,12 @@ fn check(node: Node<'_>, value: &Value, key: &str, errors: &mut Vec<ParamError>)
     }
     match value {
         Value::Number(_) if !in_range(node, value) => wrong(),
+        Value::Number(_) => {
+            if let Some(bits) = too_wide(node, value) {
+                let expected = format!("{} that fits {bits} bits", accepted(node));
+                errors.push(ParamError { key: key.to_owned(), found: toml_text(value), expected });
+            }
+        }
         Value::String(text) if !fits_string(node, text) => wrong(),
         Value::Array(items) => {
             if !fits_length(node, items) {
@@ -143,11 +148,11 @@ fn check_alternatives(node: Node<'_>, value: &Value, key: &str, errors: &mut Vec
                     node.alternatives().iter().filter_map(|a| Some(choice_text(a.tag()?.1))).collect();
                 let known = tags.iter().map(String::as_str);
                 let found = value.get(tag).and_then(Value::as_str);
-                let mut error = unknown_name(&join(key, tag), found.unwrap_or_default(), known);
-                if found.is_none() {
-                    error.found = toml_text(value.get(tag).unwrap_or(&Value::Null));
-                }
-                errors.push(error);
+                let error = unknown_name(&join(key, tag), found.unwrap_or_default(), known);
+                errors.push(match value.get(tag) {
+                    Some(other) => ParamError { found: toml_text(other), ..error },
+                    None => ParamError::missing(error.key, error.expected),
+                });
             }
             _ => errors.extend(problems_of(chosen)),
         },
@@ -170,8 +175,7 @@ fn check_table(node: Node<'_>, map: &Map<String, Value>, key: &str, errors: &mut
     }
     for (name, schema) in &shape.properties {
         if shape.required.contains(name) && !map.contains_key(*name) {
-            let (key, found) = (join(key, name), toml_text(&Value::Null));
-            errors.push(ParamError { key, found, expected: accepted(*schema) });
+            errors.push(ParamError::missing(join(key, name), accepted(*schema)));
         }
     }
 }
@@ -179,19 +183,23 @@ fn check_table(node: Node<'_>, map: &Map<String, Value>, key: &str, errors: &mut
 fn in_range(node: Node<'_>, value: &Value) -> bool {
     let number = |v: &Value| v.as_f64();
     let (Some(x), bound) = (number(value), |k| node.get(k).and_then(number)) else { return false };
-    // Bounds that a Rust type has but its schema leaves out.
-    let fits_type = match node.str("format") {
-        Some("uint" | "uint64") => value.is_u64(),
-        Some("uint32") => value.as_u64().is_some_and(|v| u32::try_from(v).is_ok()),
-        Some("int32") => value.as_i64().is_some_and(|v| i32::try_from(v).is_ok()),
-        Some("int" | "int64") => value.is_i64(),
-        _ => true,
-    };
-    fits_type
-        && bound("minimum").is_none_or(|b| x >= b)
+    bound("minimum").is_none_or(|b| x >= b)
         && bound("maximum").is_none_or(|b| x <= b)
         && bound("exclusiveMinimum").is_none_or(|b| x > b)
         && bound("exclusiveMaximum").is_none_or(|b| x < b)
+}
+
+/// The width of the schema's integer type when `value` does not fit it: schemas leave those bounds out.
+fn too_wide(node: Node<'_>, value: &Value) -> Option<u32> {
+    let (signed, unsigned) = (value.as_i64(), value.as_u64());
+    let (bits, fits) = match node.str("format")? {
+        "uint" | "uint64" => (64, unsigned.is_some()),
+        "uint32" => (32, unsigned.is_some_and(|v| u32::try_from(v).is_ok())),
+        "int" | "int64" => (64, signed.is_some()),
+        "int32" => (32, signed.is_some_and(|v| i32::try_from(v).is_ok())),
+        _ => return None,
+    };
+    (!fits).then_some(bits)
 }
 
 fn fits_string(node: Node<'_>, text: &str) -> bool {

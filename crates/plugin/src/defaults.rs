@@ -7,7 +7,7 @@ use crate::shape::Node;
 /// `value` with every absent key of `schema` filled from its `default`, in the schema's key order, unknown keys last.
 ///
 /// A table that is given in part takes its other keys from the default of the whole table, then from the defaults of
-/// the keys. What does not fit the schema is left as it is, for [`check_value`](crate::check_value) to report.
+/// the keys. `"none"` where the schema has no value by that name becomes null. What does not fit the schema is left as it is, for [`check_value`](crate::check_value) to report.
 pub fn fill_defaults(schema: &Value, value: &mut Map<String, Value>) {
     Fill { numbers: false }.table(Node::root(schema), None, value);
 }
@@ -65,6 +65,10 @@ impl Fill {
     }
 
     fn value(self, node: Node<'_>, default: Option<&Value>, value: &mut Value) {
+        if node.says_none(value) {
+            *value = Value::Null;
+            return;
+        }
         if !node.is_table() && node.choices().is_none() {
             if let Some(chosen) = node.choose(value) {
                 if chosen.fits_type(value) {

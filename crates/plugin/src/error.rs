@@ -5,6 +5,9 @@ use std::fmt;
 /// `found` of a key that is not known; `expected` then says which ones are.
 pub(crate) const UNKNOWN_KEY: &str = "unknown key";
 
+/// `found` of a key that is absent. A string that was found has quotes.
+const MISSING: &str = "nothing";
+
 /// A parameter that is not acceptable. `key` is relative to the value that was checked, dotted (`lora.rank`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamError {
@@ -25,6 +28,16 @@ impl ParamError {
         } else {
             format!("expected {expected}, found {found}")
         }
+    }
+
+    /// A key that must be given and is not.
+    pub fn missing(key: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self { key: key.into(), found: MISSING.to_owned(), expected: expected.into() }
+    }
+
+    /// Whether the problem is that the key is absent.
+    pub fn is_missing(&self) -> bool {
+        self.found == MISSING
     }
 
     /// Whether the key itself is the problem.

@@ -70,6 +70,9 @@ pub trait Plugin<K: Kind>: Sync {
 
 /// JSON Schema of a documented parameter struct. Sub-schemas are inlined; the struct's `Default` fills `default`s.
 ///
+/// An `Option` is a key that may have no value; files say `"none"`, as TOML has no null. Use `f64`, not `f32`: an `f32`
+/// default of 0.1 would read 0.10000000149011612.
+///
 /// Mark a key that does not change results (a path, a number of workers) with
 /// `#[schemars(extend("x-unhashed" = true))]`.
 pub fn schema_of<P: schemars::JsonSchema>() -> Value {

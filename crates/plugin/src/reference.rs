@@ -13,7 +13,8 @@ pub struct KeyDoc {
     pub key: String,
     /// What it accepts, in words.
     pub accepts: String,
-    /// Default as TOML text; `None` for a key that must be given or may be left out.
+    /// Default as TOML text; `None` for a key that must be given, that may be left out, or whose table has keys of
+    /// its own with their defaults.
     pub default: Option<String>,
     /// Whether it must be given.
     pub required: bool,
@@ -72,7 +73,7 @@ fn collect(node: Node<'_>, prefix: &str, whole: Option<&Map<String, Value>>, doc
                 key: key.clone(),
                 accepts: accepted(property),
                 // The keys of a nested table show their own defaults.
-                default: default.filter(|d| !d.is_null() && !(holds_keys && d.is_object())).map(toml_text),
+                default: default.filter(|d| !(holds_keys && d.is_object())).map(toml_text),
                 required: default.is_none() && shape.required.contains(&name),
                 unhashed: is_unhashed(property.schema()),
                 doc: description(property),

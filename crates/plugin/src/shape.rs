@@ -106,6 +106,12 @@ impl<'a> Node<'a> {
             || self.accepts_anything()
     }
 
+    /// Whether `value` says that an optional key has no value.
+    pub fn says_none(&self, value: &Value) -> bool {
+        let is_choice = || self.choices().is_some_and(|c| c.iter().any(|(c, _)| *c == value));
+        value == crate::text::NONE && !self.accepts_anything() && self.allows_null() && !is_choice()
+    }
+
     pub fn accepts_anything(&self) -> bool {
         let constraints = ["type", "enum", "const", "oneOf", "anyOf", "allOf", "properties"];
         self.schema != &Value::Bool(false) && constraints.iter().all(|k| self.get(k).is_none())

@@ -7,7 +7,11 @@ use crate::shape::Node;
 /// Longest text of one value.
 const LONGEST: usize = 60;
 
-/// A value as it would stand in TOML, cut after 60 characters; null is `nothing`.
+/// What stands in a file for an optional key without a value: TOML has no null, and a file has to be able to take
+/// back what a lower layer sets.
+pub(crate) const NONE: &str = "none";
+
+/// A value as it would stand in TOML, cut after 60 characters; null is `"none"`.
 pub fn toml_text(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value);
@@ -19,7 +23,7 @@ pub fn toml_text(value: &Value) -> String {
 
 fn write(out: &mut String, value: &Value) {
     match value {
-        Value::Null => out.push_str("nothing"),
+        Value::Null => out.push_str("\"none\""),
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -33,7 +37,7 @@ fn write(out: &mut String, value: &Value) {
         Value::Object(map) if map.is_empty() => out.push_str("{}"),
         Value::Object(map) => {
             out.push_str("{ ");
-            for (i, (key, item)) in map.iter().filter(|(_, v)| !v.is_null()).enumerate() {
+            for (i, (key, item)) in map.iter().enumerate() {
                 if i > 0 {
                     out.push_str(", ");
                 }
@@ -48,10 +52,25 @@ fn write(out: &mut String, value: &Value) {
     }
 }
 
-/// What a schema accepts: `a number > 0`, `one of a, b`, `a list of 2 values, each a date (YYYY-MM-DD)`.
+/// What a schema accepts: `a number > 0`, `one of a, b`, `a list of 2 values, each a date (YYYY-MM-DD)`; with
+/// `or "none"` where it may have no value.
 pub(crate) fn accepted(node: Node<'_>) -> String {
-    if let Some(choices) = node.choices() {
-        let names: Vec<String> = choices.iter().map(|(c, _)| choice_text(c)).collect();
+    let text = accepted_value(node);
+    let optional = node.choices().is_none() && !node.accepts_anything() && node.allows_null();
+    if optional { format!("{text} or {NONE:?}") } else { text }
+}
+
+/// The choices of an enumeration by name, `none` included where it may have no value.
+pub(crate) fn choice_names(node: Node<'_>) -> Option<Vec<String>> {
+    let mut names: Vec<String> = node.choices()?.iter().map(|(c, _)| choice_text(c)).collect();
+    if node.allows_null() && !names.iter().any(|n| n == NONE) {
+        names.push(NONE.to_owned());
+    }
+    Some(names)
+}
+
+fn accepted_value(node: Node<'_>) -> String {
+    if let Some(names) = choice_names(node) {
         return if names.len() == 1 { names[0].clone() } else { format!("one of {}", names.join(", ")) };
     }
     let alternatives = node.alternatives();

@@ -233,6 +233,15 @@ fn a_new_kind_drops_what_only_the_old_one_knows() {
 }
 
 #[test]
+fn none_takes_back_what_a_lower_layer_sets() {
+    let folder = over_base("[agent]\ncheckpoint = \"x\"\n");
+    let checkpoint =
+        |set: &[&str]| folder.load("x.toml", set, &[]).unwrap().base["agent"]["checkpoint"].clone();
+    assert_eq!(checkpoint(&[]), "x");
+    assert_eq!(checkpoint(&["agent.checkpoint=none"]), serde_json::Value::Null);
+}
+
+#[test]
 fn many_errors_fit_one_screen() {
     let many: String = (0..60).map(|i| format!("zz_{i} = {i}\n")).collect();
     let text = errors_of(&format!("[agent]\n{many}"));
@@ -250,7 +259,7 @@ fn the_reference_has_every_section_plugin_and_key() {
         "| `lora.rank` | a whole number >= 0 and <= 64 | `0` | Rank; 0 is off. |",
         "| `learning_rate` | a number > 0 | `0.0003` | Step size of Adam. |",
         "| `path` | a string | required | File. |",
-        "| `checkpoint` | a string |  | Folder of weights. Not hashed. |",
+        "| `checkpoint` | a string or \"none\" | `\"none\"` | Folder of weights. Not hashed. |",
         "| `run.jobs` | a whole number >= 0 and <= 4096 | `0` | Runs at the same time; 0 is one per core. |",
     ] {
         assert!(text.contains(line), "{line}\n in\n{text}");

@@ -195,7 +195,7 @@ fn a_bad_axis_is_named_with_its_value() {
         ),
         (
             "reward = [\"cvra\"]",
-            "x.toml:3: sweep.axes.reward: in arm reward=cvra, reward.kind: expected one of log-return, sharpe-delta, cvar (did you mean \"cvar\"?), found \"cvra\"",
+            "x.toml:3: sweep.axes.reward: expected one of log-return, sharpe-delta, cvar (did you mean \"cvar\"?), found \"cvra\"",
         ),
         (
             "\"agent.num_steps\" = [64, 65]",
@@ -253,6 +253,12 @@ fn baselines_run_once_per_context_with_the_base_reward() {
     assert_eq!(second.axis("agent.lora.rank"), None);
     let plain = arms_of("baselines = [\"flat\", \"momentum\", { kind = \"momentum\", window = 5 }]\n");
     assert_eq!(names(&plain.baselines), ["flat", "momentum", "momentum+window=5"]);
+}
+
+#[test]
+fn baselines_of_a_list_are_named_by_its_arms() {
+    let text = "baselines = [\"flat\"]\n[sweep]\nmode = \"list\"\n[[sweep.list]]\nname = \"A\"\n[[sweep.list]]\nname = \"B\"\n\"data.symbol\" = \"B\"\nsplit = { warmup = 3 }\n";
+    assert_eq!(names(&arms_of(text).baselines), ["flat,A", "flat,B"]);
 }
 
 #[test]

@@ -38,6 +38,15 @@ fn a_tagged_table_takes_the_defaults_of_its_own_alternative() {
 }
 
 #[test]
+fn none_takes_a_value_back() {
+    let value = filled(
+        &json!({ "target_kl": "none", "maybe_inner": "none", "maybe_size": "none", "folder": "none" }),
+    );
+    assert_eq!([&value["target_kl"], &value["maybe_inner"], &value["maybe_size"]], [&Value::Null; 3]);
+    assert_eq!(value["folder"], "none", "a string that must have a value is that string");
+}
+
+#[test]
 fn filling_is_idempotent_and_orders_keys_by_the_schema() {
     let once = filled(&json!({ "num_steps": 8, "learning_rate": 1.0, "zzz": 1 }));
     assert_eq!(filled(&once), once);
