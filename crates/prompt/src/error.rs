@@ -1,0 +1,30 @@
+//! What can go wrong between an observation and its tokens.
+
+use std::path::PathBuf;
+
+/// Errors carry file, what was found and what is accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// `tokenizer.json` cannot be read or is none.
+    #[error("{}: {problem}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The tokenizer refused a text.
+    #[error("cannot encode the prompt: {0}")]
+    Encode(String),
+    /// Training a tokenizer failed.
+    #[error("cannot train a tokenizer: {0}")]
+    Train(String),
+    /// Task and date alone are longer than allowed.
+    #[error("prompt.max_tokens: expected at least {needed}, which the task and the date take, found {limit}")]
+    TooLong {
+        /// Tokens of the shared part without prices and news.
+        needed: usize,
+        /// The setting.
+        limit: usize,
+    },
+}

@@ -1,0 +1,63 @@
+//! A model's `tokenizer.json`.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use crate::PromptError;
+
+/// Text to token ids, by the `tokenizers` library.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// What the model expects before any text, for example `<s>`.
+    prefix: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`.
+    pub fn from_file(path: &Path) -> Result<Self, PromptError> {
+        let error = |problem: String| PromptError::Tokenizer { path: path.to_owned(), problem };
+        let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
+        Self::from_bytes(&bytes).map_err(|e| error(e.to_string()))
+    }
+
+    /// Reads the text of a `tokenizer.json`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PromptError> {
+        let encode = |e: tokenizers::Error| PromptError::Encode(e.to_string());
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|e| PromptError::Encode(format!("not a tokenizer.json: {e}")))?;
+        // News are data: a special token's text in them is text.
+        inner.set_encode_special_tokens(true);
+        inner.with_truncation(None).map_err(encode)?;
+        inner.with_padding(None);
+        let bare = inner.encode("a", false).map_err(encode)?.get_ids().to_vec();
+        let full = inner.encode("a", true).map_err(encode)?.get_ids().to_vec();
+        let start = full.windows(bare.len().max(1)).position(|w| w == bare).unwrap_or(0);
+        Ok(Self { prefix: full[..start].to_vec(), inner })
+    }
+
+    /// Ids of the first part of a sequence, with what the model expects before any text.
+    pub fn encode_first(&self, text: &str) -> Result<Vec<u32>, PromptError> {
+        let mut ids = self.prefix.clone();
+        ids.extend(self.encode_more(text)?);
+        Ok(ids)
+    }
+
+    /// Ids of a later part.
+    pub fn encode_more(&self, text: &str) -> Result<Vec<u32>, PromptError> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|e| PromptError::Encode(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text of ids.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, PromptError> {
+        self.inner.decode(ids, false).map_err(|e| PromptError::Encode(e.to_string()))
+    }
+
+    /// Smallest vocabulary that a model needs for these ids: the largest id plus 1.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+}
