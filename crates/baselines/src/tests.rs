@@ -32,8 +32,8 @@ fn build(name: &str, params: &Value) -> Result<Box<dyn Agent>, plugin::BuildErro
     AGENTS.iter().find(|p| p.name() == name).unwrap().build(params, context)
 }
 
-fn agent(name: &str, params: Value) -> Box<dyn Agent> {
-    build(name, &params).unwrap()
+fn agent(name: &str, params: &Value) -> Box<dyn Agent> {
+    build(name, params).unwrap()
 }
 
 fn arena(closes: &[f64], first: usize, rules: &str) -> Arena {
@@ -73,7 +73,7 @@ fn every_agent_keeps_the_contract_under_every_rule_set() {
     assert_eq!(names, ["buy-and-hold", "flat", "random", "momentum"]);
     for name in names {
         for rules in RULES {
-            let agent = agent(name, json!({}));
+            let agent = agent(name, &json!({}));
             check_agent(&*agent, &arena(&wavy(40), 3, rules.name()), 11);
             let mut perturbed = wavy(40);
             perturbed[25..].iter_mut().for_each(|p| *p *= 1.7);
@@ -90,7 +90,7 @@ fn every_agent_keeps_the_contract_under_every_rule_set() {
 
 #[test]
 fn buy_and_hold_buys_once_where_that_takes_all_cash() {
-    let agent = agent("buy-and-hold", json!({}));
+    let agent = agent("buy-and-hold", &json!({}));
     assert_eq!(actions(&*agent, 0, &arena(&[1.0, 2.0, 3.0, 4.0], 0, "paper")), [Buy, Hold, Hold]);
     assert_eq!(actions(&*agent, 0, &arena(&[1.0, 2.0, 3.0, 4.0], 0, "investor-bench")), [Buy, Buy, Buy]);
 }
@@ -99,7 +99,7 @@ fn buy_and_hold_buys_once_where_that_takes_all_cash() {
 fn flat_never_takes_a_position() {
     for rules in RULES {
         let arena = arena(&wavy(20), 0, rules.name());
-        assert_eq!(actions(&*agent("flat", json!({})), 0, &arena), [Hold; 19]);
+        assert_eq!(actions(&*agent("flat", &json!({})), 0, &arena), [Hold; 19]);
     }
 }
 
@@ -107,7 +107,7 @@ fn flat_never_takes_a_position() {
 fn momentum_follows_the_sign_of_the_return_over_its_window() {
     // Over 2 bars: no history at bars 0 and 1; 1 -> 3 up; 2 -> 2 unchanged; 3 -> 1 down; 2 -> 5 up.
     let closes = [1.0, 2.0, 3.0, 2.0, 1.0, 5.0, 9.0];
-    let momentum = agent("momentum", json!({"window": 2}));
+    let momentum = agent("momentum", &json!({"window": 2}));
     assert_eq!(
         actions(&*momentum, 0, &arena(&closes, 0, "investor-bench")),
         [Hold, Hold, Buy, Hold, Sell, Buy]
@@ -115,7 +115,7 @@ fn momentum_follows_the_sign_of_the_return_over_its_window() {
     // Under paper rules a position is kept until a sell, and a second buy is illegal.
     assert_eq!(actions(&*momentum, 0, &arena(&closes, 0, "paper")), [Hold, Hold, Buy, Hold, Sell, Buy]);
     let rising =
-        actions(&*agent("momentum", json!({"window": 1})), 0, &arena(&[1.0, 2.0, 3.0, 4.0], 0, "paper"));
+        actions(&*agent("momentum", &json!({"window": 1})), 0, &arena(&[1.0, 2.0, 3.0, 4.0], 0, "paper"));
     assert_eq!(rising, [Hold, Buy, Hold]);
     // The look-back of a split is history.
     assert_eq!(actions(&*momentum, 0, &arena(&closes, 2, "investor-bench")), [Buy, Hold, Sell, Buy]);
@@ -123,13 +123,13 @@ fn momentum_follows_the_sign_of_the_return_over_its_window() {
 
 #[test]
 fn random_agents_differ_by_seed() {
-    let random = agent("random", json!({}));
+    let random = agent("random", &json!({}));
     let arena = arena(&wavy(60), 0, "investor-bench");
     assert_ne!(actions(&*random, 1, &arena), actions(&*random, 2, &arena));
 }
 
 /// Share of each action over a long episode.
-fn shares(params: Value, rules: &str) -> [f64; 3] {
+fn shares(params: &Value, rules: &str) -> [f64; 3] {
     let taken = actions(&*agent("random", params), 5, &arena(&wavy(6001), 0, rules));
     Action::ALL.map(|a| taken.iter().filter(|t| **t == a).count() as f64 / taken.len() as f64)
 }
@@ -143,18 +143,18 @@ fn random_draws_by_its_weights() {
         );
     };
     let third = 1.0 / 3.0;
-    near(shares(json!({}), "investor-bench"), [third; 3]);
+    near(shares(&json!({}), "investor-bench"), [third; 3]);
     let weights = json!({"sell_prob": 0.1, "hold_prob": 0.2, "buy_prob": 0.1});
-    near(shares(weights.clone(), "investor-bench"), [0.25, 0.5, 0.25]);
-    assert_eq!(shares(json!({"sell_prob": 0.0, "hold_prob": 0.0}), "investor-bench"), [0.0, 0.0, 1.0]);
+    near(shares(&weights, "investor-bench"), [0.25, 0.5, 0.25]);
+    assert_eq!(shares(&json!({"sell_prob": 0.0, "hold_prob": 0.0}), "investor-bench"), [0.0, 0.0, 1.0]);
     // Without a legal action of positive weight it holds.
-    let only_buy = shares(json!({"sell_prob": 0.0, "hold_prob": 0.0}), "paper");
+    let only_buy = shares(&json!({"sell_prob": 0.0, "hold_prob": 0.0}), "paper");
     assert!(only_buy[0] == 0.0 && only_buy[1] > 0.99);
 }
 
 /// Share of bars whose position differs from the one before.
 fn changes(keep_prob: f64, rules: &str) -> f64 {
-    let agent = agent("random", json!({"keep_prob": keep_prob}));
+    let agent = agent("random", &json!({"keep_prob": keep_prob}));
     let arena = arena(&wavy(6001), 0, rules);
     let mut learner = agent.learner(3).unwrap();
     learner.reset();
@@ -175,6 +175,18 @@ fn keep_prob_scales_the_turnover() {
         let tenth = changes(0.9, rules);
         assert!((tenth / all - 0.1).abs() < 0.03, "{rules}: {tenth} of {all}");
         assert!(changes(1.0, rules) < 0.001);
+    }
+}
+
+#[test]
+fn the_schema_accepts_its_own_defaults_and_they_build() {
+    for plugin in AGENTS {
+        let mut params = serde_json::Map::new();
+        plugin::fill_defaults(&plugin.schema(), &mut params);
+        let params = Value::Object(params);
+        assert_eq!(plugin::check_value(&plugin.schema(), &params), [], "{}", plugin.name());
+        assert_eq!(plugin.check(&params), Ok(()), "{}", plugin.name());
+        agent(plugin.name(), &params);
     }
 }
 
@@ -201,6 +213,6 @@ proptest! {
         sell in 0.0..1.0, hold in 0.0..1.0, buy in 0.01..1.0, keep in 0.0..1.0, seed: u64, rules in 0usize..3,
     ) {
         let params = json!({"sell_prob": sell, "hold_prob": hold, "buy_prob": buy, "keep_prob": keep});
-        check_agent(&*agent("random", params), &arena(&wavy(20), 0, RULES[rules].name()), seed);
+        check_agent(&*agent("random", &params), &arena(&wavy(20), 0, RULES[rules].name()), seed);
     }
 }

@@ -61,7 +61,7 @@ pub enum ScoreError {
     },
     /// Dates of the window without a decision.
     #[error(
-        "{origin}: expected a decision on every date of the window but the last, {count} are missing, the first on {first}"
+        "{origin}: expected a decision on every date of the window but the last, found none on {first} and {count} missing in all"
     )]
     Missing {
         /// The file, or `decisions`.

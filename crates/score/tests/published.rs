@@ -1,5 +1,7 @@
 //! Buy & Hold of the published tables from the published prices; runs where `FLAGLAB_DATA` names the folder of real data.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code")]
+
 use std::path::PathBuf;
 
 use chrono::NaiveDate;

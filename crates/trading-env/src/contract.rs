@@ -66,9 +66,7 @@ pub fn check_agent(agent: &dyn Agent, arena: &Arena, seed: u64) {
             assert!(observation.mask.allows(decision.action), "contract: {word} is illegal under the mask");
         }
         for (i, decision) in decisions.iter().enumerate() {
-            if !batch.ended(i) {
-                batch.step(i, decision.action);
-            }
+            batch.step(i, decision.action);
             if batch.ended(i) {
                 batch.reset(i);
             }

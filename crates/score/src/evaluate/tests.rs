@@ -225,7 +225,7 @@ fn the_ends_of_a_window_need_not_be_trading_days_and_decisions_beyond_have_no_ef
 fn missing_decisions_and_dates_without_a_price_are_counted_and_the_first_named() {
     let missing = error(0, 4, &[1]);
     assert_eq!(missing, ScoreError::Missing { origin: "decisions".into(), first: date(0), count: 2 });
-    assert!(missing.to_string().contains("2 are missing, the first on 2020-01-06"), "{missing}");
+    assert!(missing.to_string().contains("found none on 2020-01-06 and 2 missing in all"), "{missing}");
     let no_price = error(0, 9, &[0, 1, 2, 3, 5]);
     assert_eq!(no_price, ScoreError::NoPrice { origin: "decisions".into(), first: date(2), count: 2 });
     for (from, to, found) in [(1, 2, 1), (6, 9, 0), (4, 0, 0)] {
@@ -234,6 +234,24 @@ fn missing_decisions_and_dates_without_a_price_are_counted_and_the_first_named()
             ScoreError::Window { from: date(from), to: date(to), found, first: date(0), last: date(4) };
         assert_eq!(window, expected);
     }
+}
+
+#[test]
+fn decisions_from_a_file_are_blamed_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let message = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let decisions = crate::read_actions_csv(&path).unwrap();
+        let options = EvaluateOptions::default();
+        evaluate(&with_a_gap(), date(0), date(4), &decisions, &Paper, &options).unwrap_err().to_string()
+    };
+    let no_price =
+        message("date,action\n2020-01-06,buy\n2020-01-07,hold\n2020-01-08,sell\n2020-01-09,sell\n");
+    assert!(no_price.contains("a.csv:4: found a decision on 2020-01-08"), "{no_price}");
+    let missing = message("date,action\n2020-01-06,buy\n2020-01-09,sell\n");
+    assert!(missing.contains("a.csv: expected a decision on every date"), "{missing}");
+    assert!(missing.contains("found none on 2020-01-07 and 1 missing in all"), "{missing}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn agrees_with_numpy_scipy_empyrical_and_quantstats() {
         for ((field, found), (_, wanted)) in found.values().into_iter().zip(expected.values()) {
             match (found, wanted) {
                 (Some(f), Some(w)) => {
-                    assert!((f - w).abs() <= 1e-9 * w.abs().max(1e-3), "{name}: {field} {f}, not {w}")
+                    assert!((f - w).abs() <= 1e-9 * w.abs().max(1e-3), "{name}: {field} {f}, not {w}");
                 }
                 (found, wanted) => assert_eq!(found, wanted, "{name}: {field}"),
             }

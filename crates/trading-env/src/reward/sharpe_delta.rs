@@ -27,8 +27,8 @@ impl Default for SharpeDeltaParams {
 /// `SR_t = mean(pnl_1..pnl_t) / sd(pnl_1..pnl_t)` with `pnl_t = E_t - E_{t-1}` in currency and the sample standard
 /// deviation; not annualised, risk-free rate 0. The ratio is undefined for the first PnL and while the PnLs do not
 /// differ, and counts as 0 then, so the first reward is 0. Rewards of an episode sum to `scale * SR_T`. A PnL or a
-/// deviation below 1e-12 of the equity is rounding and counts as 0. Source: Xiong et al. 2025 (arXiv 2502.11433), section 3, which
-/// leaves the risk-free rate and the first values open.
+/// deviation below 1e-12 of the equity is rounding and counts as 0. Source: Xiong et al. 2025 (arXiv 2502.11433),
+/// section 3, which leaves the risk-free rate and the first values open.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharpeDelta {
     scale: f64,

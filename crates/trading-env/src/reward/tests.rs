@@ -147,6 +147,17 @@ fn plugins_reject_what_is_out_of_range() {
     }
 }
 
+#[test]
+fn schemas_accept_their_own_defaults_and_they_build() {
+    for plugin in REWARDS {
+        let mut params = serde_json::Map::new();
+        plugin::fill_defaults(&plugin.schema(), &mut params);
+        let params = serde_json::Value::Object(params);
+        assert_eq!(plugin::check_value(&plugin.schema(), &params), [], "{}", plugin.name());
+        assert!(plugin.build(&params, ()).is_ok(), "{}", plugin.name());
+    }
+}
+
 /// Mean over sample standard deviation in two passes.
 fn sharpe(pnl: &[f64]) -> f64 {
     let n = pnl.len() as f64;

@@ -151,6 +151,17 @@ fn plugins_build_from_their_own_defaults_and_reject_what_is_out_of_range() {
     assert_eq!(schema["properties"]["fee_bps"]["default"], 0.0);
 }
 
+#[test]
+fn schemas_accept_their_own_defaults_and_they_build() {
+    for plugin in RULES {
+        let mut params = serde_json::Map::new();
+        plugin::fill_defaults(&plugin.schema(), &mut params);
+        let params = serde_json::Value::Object(params);
+        assert_eq!(plugin::check_value(&plugin.schema(), &params), [], "{}", plugin.name());
+        assert!(plugin.build(&params, ()).is_ok(), "{}", plugin.name());
+    }
+}
+
 /// Final equity of a realistic account without whole shares.
 fn final_equity(fee_bps: f64, slippage_bps: f64, bars: &[Bar], decisions: &[Action]) -> f64 {
     play(&realistic(fee_bps, slippage_bps, false), 1e5, bars, decisions).last().unwrap().0.equity()
