@@ -38,12 +38,9 @@ impl Layer {
     }
 
     /// Reads `--set key=value`; the value is TOML, or a string without quotes.
-    pub fn from_set(argument: &str) -> Result<Layer, ConfigError> {
-        let wrong = |key: &str, problem| ConfigError {
-            source: "--set".to_owned(),
-            line: None,
-            key: key.to_owned(),
-            problem,
+    pub fn from_set(argument: &str) -> Result<Layer, Box<ConfigError>> {
+        let wrong = |key: &str, problem| {
+            Box::new(ConfigError { source: "--set".to_owned(), line: None, key: key.to_owned(), problem })
         };
         let Some((key, value)) = argument.split_once('=') else {
             return Err(wrong("", Problem::value(argument, "key=value, for example agent.lora.rank=4")));
@@ -55,19 +52,20 @@ impl Layer {
     }
 
     /// Reads an environment variable; `None` when it is no override.
-    pub fn from_env(name: &str, value: &str) -> Option<Result<Layer, ConfigError>> {
+    pub fn from_env(name: &str, value: &str) -> Option<Result<Layer, Box<ConfigError>>> {
         let path: Vec<String> = name.strip_prefix(ENV_PREFIX)?.split("__").map(str::to_owned).collect();
         if path.iter().any(String::is_empty) {
             let problem = Problem::value(name, "FLAGLAB_SET__section__key");
             let (source, key) = (name.to_owned(), String::new());
-            return Some(Err(ConfigError { source, line: None, key, problem }));
+            return Some(Err(Box::new(ConfigError { source, line: None, key, problem })));
         }
         Some(Self::single(name, &path, value))
     }
 
-    fn single(source: &str, path: &[String], text: &str) -> Result<Layer, ConfigError> {
-        let wrong =
-            |problem| ConfigError { source: source.to_owned(), line: None, key: keys::dotted(path), problem };
+    fn single(source: &str, path: &[String], text: &str) -> Result<Layer, Box<ConfigError>> {
+        let wrong = |problem| {
+            Box::new(ConfigError { source: source.to_owned(), line: None, key: keys::dotted(path), problem })
+        };
         let value = read_value(text).map_err(wrong)?;
         let mut table = Map::new();
         keys::put(&mut table, path, value);

@@ -29,4 +29,4 @@ pub use file_keys::{Mode, RunOptions};
 pub use load::load;
 pub use reference::options_markdown;
 pub use run_spec::RunSpec;
-pub use sections::{AGENT, CONTEXT, Identity, Section, SectionCheck, SectionKind, Sections};
+pub use sections::{AGENT, CONTEXT, Identity, Section, SectionKind, Sections};

@@ -34,7 +34,7 @@ pub fn load(
     for layer in from_env.chain(set.iter().map(|s| Layer::from_set(s))) {
         match layer {
             Ok(layer) => layers.push(layer),
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(*error),
         }
     }
     if !complete {

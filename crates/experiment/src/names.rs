@@ -39,7 +39,7 @@ pub(crate) fn value_label(value: &Value, siblings: &[Value]) -> String {
             }
             let rest = map.iter().filter(|(k, _)| *k != "kind");
             let parts = rest.map(|(k, v)| format!("{k}={}", value_label(v, &[])));
-            kind.clone().into_iter().chain(parts).collect::<Vec<_>>().join("+")
+            kind.into_iter().chain(parts).collect::<Vec<_>>().join("+")
         }
         other => toml_text(other),
     }

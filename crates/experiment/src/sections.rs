@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin::{ParamError, PluginInfo};
+use plugin::{Check, ParamError, PluginInfo};
 use serde_json::{Map, Value};
 
 /// Section that baselines replace.
@@ -10,9 +10,6 @@ pub const AGENT: &str = "agent";
 
 /// Sections that a baseline shares with the arms it is compared with; it runs once per distinct combination.
 pub const CONTEXT: [&str; 4] = ["data", "split", "rules", "env"];
-
-/// Checks what a schema cannot say (relations between keys) of a resolved section.
-pub type SectionCheck = Arc<dyn Fn(&Value) -> Result<(), Vec<ParamError>> + Send + Sync>;
 
 /// How a section enters the identity of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +52,7 @@ pub struct Section {
     /// Plugin used when no layer names a `kind`.
     pub default_kind: Option<String>,
     /// Check of a fixed section beyond its schema; plugins bring their own.
-    pub check: Option<SectionCheck>,
+    pub check: Option<Check>,
 }
 
 impl Section {

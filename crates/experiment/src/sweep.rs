@@ -100,10 +100,10 @@ impl Planner<'_> {
         };
         match (sweep.mode, axes.is_empty(), sweep.list.is_empty()) {
             (Mode::List, false, _) => {
-                fail(&["sweep", "axes"], Problem::text("mode `list` takes its arms from sweep.list"))
+                fail(&["sweep", "axes"], Problem::text("mode `list` takes its arms from sweep.list"));
             }
             (Mode::List, _, true) => {
-                fail(&["sweep", "list"], Problem::value("nothing", "at least one table"))
+                fail(&["sweep", "list"], Problem::value("nothing", "at least one table"));
             }
             (mode, _, false) if mode != Mode::List => {
                 fail(

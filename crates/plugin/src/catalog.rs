@@ -1,5 +1,7 @@
 //! Ordered lists of plugins of one kind.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{Kind, ParamError, Plugin, nearest};
@@ -8,6 +10,9 @@ use crate::{Kind, ParamError, Plugin, nearest};
 pub struct Catalog<K: Kind> {
     plugins: Vec<&'static dyn Plugin<K>>,
 }
+
+/// A pure check of parameters beyond their schema; keys of the errors are relative to the value.
+pub type Check = Arc<dyn Fn(&Value) -> Result<(), Vec<ParamError>> + Send + Sync>;
 
 /// A plugin without its type: what listings and the check of experiment files need.
 #[derive(Clone)]
@@ -19,7 +24,7 @@ pub struct PluginInfo {
     /// JSON Schema of its parameters.
     pub schema: Value,
     /// Its pure check.
-    pub check: std::sync::Arc<dyn Fn(&Value) -> Result<(), Vec<ParamError>> + Send + Sync>,
+    pub check: Check,
 }
 
 impl<K: Kind> Clone for Catalog<K> {
@@ -70,7 +75,7 @@ impl<K: Kind> Catalog<K> {
                 name: p.name(),
                 summary: p.summary(),
                 schema: p.schema(),
-                check: std::sync::Arc::new(move |v: &Value| p.check(v)),
+                check: Arc::new(move |v: &Value| p.check(v)),
             })
             .collect()
     }

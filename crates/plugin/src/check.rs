@@ -157,7 +157,11 @@ fn check_alternatives(node: Node<'_>, value: &Value, key: &str, errors: &mut Vec
             _ => errors.extend(problems_of(chosen)),
         },
         None => {
-            errors.push(ParamError { key: key.to_owned(), found: toml_text(value), expected: accepted(node) })
+            errors.push(ParamError {
+                key: key.to_owned(),
+                found: toml_text(value),
+                expected: accepted(node),
+            });
         }
     }
 }

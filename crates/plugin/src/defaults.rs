@@ -69,23 +69,20 @@ impl Fill {
             *value = Value::Null;
             return;
         }
-        if !node.is_table() && node.choices().is_none() {
-            if let Some(chosen) = node.choose(value) {
-                if chosen.fits_type(value) {
-                    let tagged = node.alternatives().len() > 1;
-                    match value {
-                        Value::Object(map) if tagged => {
-                            self.table(node, default.and_then(Value::as_object), map)
-                        }
-                        _ => self.value(chosen, default, value),
-                    }
+        let chosen = if node.is_table() || node.choices().is_some() { None } else { node.choose(value) };
+        if let Some(chosen) = chosen {
+            match value {
+                _ if !chosen.fits_type(value) => {}
+                Value::Object(map) if node.alternatives().len() > 1 => {
+                    self.table(node, default.and_then(Value::as_object), map);
                 }
-                return;
+                _ => self.value(chosen, default, value),
             }
+            return;
         }
         match value {
             Value::Object(map) if node.is_table() => {
-                self.table(node, default.and_then(Value::as_object), map)
+                self.table(node, default.and_then(Value::as_object), map);
             }
             Value::Array(items) => {
                 let prefix = node.prefix_items();

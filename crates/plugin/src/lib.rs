@@ -18,7 +18,7 @@ mod shared;
 mod switch;
 mod text;
 
-pub use catalog::{Catalog, PluginInfo};
+pub use catalog::{Catalog, Check, PluginInfo};
 pub use check::{check_value, is_unhashed, unhashed_keys, unknown_key, unknown_name};
 pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
