@@ -6,17 +6,19 @@
 
 mod backend;
 mod learner;
+mod ppo_llm;
 mod ppo_mlp;
 mod receipt;
 
 pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
+pub use ppo_llm::{ModelParams, PpoLlmParams, PpoLlmPlugin, Weights};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
 
 use plugin::Plugin;
 use trading_env::{AgentKind, BackendKind};
 
 /// Learned agents, in the order of listings.
-pub const AGENTS: &[&dyn Plugin<AgentKind>] = &[&PpoMlpPlugin];
+pub const AGENTS: &[&dyn Plugin<AgentKind>] = &[&PpoLlmPlugin, &PpoMlpPlugin];
 
 /// Backends, in the order of listings; the first is the default.
 pub const BACKENDS: &[&dyn Plugin<BackendKind>] = &[&FlexPlugin, &WgpuPlugin, &CudaPlugin];

@@ -1,0 +1,175 @@
+//! `ppo-llm`: a language model, frozen below and trained above, that acts through a policy head.
+
+mod model;
+mod net;
+
+pub use model::{ModelParams, Weights};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use llm::{Body, LlmError, LoraSpec, PrefixCache, TrainSpec};
+use plugin::{BuildError, Files, ParamError, Plugin, toml_text};
+use ppo::PpoConfig;
+use prompt::{Encoder, PromptConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use trading_env::{Agent, AgentContext, AgentError, AgentKind, Learner};
+
+use crate::backend::BurnDevice;
+use crate::learner::{Network, PpoLearner};
+use crate::ppo_mlp::{check_ppo, parse};
+use model::Model;
+use net::LlmNet;
+
+/// Parameters of `ppo-llm`: those of PPO, the model, what is trained of it, and the prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PpoLlmParams {
+    /// Settings of PPO.
+    #[serde(flatten)]
+    pub ppo: PpoConfig,
+    /// The language model.
+    pub model: ModelParams,
+    /// Layers trained from the top, together with the final norm; 0 trains the heads only.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub n_trainable_layers: usize,
+    /// Groups trained in place of `n_trainable_layers`: `embedding`, `layers.3`, `layers.26-29`, `norm`.
+    pub trainable: Vec<String>,
+    /// Low-rank adapters in place of full training.
+    pub lora: LoraSpec,
+    /// What the model reads at each bar.
+    pub prompt: PromptConfig,
+    /// Memory for the activations of prompts that runs share, in MiB. What does not fit is computed again: this
+    /// changes the time of a run and nothing else.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
+    pub prefix_cache_mib: usize,
+}
+
+impl Default for PpoLlmParams {
+    fn default() -> Self {
+        let TrainSpec { n_trainable_layers, trainable, lora } = TrainSpec::default();
+        Self {
+            ppo: PpoConfig::default(),
+            model: ModelParams::default(),
+            n_trainable_layers,
+            trainable,
+            lora,
+            prompt: PromptConfig::default(),
+            prefix_cache_mib: 256,
+        }
+    }
+}
+
+impl PpoLlmParams {
+    /// What is trained of the model.
+    pub fn train_spec(&self) -> TrainSpec {
+        TrainSpec {
+            n_trainable_layers: self.n_trainable_layers,
+            trainable: self.trainable.clone(),
+            lora: self.lora.clone(),
+        }
+    }
+}
+
+/// Plugin of `ppo-llm`.
+pub struct PpoLlmPlugin;
+
+impl Plugin<AgentKind> for PpoLlmPlugin {
+    fn name(&self) -> &'static str {
+        LlmNet::KIND
+    }
+
+    fn summary(&self) -> &'static str {
+        "PPO on a language model that reads prices, news and the account: lower layers frozen, upper ones and two heads \
+         trained."
+    }
+
+    fn schema(&self) -> Value {
+        plugin::schema_of::<PpoLlmParams>()
+    }
+
+    fn check(&self, params: &Value) -> Result<(), Vec<ParamError>> {
+        let parsed: PpoLlmParams = parse(params)?;
+        let mut errors = check_ppo(&parsed.ppo).err().unwrap_or_default();
+        if let Err(error) = parsed.train_spec().check() {
+            errors.push(spec_error(params, &error));
+        }
+        errors.extend(parsed.model.check());
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn content(&self, params: &Value, files: &Files) -> Result<Vec<(String, String)>, BuildError> {
+        plugin::params::<PpoLlmParams>(params)?.model.content(files)
+    }
+
+    fn build(&self, params: &Value, context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {
+        let params: PpoLlmParams = plugin::params(params)?;
+        let device = BurnDevice::of(context.compute, LlmNet::KIND)?.device().clone();
+        let model = Model::open(&params.model, &device, context)?;
+        let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
+        params.train_spec().plan(model.config()).map_err(invalid)?;
+        let (limit, longest) = (params.prompt.max_tokens, model.config().max_position_embeddings);
+        if limit >= longest {
+            return Err(BuildError::Invalid(format!(
+                "agent.prompt.max_tokens: expected less than {longest}, the model's longest sequence, which the \
+                 account must fit into too, found {limit}"
+            )));
+        }
+        let encoder = Encoder::new(params.prompt.clone(), model.tokenizer().clone());
+        let cache_key = format!("prefix-cache/{}", params.prefix_cache_mib);
+        let cache = context.shared.get_or_try_init(&cache_key, || {
+            Ok::<_, BuildError>(PrefixCache::new(params.prefix_cache_mib.saturating_mul(1 << 20)))
+        })?;
+        Ok(Box::new(PpoLlm { params, model, encoder: Arc::new(encoder), cache, device }))
+    }
+}
+
+/// An error of the training spec as one of parameters.
+fn spec_error(params: &Value, error: &LlmError) -> ParamError {
+    let LlmError::Spec { key, problem } = error else {
+        return ParamError {
+            key: String::new(),
+            found: error.to_string(),
+            expected: "a valid training spec".to_owned(),
+        };
+    };
+    let found = params.pointer(&format!("/{}", key.replace('.', "/"))).map_or_else(String::new, toml_text);
+    let (_, expected) = problem.split_once("expected ").unwrap_or(("", problem));
+    let expected = expected.rsplit_once(", found ").map_or(expected, |(expected, _)| expected);
+    ParamError { key: (*key).to_owned(), found, expected: expected.to_owned() }
+}
+
+/// One arm.
+struct PpoLlm {
+    params: PpoLlmParams,
+    model: Model,
+    encoder: Arc<Encoder>,
+    cache: Arc<PrefixCache>,
+    device: Device,
+}
+
+impl PpoLlm {
+    fn fresh(&self, seed: u64) -> Result<PpoLearner<LlmNet>, AgentError> {
+        let backbone = self.model.backbone(seed, &self.device)?;
+        let body = Body::new(backbone, self.params.train_spec(), seed)
+            .map_err(|e| AgentError::Other(e.to_string()))?;
+        let net = LlmNet::new(body, &self.params.ppo, self.encoder.clone(), self.cache.clone(), seed);
+        Ok(PpoLearner::new(net, self.params.ppo.clone(), seed))
+    }
+}
+
+impl Agent for PpoLlm {
+    fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
+        Ok(Box::new(self.fresh(seed)?))
+    }
+
+    fn load(&self, seed: u64, dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
+        Ok(Box::new(self.fresh(seed)?.load(dir)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;

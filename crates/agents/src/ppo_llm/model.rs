@@ -1,0 +1,200 @@
+//! The model folder of `ppo-llm`: what is read from it, what identifies it, and what runs share of it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use llm::{Backbone, LlmConfig, LlmError};
+use plugin::{BuildError, Files, ParamError, SharedPool};
+use prompt::Tokenizer;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use trading_env::{AgentContext, AgentError};
+
+/// The language model of `ppo-llm`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelParams {
+    /// Folder in Hugging Face layout: `config.json`, `tokenizer.json`, and `model.safetensors` (or its shards and
+    /// their index) when the weights come from it. The contents identify a run, the path does not.
+    #[schemars(extend("x-unhashed" = true))]
+    pub path: PathBuf,
+    /// Where the weights come from.
+    pub weights: Weights,
+    /// Seed of random weights; absent: the run's own, so that every seed has another model.
+    pub weights_seed: Option<u64>,
+}
+
+impl Default for ModelParams {
+    fn default() -> Self {
+        Self { path: PathBuf::from("models/tiny-llama"), weights: Weights::Checkpoint, weights_seed: None }
+    }
+}
+
+/// Where a model's weights come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// The safetensors of the folder.
+    #[default]
+    Checkpoint,
+    /// Drawn from a seed; only the shape and the tokenizer are the folder's.
+    Random,
+}
+
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+
+impl ModelParams {
+    /// Relations that the schema cannot say.
+    pub(super) fn check(&self) -> Vec<ParamError> {
+        let mut errors = Vec::new();
+        let error = |key: &str, found: String, expected: &str| ParamError {
+            key: format!("model.{key}"),
+            found,
+            expected: expected.to_owned(),
+        };
+        if self.path.as_os_str().is_empty() {
+            errors.push(error("path", "\"\"".to_owned(), "a folder with config.json and tokenizer.json"));
+        }
+        if let (Weights::Checkpoint, Some(seed)) = (self.weights, self.weights_seed) {
+            let expected = "nothing, because weights = \"checkpoint\" draws none (or weights = \"random\")";
+            errors.push(error("weights_seed", seed.to_string(), expected));
+        }
+        errors
+    }
+
+    /// `(file name, sha256)` of every file that a run reads.
+    pub(super) fn content(&self, files: &Files) -> Result<Vec<(String, String)>, BuildError> {
+        let dir = files.resolve(&self.path);
+        let mut names = vec![CONFIG.to_owned(), TOKENIZER.to_owned()];
+        if self.weights == Weights::Checkpoint {
+            let index = dir.join(llm::checkpoint::INDEX);
+            if index.is_file() {
+                names.push(llm::checkpoint::INDEX.to_owned());
+                names.extend(shards(&dir).map_err(|e| unreadable(&dir, &e))?);
+            } else {
+                names.push(llm::checkpoint::SINGLE.to_owned());
+            }
+        }
+        names.into_iter().map(|name| Ok((name.clone(), file_digest(&dir.join(name))?))).collect()
+    }
+}
+
+/// Names of the safetensors files of a folder, sorted.
+fn shards(dir: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".safetensors") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn unreadable(path: &Path, e: &std::io::Error) -> BuildError {
+    BuildError::Invalid(format!("agent.model.path: {}: {e}", path.display()))
+}
+
+fn file_digest(path: &Path) -> Result<String, BuildError> {
+    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut block).map_err(|e| unreadable(path, &e))? {
+            0 => break,
+            n => hash.update(&block[..n]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// An opened model folder.
+pub(super) struct Model {
+    config: LlmConfig,
+    tokenizer: Arc<Tokenizer>,
+    weights: Held,
+}
+
+/// The weights that an arm holds.
+enum Held {
+    /// The same for all its seeds.
+    One(Arc<Backbone>),
+    /// Drawn for each seed, shared with other arms at the same seed.
+    PerSeed { content: String, pool: Arc<SharedPool> },
+}
+
+impl Model {
+    /// Reads what all seeds of an arm need; what another arm holds already is shared.
+    pub(super) fn open(
+        params: &ModelParams,
+        device: &Device,
+        context: AgentContext<'_>,
+    ) -> Result<Self, BuildError> {
+        let invalid = |e: &dyn std::fmt::Display| BuildError::Invalid(format!("agent.model.path: {e}"));
+        let dir = context.files.resolve(&params.path);
+        let digests = params.content(context.files)?;
+        let content: Vec<&str> = digests.iter().map(|(_, digest)| digest.as_str()).collect();
+        let content = content.join(".");
+        let config = LlmConfig::read(&dir).map_err(|e| invalid(&e))?;
+        let tokenizer_digest = digests.iter().find(|(name, _)| name == TOKENIZER).map_or("", |(_, d)| d);
+        let tokenizer = context.shared.get_or_try_init(&format!("tokenizer/{tokenizer_digest}"), || {
+            Tokenizer::from_file(&dir.join(TOKENIZER)).map_err(|e| invalid(&e))
+        })?;
+        let (needed, available) = (tokenizer.vocab_size(), config.vocab_size);
+        if needed > available {
+            let path = dir.join(CONFIG);
+            return Err(invalid(&format!(
+                "{}: vocab_size: expected at least {needed}, the ids of tokenizer.json, found {available}",
+                path.display()
+            )));
+        }
+        let one = |key: String, make: &dyn Fn() -> Result<Backbone, LlmError>| {
+            context.shared.get_or_try_init(&key, make).map(Held::One).map_err(|e| invalid(&e))
+        };
+        let weights = match (params.weights, params.weights_seed) {
+            (Weights::Checkpoint, _) => one(key(&content, None, device), &|| Backbone::load(&dir, device))?,
+            (Weights::Random, Some(seed)) => {
+                one(key(&content, Some(seed), device), &|| Ok(Backbone::random(&config, seed, device)))?
+            }
+            (Weights::Random, None) => {
+                let pool = context
+                    .shared
+                    .get_or_try_init("backbones-per-seed", || Ok::<_, BuildError>(SharedPool::default()))?;
+                Held::PerSeed { content, pool }
+            }
+        };
+        Ok(Self { config, tokenizer, weights })
+    }
+
+    /// Shape of the model.
+    pub(super) fn config(&self) -> &LlmConfig {
+        &self.config
+    }
+
+    /// Its tokenizer.
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The frozen weights of a run.
+    pub(super) fn backbone(&self, seed: u64, device: &Device) -> Result<Arc<Backbone>, AgentError> {
+        match &self.weights {
+            Held::One(backbone) => Ok(backbone.clone()),
+            Held::PerSeed { content, pool } => pool
+                .get_or_try_init(&key(content, Some(seed), device), || {
+                    Ok(Backbone::random(&self.config, seed, device))
+                }),
+        }
+    }
+}
+
+/// What makes two backbones one: content of the files, seed of random weights, device.
+fn key(content: &str, seed: Option<u64>, device: &Device) -> String {
+    format!("backbone/{content}/{seed:?}/{device:?}")
+}

@@ -1,0 +1,126 @@
+//! The network of `ppo-llm`: prompt, frozen prefix, trained layers, two heads on the last token's state.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use llm::{Body, OwnPart, ParamSet, PrefixCache, SharedPart};
+use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
+use prompt::Encoder;
+use trading_env::{AgentError, Observation};
+
+use crate::learner::{Network, resident_bytes};
+use crate::receipt::TensorState;
+
+/// A language model's body with two heads, whose tensors stand in one parameter set.
+pub(super) struct LlmNet {
+    body: Body,
+    policy: Mlp,
+    value: Mlp,
+    encoder: Arc<Encoder>,
+    cache: Arc<PrefixCache>,
+    usage: Usage,
+}
+
+/// Both parts of a prompt at the freeze boundary.
+type Parts = (Arc<SharedPart>, OwnPart);
+
+impl LlmNet {
+    pub(super) fn new(
+        mut body: Body,
+        config: &PpoConfig,
+        encoder: Arc<Encoder>,
+        cache: Arc<PrefixCache>,
+        seed: u64,
+    ) -> Self {
+        let d = body.backbone().config().hidden_size;
+        let params = body.params_mut();
+        let policy = Mlp::head(params, "policy_head", [d, 3], &config.policy_head, POLICY_GAIN, seed);
+        let value = Mlp::head(params, "value_head", [d, 1], &config.value_head, VALUE_GAIN, seed);
+        Self { body, policy, value, encoder, cache, usage: Usage::default() }
+    }
+
+    fn encode_one(&mut self, observation: &Observation<'_>) -> Result<Parts, AgentError> {
+        let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
+        let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
+        let (shared, found) = self.cache.shared(&self.body, &tokens.shared).map_err(|e| failed(&e))?;
+        let own = self.body.encode_own(&shared, &tokens.own).map_err(|e| failed(&e))?;
+        self.usage.tokens += tokens.own.len() as u64;
+        if found {
+            self.usage.cache_hits += 1;
+        } else {
+            self.usage.cache_misses += 1;
+            self.usage.tokens += tokens.shared.len() as u64;
+        }
+        Ok((shared, own))
+    }
+
+    fn batch(batch: &[&Parts]) -> Vec<Parts> {
+        batch.iter().map(|parts| (*parts).clone()).collect()
+    }
+}
+
+impl ActorCritic for LlmNet {
+    type Encoded = Parts;
+
+    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
+        observations.iter().map(|o| self.encode_one(o)).collect()
+    }
+
+    fn forward(&self, batch: &[&Parts]) -> Output {
+        let hidden: Tensor<2> = self.body.forward(&Self::batch(batch));
+        let params = self.body.params();
+        Output {
+            logits: self.policy.forward(params, hidden.clone()),
+            values: self.value.forward(params, hidden),
+        }
+    }
+
+    fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+        let hidden: Tensor<2> = self.body.forward_frozen(&Self::batch(batch));
+        let params = self.body.params();
+        Output {
+            logits: self.policy.forward_frozen(params, hidden.clone()),
+            values: self.value.forward_frozen(params, hidden),
+        }
+    }
+
+    fn params(&self) -> &ParamSet {
+        self.body.params()
+    }
+
+    fn params_mut(&mut self) -> &mut ParamSet {
+        self.body.params_mut()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { rss_bytes: resident_bytes(), ..self.usage }
+    }
+}
+
+impl Network for LlmNet {
+    const KIND: &'static str = "ppo-llm";
+
+    fn tensors(&self) -> Vec<TensorState> {
+        let params = self.body.params();
+        let group = |name: &str| params.get(name).map(|p| p.group().to_owned());
+        let of_model = self.body.digests();
+        let mut tensors: Vec<TensorState> = of_model
+            .into_iter()
+            .map(|t| TensorState {
+                group: if t.trained { group(&t.name) } else { None },
+                name: t.name,
+                digest: t.digest,
+            })
+            .collect();
+        for (name, digest) in params.digests() {
+            if !tensors.iter().any(|t| t.name == name) {
+                tensors.push(TensorState { group: group(&name), name, digest });
+            }
+        }
+        tensors
+    }
+
+    fn base(&self) -> Option<String> {
+        Some(self.body.backbone().digest().to_owned())
+    }
+}

@@ -1,0 +1,309 @@
+use std::path::Path;
+
+use plugin::SharedPool;
+use serde_json::{Value, json};
+use trading_env::{Agent, SplitName, Training, contract};
+
+use super::*;
+use crate::testing::*;
+
+/// A folder with a two-layer model of random weights and a byte-level tokenizer.
+fn model_dir() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write_model(dir.path());
+    dir
+}
+
+fn write_model(dir: &Path) {
+    let config = json!({
+        "model_type": "llama", "vocab_size": 512, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": true,
+        "rms_norm_eps": 1e-5, "initializer_range": 0.2,
+    });
+    std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    let texts =
+        ["Trade one asset. Actions: Sell, Hold, Buy.", "Shares gain on strong demand, slip on weak demand"];
+    let tokenizer = prompt::train_bpe(texts.iter().cycle().take(20), 512).unwrap();
+    std::fs::write(dir.join("tokenizer.json"), tokenizer).unwrap();
+}
+
+fn params(dir: &Path) -> Value {
+    json!({
+        "total_timesteps": 64, "num_steps": 8, "minibatch_size": 12, "gradient_accumulation_steps": 3,
+        "update_epochs": 2, "learning_rate": 5e-3, "policy_head": [], "value_head": [8],
+        "model": { "path": dir, "weights": "random", "weights_seed": 5 },
+        "n_trainable_layers": 1,
+        "prompt": { "max_tokens": 400 },
+    })
+}
+
+fn with(mut params: Value, key: &str, value: Value) -> Value {
+    let mut at = &mut params;
+    for part in key.split('.') {
+        at = &mut at[part];
+    }
+    *at = value;
+    params
+}
+
+fn train(agent: &dyn Agent, seed: u64) -> (Box<dyn Learner + '_>, MemoryLog) {
+    let training = masking_arena(reverting_market(1, 80), SplitName::Train);
+    let mut log = MemoryLog::default();
+    let mut learner = agent.learner(seed).unwrap();
+    learner.train(Training { arena: &training, validation: None, log: &mut log }).unwrap();
+    (learner, log)
+}
+
+/// Digests of all tensors after training.
+fn trained(params: Value) -> Vec<String> {
+    let agent = agent("ppo-llm", params);
+    let (learner, _) = train(&*agent, 1);
+    learner.receipt().unwrap().tensors.into_iter().map(|t| t.after).collect()
+}
+
+#[test]
+fn keeps_the_promises_of_agents() {
+    let dir = model_dir();
+    let agent = agent("ppo-llm", params(dir.path()));
+    let series = reverting_market(1, 24);
+    let other = with_another_future(&series, 12);
+    contract::check_agent(&*agent, &masking_arena(series.clone(), SplitName::Test), 3);
+    let arenas = [series, other].map(|s| arena(s, SplitName::Test));
+    contract::check_no_future(&*agent, &arenas[0], &arenas[1], 12, 3);
+}
+
+#[test]
+fn the_receipt_shows_what_was_trained() {
+    let dir = model_dir();
+    let cases = [
+        (json!({ "n_trainable_layers": 0 }), vec![]),
+        (json!({ "n_trainable_layers": 1 }), vec!["layers.2", "norm"]),
+        (json!({ "n_trainable_layers": 3 }), vec!["layers.0", "layers.1", "layers.2", "norm"]),
+        (json!({ "trainable": ["embedding", "layers.1"] }), vec!["embedding", "layers.1"]),
+        (json!({ "n_trainable_layers": 2, "lora": { "rank": 2 } }), vec!["layers.1", "layers.2", "norm"]),
+        (
+            json!({ "n_trainable_layers": 0, "lora": { "rank": 2, "targets": ["q", "v"], "layers": ["0"] } }),
+            vec!["layers.0"],
+        ),
+    ];
+    for (given, groups) in cases {
+        let mut params = params(dir.path());
+        for (key, value) in given.as_object().unwrap() {
+            params[key] = value.clone();
+        }
+        let agent = agent("ppo-llm", params);
+        let (learner, log) = train(&*agent, 1);
+        let receipt = learner.receipt().unwrap();
+        let mut found: Vec<&str> = receipt.groups.iter().map(|g| g.group.as_str()).collect();
+        found.retain(|g| !g.ends_with("_head"));
+        found.sort_unstable();
+        assert_eq!(found, groups, "{given}");
+        assert_eq!(receipt.groups.len(), groups.len() + 2, "{given}");
+        assert!(receipt.groups.iter().all(|g| g.mean_grad_norm > 0.0), "{given}");
+        for tensor in &receipt.tensors {
+            let lora_base = given.get("lora").is_some() && !tensor.name.contains("lora");
+            let in_layer = tensor.name.starts_with("model.layers") && !lora_base;
+            assert!(tensor.trained || tensor.before == tensor.after, "{given}: {}", tensor.name);
+            if tensor.trained && in_layer {
+                assert!(
+                    groups.iter().any(|g| tensor.name.contains(&format!("{g}."))),
+                    "{given}: {}",
+                    tensor.name
+                );
+            }
+        }
+        assert!(receipt.tensors.iter().any(|t| !t.trained) || groups.len() == 4 || groups[0] == "embedding");
+        for update in &log.updates {
+            assert!(update.first_ratio_error < 1e-4, "{given}: {}", update.first_ratio_error);
+        }
+    }
+}
+
+#[test]
+fn a_saved_policy_decides_as_the_learner_did() {
+    let dir = model_dir();
+    for lora_rank in [0, 2] {
+        let params = with(params(dir.path()), "lora", json!({ "rank": lora_rank }));
+        let agent = agent("ppo-llm", params.clone());
+        let test = masking_arena(reverting_market(2, 20), SplitName::Test);
+        let (mut learner, _) = train(&*agent, 7);
+        let folder = tempfile::tempdir().unwrap();
+        assert!(learner.save(folder.path()).unwrap());
+        let made = decisions(&mut *learner, &test);
+        assert_ne!(made, decisions(&mut *agent.learner(7).unwrap(), &test), "training changed something");
+        let again = crate::testing::agent("ppo-llm", params.clone());
+        assert_eq!(decisions(&mut *again.load(7, folder.path()).unwrap(), &test), made);
+
+        let other = crate::testing::agent("ppo-llm", with(params, "model.weights_seed", json!(6)));
+        let error = other.load(7, folder.path()).err().unwrap().to_string();
+        assert!(error.contains("policy.json: base: expected "), "{error}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_alone_and_beside_another() {
+    let dir = model_dir();
+    let agent = agent("ppo-llm", params(dir.path()));
+    let result = |seed| {
+        let (learner, log) = train(&*agent, seed);
+        (learner.receipt().unwrap(), log.steps, log.updates)
+    };
+    let (one, two) = (result(1), result(2));
+    assert!(one.0 != two.0 && one.1 != two.1);
+    let (a, b) = std::thread::scope(|s| {
+        let a = s.spawn(|| result(1));
+        let b = s.spawn(|| result(2));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    assert!(a == one && b == two);
+}
+
+/// Without room in the prefix cache every prompt is computed again; nothing else changes.
+#[test]
+fn the_prefix_cache_changes_no_byte() {
+    let dir = model_dir();
+    let result = |mib: u64| {
+        let agent = agent("ppo-llm", with(params(dir.path()), "prefix_cache_mib", json!(mib)));
+        let (learner, log) = train(&*agent, 1);
+        let last = log.timings.last().unwrap();
+        assert!(last.tokens_per_s > 0.0);
+        (learner.receipt().unwrap(), log.steps, last.cache_hits)
+    };
+    let (with_cache, without) = (result(64), result(0));
+    assert!(with_cache.2 > 0 && without.2 == 0);
+    assert!(with_cache.0 == without.0 && with_cache.1 == without.1);
+}
+
+#[test]
+fn every_parameter_of_its_own_changes_the_result() {
+    let dir = model_dir();
+    let base = || params(dir.path());
+    let lora = || with(base(), "lora", json!({ "rank": 2 }));
+    let results = [
+        trained(base()),
+        trained(with(base(), "n_trainable_layers", json!(2))),
+        trained(with(base(), "trainable", json!(["layers.0"]))),
+        trained(with(base(), "model.weights_seed", json!(6))),
+        trained(with(base(), "model.weights_seed", json!(null))),
+        trained(with(base(), "prompt.history", json!(2))),
+        trained(with(base(), "prompt.news_items", json!(0))),
+        trained(with(base(), "policy_head", json!([4]))),
+        trained(lora()),
+        trained(with(lora(), "lora.alpha", json!(1.0))),
+        trained(with(lora(), "lora.rank", json!(1))),
+        trained(with(lora(), "lora.targets", json!(["q"]))),
+        trained(with(lora(), "lora.layers", json!(["0"]))),
+    ];
+    for i in 0..results.len() {
+        assert!(!results[..i].contains(&results[i]), "{i}");
+    }
+}
+
+#[test]
+fn arms_and_seeds_share_one_backbone() {
+    let dir = model_dir();
+    let shared = SharedPool::default();
+    let one = try_agent("ppo-llm", params(dir.path()), &shared).unwrap();
+    let two =
+        try_agent("ppo-llm", with(params(dir.path()), "n_trainable_layers", json!(0)), &shared).unwrap();
+    // The pool hands out what somebody holds: a second make must not happen.
+    let files = Files { root: dir.path().to_owned(), data: None };
+    let model: ModelParams = serde_json::from_value(params(dir.path())["model"].clone()).unwrap();
+    let content: Vec<String> = model.content(&files).unwrap().into_iter().map(|(_, digest)| digest).collect();
+    let key = format!("backbone/{}/Some(5)/{:?}", content.join("."), Device::flex());
+    let held =
+        shared.get_or_try_init::<llm::Backbone, String>(&key, || Err("made again".to_owned())).unwrap();
+    assert_eq!(Arc::strong_count(&held), 3, "two arms and this test");
+    drop((one, two));
+}
+
+#[test]
+fn content_identifies_a_run_and_the_path_does_not() {
+    let (dir, copy) = (model_dir(), model_dir());
+    let plugin = agent_plugin("ppo-llm");
+    let files = Files { root: dir.path().to_owned(), data: None };
+    let content = |dir: &Path| plugin.content(&resolved("ppo-llm", params(dir)), &files);
+    let digests = content(dir.path()).unwrap();
+    assert_eq!(
+        digests.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["config.json", "tokenizer.json"]
+    );
+    assert_eq!(content(copy.path()).unwrap(), digests);
+    let path = copy.path().join("config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("0.2", "0.1")).unwrap();
+    assert_ne!(content(copy.path()).unwrap(), digests);
+    assert!(plugin::unhashed_keys(&plugin.schema()).contains(&"model.path".to_owned()));
+    std::fs::remove_file(&path).unwrap();
+    let error = content(copy.path()).unwrap_err().to_string();
+    assert!(error.starts_with("agent.model.path: ") && error.contains("config.json"), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_the_model_is_refused_at_build() {
+    let dir = model_dir();
+    let shared = SharedPool::default();
+    let error = |params: Value| try_agent("ppo-llm", params, &shared).err().unwrap().to_string();
+    let base = || params(dir.path());
+    assert_eq!(
+        error(with(base(), "n_trainable_layers", json!(4))),
+        "agent.n_trainable_layers: expected 0 to 3, the model's layers, found 4"
+    );
+    assert!(error(with(base(), "trainable", json!(["layers.3"]))).starts_with("agent.trainable: "));
+    assert!(error(with(base(), "prompt.max_tokens", json!(512))).starts_with("agent.prompt.max_tokens: "));
+    let missing = error(with(base(), "model.path", json!("no/such/folder")));
+    assert!(missing.starts_with("agent.model.path: ") && missing.contains("no/such/folder"), "{missing}");
+    let checkpoint = json!({ "path": dir.path(), "weights": "checkpoint" });
+    let missing = error(with(base(), "model", checkpoint));
+    assert!(missing.contains("model.safetensors"), "{missing}");
+
+    let path = dir.path().join("config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("512", "300")).unwrap();
+    let small = error(base());
+    assert!(small.contains("config.json: vocab_size: expected at least "), "{small}");
+}
+
+#[test]
+fn relations_are_checked_without_the_model() {
+    let plugin = agent_plugin("ppo-llm");
+    let error = |given: Value| {
+        let errors = plugin.check(&resolved_unchecked("ppo-llm", given)).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        errors[0].to_string()
+    };
+    assert_eq!(
+        error(json!({ "trainable": ["lm_head"] })),
+        "trainable: expected embedding, layers.N, layers.N-M or norm, found [\"lm_head\"]"
+    );
+    assert!(
+        error(json!({ "n_trainable_layers": 0, "lora": { "rank": 4 } })).starts_with("lora.rank: expected ")
+    );
+    assert!(
+        error(json!({ "model": { "weights_seed": 3 } })).starts_with("model.weights_seed: expected nothing")
+    );
+    assert!(error(json!({ "model": { "path": "" } })).starts_with("model.path: expected a folder"));
+    assert!(
+        error(json!({ "total_timesteps": 1 })).starts_with("total_timesteps: expected at least num_steps")
+    );
+    plugin.check(&resolved("ppo-llm", json!({}))).unwrap();
+}
+
+/// All keys of the flattened and nested tables are known, described and have a default.
+#[test]
+fn the_schema_is_complete() {
+    let docs = plugin::key_docs(&agent_plugin("ppo-llm").schema());
+    for key in ["learning_rate", "kl_coef", "model.path", "lora.rank", "prompt.history", "n_trainable_layers"]
+    {
+        let doc = docs.iter().find(|d| d.key == key).unwrap_or_else(|| panic!("no key {key}"));
+        assert!(doc.default.is_some() && !doc.doc.is_empty(), "{key}");
+    }
+    assert!(docs.iter().all(|d| !d.doc.is_empty()));
+    let mut wrong = resolved("ppo-llm", json!({}));
+    wrong["lora"]["rnak"] = json!(1);
+    wrong["learning_rate"] = json!(-1.0);
+    let errors = plugin::check_value(&agent_plugin("ppo-llm").schema(), &wrong);
+    let mut keys: Vec<_> = errors.iter().map(|e| e.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["learning_rate", "lora.rnak"]);
+}
