@@ -195,12 +195,13 @@ fn need<'a>(
 
 fn missing(path: &Path, header: &Row, name: &str) -> BuildError {
     const MOST: usize = 12;
-    let mut known: Vec<&str> = header.cells.iter().map(|c| c.trim()).take(MOST).collect();
+    let mut known: Vec<String> =
+        header.cells.iter().take(MOST).map(|c| c.trim().escape_debug().to_string()).collect();
     if header.cells.len() > MOST {
-        known.push("...");
+        known.push("...".to_owned());
     }
     let near = plugin::nearest(name, header.cells.iter().map(String::as_str));
-    let near = near.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
+    let near = near.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default();
     let problem = format!("found the columns {}, expected a column `{name}`{near}", known.join(", "));
     invalid_line(path, header.line, problem)
 }
