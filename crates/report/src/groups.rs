@@ -5,6 +5,9 @@ use trading_env::Role;
 
 use crate::{PlannedArm, ReportInput, ReportRun, settings};
 
+/// The sections that make a group.
+pub(crate) const SECTIONS: [&str; 3] = ["data", "split", "rules"];
+
 /// Arms and baselines on one test window under one set of rules.
 pub(crate) struct Group<'a> {
     pub input: &'a ReportInput,
@@ -17,7 +20,7 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
     let mut keys: Vec<[Option<&Value>; 3]> = Vec::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (i, arm) in input.plan.arms.iter().enumerate() {
-        let key = ["data", "split", "rules"].map(|section| arm.spec.get(section));
+        let key = SECTIONS.map(|section| arm.spec.get(section));
         match keys.iter().position(|k| *k == key) {
             Some(g) => groups[g].arms.push(i),
             None => {
@@ -77,9 +80,13 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The arm that is the base itself, if this group has it.
+    /// The arm that is like the base in everything but what makes the group, if there is one: with several data sets
+    /// each has its own.
     pub(crate) fn base(&self) -> Option<usize> {
         let base = &self.input.plan.base;
-        self.of_role(Role::Arm).find(|i| settings::differences(base, &self.arm(*i).spec).is_empty())
+        let is_ours = |key: &str| !SECTIONS.contains(&key.split('.').next().unwrap_or(key));
+        let is_base =
+            |i: &usize| settings::differences(base, &self.arm(*i).spec).iter().all(|d| !is_ours(&d.key));
+        self.of_role(Role::Arm).find(is_base)
     }
 }

@@ -16,6 +16,7 @@ mod estimate;
 mod groups;
 mod metric;
 mod numbers;
+mod overview;
 mod page;
 mod plan;
 mod provenance;

@@ -10,6 +10,7 @@ use crate::charts::{Accounts, accounts};
 use crate::effects::{Effect, EffectChart, effects};
 use crate::groups::{Group, groups};
 use crate::metric::{PAPER, SCORES};
+use crate::overview::{Overview, overview};
 use crate::provenance::{Fact, provenance};
 use crate::settings::{self, Difference, differences};
 use crate::{ReportInput, numbers};
@@ -28,9 +29,12 @@ pub(crate) struct Page {
     pub mode: Option<String>,
     pub axes: Vec<AxisRow>,
     /// The base in a few lines.
-    pub base_facts: Vec<(&'static str, String)>,
+    pub base_facts: Vec<BaseFact>,
+    /// All data sets beside each other, where there are several.
+    pub overview: Option<Overview>,
     pub groups: Vec<GroupPage>,
-    pub has_effects: bool,
+    /// Whether any run was ever started.
+    pub started: bool,
     pub differences: Vec<ArmDifferences>,
     pub settings: Vec<Section>,
     pub provenance: Vec<Fact>,
@@ -45,6 +49,7 @@ pub(crate) struct Problem {
     pub seed: u64,
     pub run_id: String,
     pub reason: String,
+    /// Where it failed, unless the reason says so.
     pub step: Option<String>,
 }
 
@@ -55,14 +60,24 @@ pub(crate) struct AxisRow {
     pub values: Vec<String>,
 }
 
+/// One line about the base.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct BaseFact {
+    pub label: &'static str,
+    pub value: String,
+    /// End of a span of days.
+    pub until: Option<String>,
+}
+
 /// One group's section.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct GroupPage {
     /// Anchor.
     pub id: String,
+    pub heading: String,
     pub symbol: String,
     pub rules: String,
-    pub rules_note: Option<&'static str>,
+    pub rules_note: &'static str,
     pub window: Option<(String, String)>,
     pub decisions: Option<String>,
     pub table: Table,
@@ -72,6 +87,8 @@ pub(crate) struct GroupPage {
     pub hidden_lines: usize,
     pub legend: Vec<LegendItem>,
     pub effects: Vec<Effect>,
+    /// Name of the baseline at the reference line of the effect charts.
+    pub reference: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -119,31 +136,41 @@ pub(crate) struct GroupCharts {
 }
 
 /// What the known rules mean; a plugin's own rules go by their name alone.
-fn rules_note(rules: &str) -> Option<&'static str> {
-    Some(match rules {
+fn rules_note(rules: &str) -> &'static str {
+    match rules {
         "investor-bench" => {
-            "position is the action (sell is short, hold is flat, buy is long), scored close to close, no costs"
+            "Sell is short, hold is flat, buy is long; scored from close to close without costs."
         }
-        "paper" => "all cash into shares or all shares into cash at the next price, hold keeps, no costs",
+        "paper" => {
+            "Buy spends all cash, sell liquidates, hold keeps; filled at the next price without costs."
+        }
         "realistic" => {
-            "long only, filled at the next open, with the fees and slippage of the settings; hold keeps"
+            "Long only, filled at the next open with the fees and slippage of the settings; hold keeps."
         }
-        _ => return None,
-    })
+        _ => "",
+    }
 }
 
 /// The page and its charts.
 pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let plan = &input.plan;
     let groups = groups(input);
-    let (pages, charts): (Vec<_>, Vec<_>) = groups.iter().enumerate().map(|(i, g)| group_page(i, g)).unzip();
+    let (mut pages, charts): (Vec<_>, Vec<_>) =
+        groups.iter().enumerate().map(|(i, g)| group_page(i, g)).unzip();
+    if groups.iter().any(|g| g.rules() != groups[0].rules()) {
+        pages.iter_mut().for_each(|g| g.heading = format!("{} · {}", g.symbol, g.rules));
+    }
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
         summary: summary(input),
         problems: problems(input),
         unfinished: unfinished(input),
-        trials: plural(input.trials, "specification of the subject has", "distinct specifications of the subject have"),
+        trials: plural(
+            input.trials,
+            "specification of the subject has",
+            "distinct specifications of the subject have",
+        ),
         mode: plan.mode.clone(),
         axes: plan
             .axes
@@ -155,8 +182,9 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
             })
             .collect(),
         base_facts: base_facts(input),
-        has_effects: pages.iter().any(|g| !g.effects.is_empty()),
+        overview: overview(&groups),
         groups: pages,
+        started: input.runs.iter().any(|r| r.manifest.is_some()),
         differences: plan
             .arms
             .iter()
@@ -186,6 +214,7 @@ fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
     let rules = group.rules();
     let page = GroupPage {
         id: format!("group-{}", index + 1),
+        heading: group.symbol(),
         symbol: group.symbol(),
         rules_note: rules_note(&rules),
         rules: rules.clone(),
@@ -196,6 +225,10 @@ fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
         has_accounts: accounts.is_some(),
         hidden_lines: legend.iter().filter(|l| !l.shown).count(),
         legend,
+        reference: effects
+            .first()
+            .and_then(|e| e.chart.metrics[0].reference.as_ref())
+            .map(|(name, _)| name.clone()),
         effects,
     };
     let charts = GroupCharts {
@@ -239,7 +272,7 @@ fn problems(input: &ReportInput) -> Vec<Problem> {
             seed: run.seed,
             run_id: run.run_id.clone(),
             reason: reason.clone(),
-            step: step.map(|s| numbers::count(usize::try_from(s).unwrap_or(usize::MAX))),
+            step: step.map(|s| s.to_string()).filter(|s| !reason.contains(s.as_str())),
         })
     };
     input.runs.iter().filter_map(problem).collect()
@@ -256,28 +289,25 @@ fn unfinished(input: &ReportInput) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-fn base_facts(input: &ReportInput) -> Vec<(&'static str, String)> {
-    let base = &input.plan.base;
-    let text = |key: &str| settings::at(base, key).filter(|v| !v.is_null()).map(|v| settings::text(&v));
-    let span = |key: &str| match settings::at(base, key)? {
+fn base_facts(input: &ReportInput) -> Vec<BaseFact> {
+    let facts = [
+        ("Agent", "agent"),
+        ("Data", "data"),
+        ("Trading rules", "rules"),
+        ("Reward", "reward"),
+        ("Backend", "backend"),
+        ("Training", "split.train"),
+        ("Validation", "split.valid"),
+        ("Test", "split.test"),
+    ];
+    let fact = |(label, key)| match settings::at(&input.plan.base, key)? {
+        Value::Null => None,
         Value::Array(ends) if ends.len() == 2 => {
-            Some(format!("{} to {}", settings::text(&ends[0]), settings::text(&ends[1])))
+            Some(BaseFact { label, value: settings::text(&ends[0]), until: Some(settings::text(&ends[1])) })
         }
-        _ => None,
+        value => Some(BaseFact { label, value: settings::text(&value), until: None }),
     };
-    [
-        ("Agent", text("agent")),
-        ("Data", text("data")),
-        ("Trading rules", text("rules")),
-        ("Reward", text("reward")),
-        ("Backend", text("backend")),
-        ("Training", span("split.train")),
-        ("Validation", span("split.valid")),
-        ("Test", span("split.test")),
-    ]
-    .into_iter()
-    .filter_map(|(label, value)| Some((label, value?)))
-    .collect()
+    facts.into_iter().filter_map(fact).collect()
 }
 
 fn section_rows(name: &str, section: &Value) -> Vec<(String, String)> {

@@ -54,23 +54,29 @@
     axisLine: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: t.rule, width: 1 } },
   });
 
+  // Bands of many arms on top of each other are mud: the more there are, the fainter each.
+  const accountCrowd = (group, shown) => group.accounts.lines.filter((line, i) => shown[i] && line.growth.low).length;
+
   // A line per arm; its spread is a polygon from the lowest seed up to the highest.
-  function accountOption(group, key, shown, t, element) {
+  function accountOption(group, key, state, t, element) {
+    const { shown, focus } = state;
+    const crowd = accountCrowd(group, shown);
     const unit = key === "growth" ? "ratio" : "fraction";
     const accounts = group.accounts;
     const series = [];
     accounts.lines.forEach((line, i) => {
-      if (!shown[i]) return;
+      if (!shown[i] && focus !== i) return;
+      const dimmed = focus !== null && focus !== i;
       const band = line[key];
       const base = { type: "line", showSymbol: false, silent: true, z: line.look.hue === null ? 2 : 3 };
-      if (band.low) {
+      if (band.low && !dimmed) {
         const bottom = { ...base, z: 1, lineStyle: { width: 0 }, stack: "band" + i, stackStrategy: "all", tooltip: { show: false } };
         series.push({ ...bottom, data: band.low });
-        series.push({ ...bottom, data: band.high.map((h, k) => h - band.low[k]), areaStyle: { color: colour(line.look, t), opacity: 0.13 } });
+        series.push({ ...bottom, data: band.high.map((h, k) => h - band.low[k]), areaStyle: { color: colour(line.look, t), opacity: focus === i ? 0.24 : crowd > 3 ? 0.07 : 0.16 } });
       }
       series.push({
         ...base, name: line.name, data: band.mean,
-        lineStyle: { color: colour(line.look, t), width: line.look.hue === null ? 1.5 : 1.9, type: dash(line.look).length ? dash(line.look) : "solid" },
+        lineStyle: { color: colour(line.look, t), width: focus === i ? 2.6 : line.look.hue === null ? 1.5 : 1.9, opacity: dimmed ? 0.22 : 1, type: dash(line.look).length ? dash(line.look) : "solid" },
         itemStyle: { color: colour(line.look, t) },
       });
     });
@@ -88,7 +94,7 @@
         ...frame(t).tooltip, trigger: "axis", axisPointer: { type: "line", lineStyle: { color: t.faint, type: "solid" } },
         formatter: (items) => {
           const k = items[0].dataIndex;
-          const rows = accounts.lines.map((line, i) => [line, i]).filter(([, i]) => shown[i])
+          const rows = accounts.lines.map((line, i) => [line, i]).filter(([, i]) => shown[i] || focus === i)
             .sort((a, b) => b[0][key].mean[k] - a[0][key].mean[k])
             .map(([line]) => {
               const band = line[key];
@@ -103,6 +109,17 @@
     };
   }
 
+  // Names break after a hyphen, underscore or equals sign, not inside a word.
+  function wrap(text, width) {
+    const room = Math.floor(width / 6.2);
+    let [out, line] = ["", ""];
+    for (const part of text.split(/(?<=[-_=., ])/)) {
+      if (line && line.length + part.length > room) { out += line + "\n"; line = ""; }
+      line += part;
+    }
+    return out + line;
+  }
+
   // Means with whiskers; single seeds as dots beside them.
   function effectOption(effect, metric, t, element) {
     const last = effect.labels.length - 1;
@@ -114,10 +131,9 @@
         series.push({ type: "line", silent: true, symbol: "rect", symbolSize: [11, 2], data: point.interval.map((v) => [i, v]), lineStyle: { color: main, width: 2 }, itemStyle: { color: main }, z: 3 });
       }
     });
-    const n = Math.max(...metric.points.map((p) => p.seeds.length), 1);
     series.push({
       type: "scatter", silent: true, symbolSize: 5, z: 2, itemStyle: { color: main, opacity: 0.4 },
-      data: metric.points.flatMap((p, i) => p.seeds.map((v, k) => [i + 0.13 + (n > 1 ? (0.12 * k) / (n - 1) : 0), v])),
+      data: metric.points.flatMap((p, i) => p.seeds.map((v) => [i + 0.17, v])),
     });
     const means = {
       type: "scatter", z: 4, symbolSize: 10,
@@ -125,7 +141,7 @@
     };
     const marks = [];
     if (metric.reference) {
-      marks.push({ yAxis: metric.reference[1], lineStyle: { color: t.grey, type: [6, 4], width: 1.3 }, label: { formatter: metric.reference[0], color: t.soft, fontSize: 11, position: "insideEndTop", fontFamily: t.sans } });
+      marks.push({ yAxis: metric.reference[1], lineStyle: { color: t.grey, type: [6, 4], width: 1.3 }, label: { show: false } });
     }
     if (effect.base !== null && metric.points[effect.base].mean !== null) {
       marks.push({ yAxis: metric.points[effect.base].mean, lineStyle: { color: main, type: "solid", width: 1, opacity: 0.35 }, label: { show: false } });
@@ -140,12 +156,12 @@
       grid: { left: 4, right: 8, top: 14, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       xAxis: {
         type: "value", min: -0.5, max: last + 0.5, interval: 1,
-        axisLabel: { color: t.soft, fontSize: 11, customValues: x, hideOverlap: false,
-          width: Math.max(40, (element.clientWidth - 60) / (last + 1) - 6), overflow: "break", interval: 0,
-          formatter: (v) => (effect.labels[v] || "") + (v === effect.base ? "\n(base)" : "") },
+        axisLabel: { color: t.soft, fontSize: 11, customValues: x, hideOverlap: false, lineHeight: 14,
+          interval: 0,
+          formatter: (v) => wrap(effect.labels[v] || "", (element.clientWidth - 50) / (last + 1) - 6) + (v === effect.base ? "\n(base)" : "") },
         axisTick: { show: true, customValues: x, lineStyle: { color: t.faint } }, axisLine: { lineStyle: { color: t.faint }, onZero: false }, splitLine: { show: false },
       },
-      yAxis: { ...valueAxis(t, metric.unit), min: (v) => (isFinite(low) ? low - room : v.min), max: (v) => (isFinite(high) ? high + room : v.max), axisLabel: { color: t.soft, fontSize: 11, showMinLabel: false, showMaxLabel: false, formatter: (v) => tick(v, metric.unit) } },
+      yAxis: { ...valueAxis(t, metric.unit), splitLine: { showMinLine: false, showMaxLine: false, lineStyle: { color: t.rule, width: 1 } }, min: (v) => (isFinite(low) ? low - room : v.min), max: (v) => (isFinite(high) ? high + room : v.max), axisLabel: { color: t.soft, fontSize: 11, showMinLabel: false, showMaxLabel: false, formatter: (v) => tick(v, metric.unit) } },
       tooltip: {
         ...frame(t).tooltip, trigger: "item",
         formatter: (item) => {
@@ -170,18 +186,23 @@
 
   document.querySelectorAll(".charts").forEach((box) => {
     const group = data.groups[Number(box.dataset.group)];
-    const shown = group.accounts.lines.map((line) => line.shown);
+    const state = { shown: group.accounts.lines.map((line) => line.shown), focus: null };
     const both = [["growth", ".equity"], ["drawdown", ".drawdown"]].map(([key, selector]) => {
       const element = box.querySelector(selector);
-      return mount(element, (t) => accountOption(group, key, shown, t, element));
+      return mount(element, (t) => accountOption(group, key, state, t, element));
     });
     echarts.connect(both.map((b) => { b.chart.group = group.id; return b.chart; }));
     box.querySelectorAll(".legend button").forEach((button, i) => {
       button.addEventListener("click", () => {
-        shown[i] = !shown[i];
-        button.setAttribute("aria-pressed", String(shown[i]));
+        state.shown[i] = !state.shown[i];
+        state.focus = null;
+        button.setAttribute("aria-pressed", String(state.shown[i]));
         both.forEach((b) => b.draw());
       });
+      // Pointing at a name brings its line and its spread forward.
+      const point = (focus) => () => { state.focus = focus; both.forEach((b) => b.draw()); };
+      button.addEventListener("mouseenter", point(i));
+      button.addEventListener("mouseleave", point(null));
     });
   });
 

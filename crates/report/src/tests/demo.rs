@@ -197,7 +197,10 @@ impl Demo {
             adapter: "CPU, AVX-512".to_owned(),
             machine: Machine { cpu: "Example CPU 9000".to_owned(), cores: 2, os: "linux x86_64".to_owned() },
             data: DataInfo {
-                fingerprint: format!("{:064x}", symbol.bytes().map(u128::from).product::<u128>()),
+                fingerprint: format!(
+                    "{:064x}",
+                    symbol.bytes().fold(1u128, |n, b| n.wrapping_mul(257).wrapping_add(b.into()))
+                ),
                 symbol,
                 bars: 2517,
                 source: "synthetic-news".to_owned(),

@@ -1,5 +1,7 @@
 //! The whole page.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 use stats::SeedScores;
 use store::RunState;
@@ -28,8 +30,15 @@ fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
     collect(&store, plan).unwrap()
 }
 
-fn input(demo: &Demo) -> ReportInput {
-    input_of(demo, &demo.plan())
+/// The troubled ablation with 3 or 5 seeds, made once: a store of real files takes its time.
+fn input(seeds: u64) -> ReportInput {
+    static THREE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(3), &ablation(3).plan()));
+    static FIVE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(5), &ablation(5).plan()));
+    match seeds {
+        3 => THREE.clone(),
+        5 => FIVE.clone(),
+        other => panic!("no store with {other} seeds"),
+    }
 }
 
 /// The page without the chart library, whose text is not ours.
@@ -41,7 +50,7 @@ fn own_text(html: &str) -> String {
 
 #[test]
 fn all_sections_are_there() {
-    let html = html(&input(&ablation(3))).unwrap();
+    let html = html(&input(3)).unwrap();
     assert!(html.starts_with("<!doctype html>"));
     for part in [
         "What was run",
@@ -72,7 +81,7 @@ fn all_sections_are_there() {
 
 #[test]
 fn nothing_is_loaded_from_elsewhere() {
-    let html = own_text(&html(&input(&ablation(3))).unwrap());
+    let html = own_text(&html(&input(3)).unwrap());
     for outside in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }
@@ -106,8 +115,7 @@ fn text_from_files_is_escaped_everywhere() {
 
 #[test]
 fn the_same_input_makes_the_same_bytes() {
-    let demo = ablation(3);
-    let input = input(&demo);
+    let input = input(3);
     let out = tempfile::tempdir().unwrap();
     let path = render(&input, out.path()).unwrap();
     assert_eq!(path, out.path().join("ablation/index.html"));
@@ -121,7 +129,7 @@ fn the_same_input_makes_the_same_bytes() {
 
 #[test]
 fn means_and_intervals_are_those_of_the_completed_seeds() {
-    let input = input(&ablation(5));
+    let input = input(5);
     let (page, _) = page(&input);
     let row = &page.groups[0].table.arms[0];
     assert_eq!((row.name.as_str(), row.is_base, row.completed, row.planned), ("base", true, 5, 5));
@@ -153,16 +161,16 @@ fn means_and_intervals_are_those_of_the_completed_seeds() {
 
 #[test]
 fn problems_carry_their_reasons_and_unfinished_runs_are_named() {
-    let (page, _) = page(&input(&ablation(5)));
+    let (page, _) = page(&input(5));
     let states: Vec<_> = page.problems.iter().map(|p| (p.state, p.seed)).collect();
     assert_eq!(states, [("failed", 1), ("skipped", 2), ("skipped", 3), ("skipped", 4)]);
-    assert_eq!(page.problems[0].step.as_deref(), Some("17"));
+    assert_eq!(page.problems[0].step, None, "the reason says it");
     assert_eq!(page.unfinished.as_deref(), Some("1 planned"));
 }
 
 #[test]
 fn one_at_a_time_compares_each_axis_with_the_base() {
-    let input = input(&ablation(5));
+    let input = input(5);
     let (page, charts) = page(&input);
     let effects = &page.groups[0].effects;
     let axes: Vec<_> = effects.iter().map(|e| e.axis.as_str()).collect();
@@ -190,16 +198,26 @@ fn one_at_a_time_compares_each_axis_with_the_base() {
 fn each_data_set_is_a_group_with_its_own_buy_and_hold() {
     let symbols = vec!["MSFT", "JNJ", "UVV", "HON", "BTC"];
     let demo = Demo { symbols: symbols.clone(), mode: "grid", troubled: false, ..ablation(3) };
-    let input = input(&demo);
+    let input = input_of(&demo, &demo.plan());
     let (page, charts) = page(&input);
     assert_eq!(page.groups.iter().map(|g| g.symbol.as_str()).collect::<Vec<_>>(), symbols);
     for (group, symbol) in page.groups.iter().zip(symbols) {
         assert_eq!(group.table.arms.len(), 2);
         assert_eq!(group.table.baselines[0].name, format!("buy-and-hold ({symbol})"));
         assert_eq!(group.effects.len(), 1, "data.symbol does not vary within a group");
+        assert!(group.effects[0].rows[1].is_base, "each data set has its own arm with the base's settings");
         assert!(group.paper.is_some());
     }
     assert_eq!(charts.groups.len(), 5);
+    // Side by side: two arms and four baselines on five data sets.
+    let overview = page.overview.as_ref().unwrap();
+    let names: Vec<_> = overview.rows.iter().map(|r| r.name.as_str()).collect();
+    let expected =
+        ["n_trainable_layers = 0", "n_trainable_layers = 2", "buy-and-hold", "flat", "random", "momentum"];
+    assert_eq!(names, expected);
+    for (g, group) in page.groups.iter().enumerate() {
+        assert_eq!(overview.rows[2].cells[g].as_ref(), Some(&group.table.baselines[0].cells[0]));
+    }
     assert!(html(&input).unwrap().contains("href=\"#group-5\""));
 }
 
@@ -220,9 +238,7 @@ fn other_modes_average_over_the_other_axes_seed_by_seed() {
 #[test]
 fn a_curve_begins_at_one_and_falls_from_its_peak() {
     // 100 -> 110 -> 99 -> 121: growth 1, 1.1, 0.99, 1.21; the fall is 0.99 / 1.1 - 1 = -0.1.
-    let demo = ablation(1);
-    let plan = demo.plan();
-    let mut input = input_of(&demo, &plan);
+    let mut input = input(3);
     let dates = input.runs[0].curve.take().unwrap().dates[..3].to_vec();
     let curve = Curve { dates, growth: vec![1.0, 1.1, 0.99, 1.21] };
     let falls = curve.drawdown();
@@ -236,7 +252,7 @@ fn a_curve_begins_at_one_and_falls_from_its_peak() {
 
 #[test]
 fn bands_reach_from_the_lowest_to_the_highest_seed() {
-    let input = input(&ablation(3));
+    let input = input(3);
     let (_, charts) = page(&input);
     let accounts = charts.groups[0].accounts.as_ref().unwrap();
     assert_eq!(accounts.dates.len(), 61);

@@ -1,0 +1,74 @@
+//! One score of every arm on every data set, where there are several.
+
+use serde::Serialize;
+use serde_json::Value;
+use stats::SeedScores;
+use store::RunState;
+use trading_env::Role;
+
+use crate::estimate::Cell;
+use crate::groups::{Group, SECTIONS};
+use crate::metric::SCORES;
+use crate::{PlannedArm, settings};
+
+/// Sharpe ratios: a row per arm, a column per group.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Overview {
+    pub rows: Vec<OverviewRow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OverviewRow {
+    pub name: String,
+    pub is_baseline: bool,
+    /// One per group; absent where the group does not have the arm.
+    pub cells: Vec<Option<Cell>>,
+}
+
+/// The overview; `None` for a single group.
+pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
+    if groups.len() < 2 {
+        return None;
+    }
+    let mut keys: Vec<Vec<(&String, &Value)>> = Vec::new();
+    let mut rows: Vec<OverviewRow> = Vec::new();
+    for role in [Role::Arm, Role::Baseline] {
+        for (g, group) in groups.iter().enumerate() {
+            for index in group.of_role(role) {
+                let arm = group.arm(index);
+                let key = shared_settings(arm);
+                let row = keys.iter().position(|k| *k == key).unwrap_or_else(|| {
+                    keys.push(key);
+                    let (name, is_baseline) = (name(arm), role == Role::Baseline);
+                    rows.push(OverviewRow { name, is_baseline, cells: vec![None; groups.len()] });
+                    rows.len() - 1
+                });
+                let completed = group.runs(index).filter(|r| r.state == RunState::Completed);
+                let scores = SeedScores::new(completed.map(|r| r.test_metric(SCORES[0].key)));
+                rows[row].cells[g] = Some(Cell::new(SCORES[0].label, SCORES[0].unit, &scores));
+            }
+        }
+    }
+    Some(Overview { rows })
+}
+
+/// What an arm has in common with its counterparts on other data.
+fn shared_settings(arm: &PlannedArm) -> Vec<(&String, &Value)> {
+    arm.spec.iter().filter(|(section, _)| !SECTIONS.contains(&section.as_str())).collect()
+}
+
+/// What sets the arm apart besides its data: its other axes, a baseline's kind.
+fn name(arm: &PlannedArm) -> String {
+    let of_group = |key: &str| SECTIONS.contains(&key.split('.').next().unwrap_or(key));
+    let axis = |(key, value): (&String, &Value)| {
+        format!("{} = {}", key.rsplit('.').next().unwrap_or(key), settings::text(value))
+    };
+    let axes: Vec<String> = arm.axes.iter().filter(|(key, _)| !of_group(key)).map(axis).collect();
+    match arm.role {
+        Role::Arm if !axes.is_empty() => axes.join(", "),
+        Role::Arm => arm.name.clone(),
+        Role::Baseline => {
+            settings::at(&arm.spec, "agent").map_or_else(|| arm.name.clone(), |v| settings::text(&v))
+        }
+    }
+}
