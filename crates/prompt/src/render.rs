@@ -180,7 +180,7 @@ fn own_compact(observation: &Observation<'_>) -> String {
         let actions: Vec<_> = observation.actions.iter().map(|a| answer(*a)).collect();
         let _ = write!(
             text,
-            "\nRewards bp: {}\nValues bp: {}\nActions: {}",
+            "\nRewards 1e-4: {}\nValues bp: {}\nActions: {}",
             rewards.join(" "),
             values.join(" "),
             actions.join(" ")

@@ -74,3 +74,15 @@ fn a_missing_or_broken_file_is_named() {
     let error = Tokenizer::from_bytes(b"{}").unwrap_err().to_string();
     assert!(error.contains("not a tokenizer.json"), "{error}");
 }
+
+#[test]
+fn the_shipped_tokenizer_fits_its_model() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tiny-llama");
+    let tokenizer = Tokenizer::from_file(&dir.join("tokenizer.json")).unwrap();
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["vocab_size"], tokenizer.vocab_size());
+    // The fixed part of a prompt is whole words.
+    let ids = tokenizer.encode_first("Actions: Sell, Hold, Buy. Answer:").unwrap();
+    assert_eq!(ids.len(), 10, "{ids:?}");
+}
