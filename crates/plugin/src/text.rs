@@ -57,7 +57,11 @@ fn write(out: &mut String, value: &Value) {
 pub(crate) fn accepted(node: Node<'_>) -> String {
     let text = accepted_value(node);
     let optional = node.choices().is_none() && !node.accepts_anything() && node.allows_null();
-    if optional { format!("{text} or {NONE:?}") } else { text }
+    match optional {
+        true if text.starts_with("a list") => format!("{NONE:?} or {text}"),
+        true => format!("{text} or {NONE:?}"),
+        false => text,
+    }
 }
 
 /// The choices of an enumeration by name, `none` included where it may have no value.
@@ -141,6 +145,11 @@ fn range_text(node: Node<'_>) -> String {
         (None, Some(bound)) => Some(word("<=", bound)),
         _ => None,
     };
+    if let (Some(low), Some(high)) = (node.get("minimum"), node.get("maximum"))
+        && low == high
+    {
+        return format!(" equal to {}", number_text(low));
+    }
     match (lower, upper) {
         (Some(l), Some(u)) => format!(" {l} and {u}"),
         (Some(one), None) | (None, Some(one)) => format!(" {one}"),

@@ -141,6 +141,20 @@ fn references_within_a_schema_are_followed() {
 }
 
 #[test]
+fn what_is_accepted_reads_well() {
+    let text = |schema: Value| check_value(&schema, &json!({})).remove(0).expected;
+    let pair =
+        json!({ "type": ["array", "null"], "items": { "type": "string" }, "minItems": 2, "maxItems": 2 });
+    assert_eq!(text(pair), "\"none\" or a list of 2 values, each a string");
+    assert_eq!(text(json!({ "type": "number", "minimum": 0.0, "maximum": 0.0 })), "a number equal to 0");
+    assert_eq!(
+        text(json!({ "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.5 })),
+        "a number > 0 and <= 1.5"
+    );
+    assert_eq!(text(json!({ "type": ["integer", "string"] })), "a whole number or a string");
+}
+
+#[test]
 fn unhashed_keys_are_found_at_any_depth() {
     let keys = unhashed_keys(&schema_of::<Everything>());
     assert_eq!(keys, ["inner.threads", "maybe_inner.threads", "folder"]);
