@@ -14,6 +14,8 @@ use crate::{PlannedArm, settings};
 /// Sharpe ratios: a row per arm, a column per group.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Overview {
+    /// Trading rules, where all groups have the same; else the groups' headings name them.
+    pub rules: Option<String>,
     pub rows: Vec<OverviewRow>,
 }
 
@@ -49,7 +51,9 @@ pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
             }
         }
     }
-    Some(Overview { rows })
+    let rules = groups[0].rules();
+    let same = groups.iter().all(|g| g.rules() == rules);
+    Some(Overview { rules: same.then_some(rules), rows })
 }
 
 /// What an arm has in common with its counterparts on other data.

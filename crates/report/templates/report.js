@@ -98,7 +98,7 @@
             .sort((a, b) => b[0][key].mean[k] - a[0][key].mean[k])
             .map(([line]) => {
               const band = line[key];
-              const range = band.low ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
+              const range = band.low && !isNarrow(element) ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
               return `<tr><td style="padding:0 10px 0 0;border:0"><span style="color:${colour(line.look, t)}">\u25CF</span> ${escape(line.name)}</td>` +
                 `<td style="padding:0;border:0;text-align:right">${write(band.mean[k], unit)}${range}</td></tr>`;
             });
@@ -137,7 +137,7 @@
     });
     const means = {
       type: "scatter", z: 4, symbolSize: 10,
-      data: metric.points.map((p, i) => ({ value: [i, p.mean], itemStyle: { color: i === effect.base ? t.paper : main, borderColor: main, borderWidth: 2.5 } })).filter((d) => d.value[1] !== null),
+      data: metric.points.map((p, i) => ({ value: [i, p.mean], itemStyle: { color: i === effect.base ? t.paper : main, borderColor: main, borderWidth: 2.5, opacity: 1 } })).filter((d) => d.value[1] !== null),
     };
     const marks = [];
     if (metric.reference) {

@@ -33,8 +33,8 @@ proptest! {
         timings.iter().for_each(|r| run.timing(r.clone()).unwrap());
         run.complete(CompletedInfo::default()).unwrap();
 
-        prop_assert_eq!(store.read_steps(&dir, None).unwrap(), steps.clone());
-        let test: Vec<_> = steps.into_iter().filter(|r| r.split == SplitName::Test).collect();
+        let test: Vec<_> = steps.iter().filter(|r| r.split == SplitName::Test).cloned().collect();
+        prop_assert_eq!(store.read_steps(&dir, None).unwrap(), steps);
         prop_assert_eq!(store.read_steps(&dir, Some(SplitName::Test)).unwrap(), test);
         prop_assert_eq!(store.read_updates(&dir).unwrap(), updates);
         prop_assert_eq!(store.read_timing(&dir).unwrap(), timings);
