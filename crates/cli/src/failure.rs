@@ -26,8 +26,11 @@ impl Failure {
     /// Prints to stderr, at most one screen; hands over to a build with the missing features where there is one.
     pub fn report(self) -> ExitCode {
         match self {
-            Failure::Wrong(problems) => {
-                eprintln!("{}", screen::fit(&[vec!["error:".to_owned()], problems].concat()).replacen("error:\n", "error: ", 1));
+            Failure::Wrong(mut problems) => {
+                if let Some(first) = problems.first_mut() {
+                    first.insert_str(0, "error: ");
+                }
+                eprintln!("{}", screen::fit(&problems));
                 ExitCode::from(2)
             }
             Failure::Broken(problem) => {

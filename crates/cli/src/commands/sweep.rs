@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use experiment::Experiment;
 use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, RunEnd, Selection};
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
 
 use crate::failure::Failure;
@@ -100,10 +100,12 @@ fn go(registry: &Registry, args: &Common, selection: Selection, plan_only: bool)
 }
 
 fn execute(ready: Ready<'_>, jobs: NonZeroUsize) -> Result<(Plan<'_>, Outcome), Failure> {
-    let progress = Arc::new(Progress::default());
-    let stopper = progress.clone();
-    // Where a handler is installed already (an embedding program), that one keeps its own way to stop.
-    let _ = ctrlc::set_handler(move || stopper.stop());
+    let progress = Progress::default();
+    for signal in [SIGINT, SIGTERM] {
+        // A second signal ends the process at once; the runs then read interrupted all the same.
+        let _ = signal_hook::flag::register_conditional_default(signal, progress.stop_flag());
+        let _ = signal_hook::flag::register(signal, progress.stop_flag());
+    }
     let display = Display::new(&progress);
     let on_event = |event: Event<'_>| display.hear(event);
     let options = ExecuteOptions { jobs, progress: &progress, on_event: &on_event };
