@@ -79,7 +79,7 @@ impl Backbone {
         let mut digests = Vec::new();
         let mut take = |(name, shape): (String, Vec<usize>)| {
             let values = read(&name, &shape)?;
-            digests.push((name.clone(), tensor_digest(&shape, &values)));
+            digests.push((name, tensor_digest(&shape, &values)));
             Ok::<_, LlmError>((shape, values))
         };
         let place =

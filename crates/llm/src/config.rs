@@ -83,10 +83,10 @@ impl LlmConfig {
         };
         if !num_attention_heads.is_multiple_of(num_key_value_heads) {
             let expected = format!("a divisor of num_attention_heads ({num_attention_heads})");
-            return Err(keys.error("num_key_value_heads", num_key_value_heads, expected));
+            return Err(keys.error("num_key_value_heads", &num_key_value_heads, expected));
         }
         if config.head_dim == 0 || !config.head_dim.is_multiple_of(2) {
-            return Err(keys.error("head_dim", config.head_dim, "an even number > 0"));
+            return Err(keys.error("head_dim", &config.head_dim, "an even number > 0"));
         }
         Ok(config)
     }
@@ -109,7 +109,7 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn error(&self, key: &str, found: impl ToString, expected: impl Into<String>) -> LlmError {
+    fn error(&self, key: &str, found: &impl ToString, expected: impl Into<String>) -> LlmError {
         LlmError::Config {
             path: self.path.to_owned(),
             key: key.to_owned(),

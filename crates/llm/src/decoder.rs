@@ -162,7 +162,7 @@ impl Layer {
             None => own.clone(),
         };
         let mixed = attend(at.rotation.apply(q), seen, at.mask.clone());
-        (self.rest(config, x, mixed), own)
+        (self.rest(config, x, &mixed), own)
     }
 
     /// The layer for the last position of each row alone: `[batch, d]`. Keys and values still come from all.
@@ -188,12 +188,12 @@ impl Layer {
         };
         let mask = mask.clone().narrow(2, seq - 1, 1);
         let mixed = attend(rotation.last(*seq).apply(q), seen, mask);
-        self.rest(config, last_row(x), mixed)
+        self.rest(config, last_row(x), &mixed)
     }
 
     /// Output projection and MLP with their residual connections.
-    fn rest(&self, config: &LlmConfig, x: Tensor<2>, mixed: Tensor<2>) -> Tensor<2> {
-        let x = x.add(self.o.all(&mixed).remove(0));
+    fn rest(&self, config: &LlmConfig, x: Tensor<2>, mixed: &Tensor<2>) -> Tensor<2> {
+        let x = x.add(self.o.all(mixed).remove(0));
         let normed = rms_norm(x.clone(), self.post_norm.clone(), config.rms_norm_eps);
         let parts = self.gate_up.all(&normed);
         let [gate, up] = <[_; 2]>::try_from(parts).expect("invariant: two parts were asked for");

@@ -1,5 +1,7 @@
 use super::*;
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use crate::testing::{Own, columns, series};
@@ -14,19 +16,56 @@ fn full() -> PromptConfig {
     PromptConfig { style: Style::Full, prices: PriceView::Closes, ..PromptConfig::default() }
 }
 
+/// Compares with `snapshots/NAME.txt`, which ends with one more line end; `UPDATE_SNAPSHOTS=1` writes it instead.
+fn same_as_snapshot(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/render/snapshots").join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|v| v == "1") {
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let kept = kept.strip_suffix('\n').unwrap_or(&kept);
+    assert!(
+        kept == text,
+        "{} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{}",
+        path.display(),
+        difference(kept, text)
+    );
+}
+
+/// Lines of both texts side by side: `-` kept, `+` found, two spaces where they agree.
+fn difference(kept: &str, found: &str) -> String {
+    let (mut kept, mut found) = (kept.split('\n'), found.split('\n'));
+    let mut out = String::new();
+    loop {
+        match (kept.next(), found.next()) {
+            (None, None) => return out,
+            (Some(a), Some(b)) if a == b => out += &format!("  {a}\n"),
+            (a, b) => {
+                out.extend(a.map(|a| format!("- {a:?}\n")));
+                out.extend(b.map(|b| format!("+ {b:?}\n")));
+            }
+        }
+    }
+}
+
+#[test]
+fn differences_are_shown_line_by_line() {
+    assert_eq!(difference("a\nb", "a\nc \nd"), "  a\n- \"b\"\n+ \"c \"\n+ \"d\"\n");
+}
+
 #[test]
 fn compact_prompt() {
-    insta::assert_snapshot!(whole(&PromptConfig::default(), &Own::holding(), 5));
+    same_as_snapshot("compact_prompt", &whole(&PromptConfig::default(), &Own::holding(), 5));
 }
 
 #[test]
 fn compact_prompt_at_the_first_bar() {
-    insta::assert_snapshot!(whole(&PromptConfig::default(), &Own::fresh(), 0));
+    same_as_snapshot("compact_prompt_at_the_first_bar", &whole(&PromptConfig::default(), &Own::fresh(), 0));
 }
 
 #[test]
 fn full_prompt() {
-    insta::assert_snapshot!(whole(&PromptConfig { news_bars: 2, ..full() }, &Own::holding(), 5));
+    same_as_snapshot("full_prompt", &whole(&PromptConfig { news_bars: 2, ..full() }, &Own::holding(), 5));
 }
 
 #[test]
@@ -48,14 +87,14 @@ fn every_setting_changes_the_prompt() {
     let base = PromptConfig { news_bars: 2, ..PromptConfig::default() };
     let text = |config: &PromptConfig| whole(config, &Own::holding(), 9);
     let variants = [
-        PromptConfig { style: Style::Full, ..base.clone() },
-        PromptConfig { history: 3, ..base.clone() },
-        PromptConfig { prices: PriceView::Closes, ..base.clone() },
-        PromptConfig { news_items: 1, ..base.clone() },
-        PromptConfig { news_bars: 1, ..base.clone() },
-        PromptConfig { news_words: 2, ..base.clone() },
-        PromptConfig { symbol: false, ..base.clone() },
-        PromptConfig { date: false, ..base.clone() },
+        PromptConfig { style: Style::Full, ..base },
+        PromptConfig { history: 3, ..base },
+        PromptConfig { prices: PriceView::Closes, ..base },
+        PromptConfig { news_items: 1, ..base },
+        PromptConfig { news_bars: 1, ..base },
+        PromptConfig { news_words: 2, ..base },
+        PromptConfig { symbol: false, ..base },
+        PromptConfig { date: false, ..base },
     ];
     for variant in variants {
         assert_ne!(text(&variant), text(&base), "{variant:?}");
