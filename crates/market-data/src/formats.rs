@@ -1,6 +1,6 @@
 //! File formats: into [`crate::Columns`] with the place of every bar, for errors.
 
 pub(crate) mod csv;
-mod csv_rows;
+pub(crate) mod csv_rows;
 pub(crate) mod investor_bench;
 pub(crate) mod parquet;

@@ -35,6 +35,7 @@ pub mod synth;
 
 pub use error::SeriesError;
 pub use formats::csv::{ColumnNames, Order};
+pub use formats::csv_rows::{CsvError, CsvRow, csv_rows};
 pub use prices::load_prices;
 pub use segment::Segment;
 pub use series::{Bar, BarSeries, Columns, History};

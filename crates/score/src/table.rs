@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
+use market_data::{CsvRow, csv_rows};
 
 use crate::ScoreError;
 
@@ -44,21 +45,18 @@ pub(crate) fn shown(cell: &str) -> String {
 }
 
 fn parse(path: &Path, bytes: &[u8], value_column: &'static str) -> Result<Vec<Row>, ScoreError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut lines = Vec::new();
-    for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let text = std::str::from_utf8(line).map_err(|e| {
-            wrong(path, i + 1, format!("another byte at column {}", e.valid_up_to() + 1), "UTF-8 text")
-        })?;
-        lines.push(text);
-    }
-    // The end of the last line, or blank ones after it.
-    while lines.last().is_some_and(|l| l.trim().is_empty()) {
-        lines.pop();
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let good = &bytes[..e.valid_up_to()];
+        let line = 1 + good.iter().filter(|b| **b == b'\n').count();
+        let column = 1 + good.iter().rev().take_while(|b| **b != b'\n').count();
+        wrong(path, line, format!("another byte at column {column}"), "UTF-8 text")
+    })?;
+    let mut rows = csv_rows(text).map_err(|e| wrong(path, e.line, e.found, e.expected))?;
+    while rows.last().is_some_and(is_blank) {
+        rows.pop();
     }
 
-    let Some((header, rows)) = lines.split_first() else {
+    let Some((header, rows)) = rows.split_first() else {
         return Err(ScoreError::NoRows { path: path.to_owned() });
     };
     let header = cells(header);
@@ -76,12 +74,12 @@ fn parse(path: &Path, bytes: &[u8], value_column: &'static str) -> Result<Vec<Ro
     }
 
     let mut table: Vec<Row> = Vec::with_capacity(rows.len());
-    for (i, text) in rows.iter().enumerate() {
-        let line = i + 2;
-        let row = cells(text);
-        if text.trim().is_empty() {
+    for row in rows {
+        let line = row.line;
+        if is_blank(row) {
             return Err(wrong(path, line, "an empty line", fields(header.len())));
         }
+        let row = cells(row);
         if row.len() != header.len() {
             return Err(wrong(path, line, fields(row.len()), fields(header.len())));
         }
@@ -101,9 +99,13 @@ fn fields(n: usize) -> String {
     if n == 1 { "1 field".to_owned() } else { format!("{n} fields") }
 }
 
-/// The cells of a line. None of our columns holds a comma, so quotes are taken off and mean nothing more.
-fn cells(line: &str) -> Vec<&str> {
-    line.split(',').map(str::trim).map(|cell| unquoted(cell).unwrap_or(cell)).collect()
+/// Cells without the spaces around them, and without quotes that follow such a space.
+fn cells(row: &CsvRow) -> Vec<&str> {
+    row.cells.iter().map(|cell| cell.trim()).map(|cell| unquoted(cell).unwrap_or(cell)).collect()
+}
+
+fn is_blank(row: &CsvRow) -> bool {
+    matches!(&row.cells[..], [cell] if cell.trim().is_empty())
 }
 
 fn unquoted(cell: &str) -> Option<&str> {

@@ -10,7 +10,7 @@ use plugin::BuildError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::csv_rows::{Row, rows};
+use super::csv_rows::{CsvRow, rows};
 use crate::input::{self, invalid, invalid_line, quoted};
 use crate::{BarSeries, Columns};
 
@@ -159,7 +159,7 @@ pub(crate) fn parse(path: &Path, text: &str, format: &CsvFormat<'_>) -> Result<C
 /// missing.
 fn field<'a>(
     path: &Path,
-    header: &Row,
+    header: &CsvRow,
     name: &'a str,
     default: &str,
 ) -> Result<Option<Field<'a>>, BuildError> {
@@ -186,14 +186,14 @@ fn field<'a>(
 
 fn need<'a>(
     path: &Path,
-    header: &Row,
+    header: &CsvRow,
     field: Option<Field<'a>>,
     meaning: &str,
 ) -> Result<Field<'a>, BuildError> {
     field.ok_or_else(|| missing(path, header, meaning))
 }
 
-fn missing(path: &Path, header: &Row, name: &str) -> BuildError {
+fn missing(path: &Path, header: &CsvRow, name: &str) -> BuildError {
     const MOST: usize = 12;
     let mut known: Vec<String> =
         header.cells.iter().take(MOST).map(|c| c.trim().escape_debug().to_string()).collect();
@@ -206,7 +206,7 @@ fn missing(path: &Path, header: &Row, name: &str) -> BuildError {
     invalid_line(path, header.line, problem)
 }
 
-fn date_cell(path: &Path, row: &Row, field: &Field<'_>, format: &str) -> Result<NaiveDate, BuildError> {
+fn date_cell(path: &Path, row: &CsvRow, field: &Field<'_>, format: &str) -> Result<NaiveDate, BuildError> {
     let cell = &row.cells[field.index];
     input::date(cell, format).ok_or_else(|| {
         let expected = match format {
@@ -217,13 +217,13 @@ fn date_cell(path: &Path, row: &Row, field: &Field<'_>, format: &str) -> Result<
     })
 }
 
-fn positive(path: &Path, row: &Row, field: &Field<'_>) -> Result<f64, BuildError> {
+fn positive(path: &Path, row: &CsvRow, field: &Field<'_>) -> Result<f64, BuildError> {
     cell_number(path, row, field, "a finite price > 0", |v| v > 0.0)
 }
 
 fn cell_number(
     path: &Path,
-    row: &Row,
+    row: &CsvRow,
     field: &Field<'_>,
     expected: &str,
     accept: fn(f64) -> bool,
@@ -233,7 +233,7 @@ fn cell_number(
 }
 
 /// One text, a JSON list of texts, or nothing.
-fn news_cell(path: &Path, row: &Row, field: &Field<'_>) -> Result<Vec<String>, BuildError> {
+fn news_cell(path: &Path, row: &CsvRow, field: &Field<'_>) -> Result<Vec<String>, BuildError> {
     let cell = row.cells[field.index].trim();
     if !cell.starts_with('[') {
         return Ok(if cell.is_empty() { Vec::new() } else { vec![cell.to_owned()] });
@@ -241,7 +241,7 @@ fn news_cell(path: &Path, row: &Row, field: &Field<'_>) -> Result<Vec<String>, B
     serde_json::from_str(cell).map_err(|_| bad_cell(path, row, field, "a text or a JSON list of texts"))
 }
 
-fn bad_cell(path: &Path, row: &Row, field: &Field<'_>, expected: &str) -> BuildError {
+fn bad_cell(path: &Path, row: &CsvRow, field: &Field<'_>, expected: &str) -> BuildError {
     let found = quoted(&row.cells[field.index]);
     invalid_line(path, row.line, format_args!("column `{}`: found {found}, expected {expected}", field.name))
 }

@@ -60,6 +60,20 @@ fn a_wrong_line_is_named_with_what_was_found_and_what_is_accepted() {
 }
 
 #[test]
+fn quotes_follow_rfc_4180() {
+    assert_eq!(
+        lines("date,note,return\n2020-01-02,\"a, b\nc\",1\n2020-01-03,, \"2\"\n"),
+        [(2, "2020-01-02".to_owned(), "1".to_owned()), (4, "2020-01-03".to_owned(), "2".to_owned())]
+    );
+    assert_eq!(
+        error("date,return\n2020-01-02,\"1\n"),
+        "r.csv:2: expected `\"`, found a quote that is never closed"
+    );
+    let found = error("date,return\n2020-01-02,\"1\"2\n");
+    assert_eq!(found, "r.csv:2: expected a comma or the line's end, found text after a closing quote");
+}
+
+#[test]
 fn bytes_that_are_not_utf8_are_found_at_their_line() {
     let found = error(b"date,return\n2020-01-02,1\n2020-01-03,\xff\n");
     assert_eq!(found, "r.csv:3: expected UTF-8 text, found another byte at column 12");
