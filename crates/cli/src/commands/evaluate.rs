@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN_DIR")]
     policy: Option<PathBuf>,
     /// Write the policy's decisions there as `date,action`.
-    #[arg(long, value_name = "FILE.csv", requires = "policy")]
+    #[arg(long, value_name = "FILE.csv")]
     decisions: Option<PathBuf>,
     /// Trading rules, see `plugins rules`.
     #[arg(long, value_name = "NAME")]
@@ -63,6 +63,10 @@ pub(crate) struct Args {
 
 /// `evaluate`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
+    // clap's `requires` does not hold against a conflict: `--actions` rules `--policy` out.
+    if args.decisions.is_some() && args.policy.is_none() {
+        return Err(Failure::wrong("--decisions: only with --policy RUN_DIR, whose decisions it takes"));
+    }
     let rules = rules(registry, args)?;
     let series = market_data::load_prices(&args.data).map_err(|e| Failure::wrong(e.to_string()))?;
     let card = match (&args.actions, &args.policy) {
