@@ -11,13 +11,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trading_env::{
-    Action, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, Learner,
-    Observation, StepRecord, TensorDigest, TimingRecord, Training, UpdateRecord, rng,
+    Action, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt,
+    Learner, Observation, StepRecord, TensorDigest, TimingRecord, Training, UpdateRecord, rng,
 };
 
 /// The built-in plugins without burn, and those of this crate.
 pub fn registry() -> Registry {
-    let mut registry = Registry::default().launcher(&runner::Local).backend(&Host).backend(&Absent).backend(&Gated);
+    let mut registry =
+        Registry::default().launcher(&runner::Local).backend(&Host).backend(&Absent).backend(&Gated);
     for source in market_data::SOURCES {
         registry = registry.source(*source);
     }
@@ -179,13 +180,21 @@ impl Agent for TestParams {
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
         let hit = self.seeds.is_empty() || self.seeds.contains(&seed);
         let behaviour = if hit { self.behaviour } else { Behaviour::Learn };
-        Ok(Box::new(TestLearner { params: self, behaviour, seed, bias: 0, evaluation: rng(seed, "evaluation") }))
+        Ok(Box::new(TestLearner {
+            params: self,
+            behaviour,
+            seed,
+            bias: 0,
+            evaluation: rng(seed, "evaluation"),
+        }))
     }
 
     fn load(&self, seed: u64, dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
         let path = dir.join("bias.txt");
-        let text = std::fs::read_to_string(&path).map_err(|e| AgentError::Other(format!("{}: {e}", path.display())))?;
-        let bias = text.trim().parse().map_err(|_| AgentError::Other(format!("{}: no number", path.display())))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| AgentError::Other(format!("{}: {e}", path.display())))?;
+        let bias =
+            text.trim().parse().map_err(|_| AgentError::Other(format!("{}: no number", path.display())))?;
         let evaluation = rng(seed, "evaluation");
         Ok(Box::new(TestLearner { params: self, behaviour: Behaviour::Learn, seed, bias, evaluation }))
     }
@@ -205,7 +214,11 @@ impl Learner for TestLearner<'_> {
         match self.behaviour {
             Behaviour::Panic => panic!("seed {} of {} fell over", self.seed, self.params.total_timesteps),
             Behaviour::Diverge => {
-                return Err(AgentError::Diverged { update: 7, what: "policy loss".to_owned(), value: f64::INFINITY });
+                return Err(AgentError::Diverged {
+                    update: 7,
+                    what: "policy loss".to_owned(),
+                    value: f64::INFINITY,
+                });
             }
             _ => {}
         }
@@ -225,7 +238,11 @@ impl Learner for TestLearner<'_> {
             }
         }
         let policy_loss = if self.behaviour == Behaviour::NanLoss { f64::NAN } else { 0.5 };
-        training.log.update(UpdateRecord { policy_loss, global_step: self.params.total_timesteps, ..Default::default() });
+        training.log.update(UpdateRecord {
+            policy_loss,
+            global_step: self.params.total_timesteps,
+            ..Default::default()
+        });
         training.log.timing(TimingRecord::default());
         training.log.note("trained");
         Ok(())
@@ -264,6 +281,9 @@ impl Learner for TestLearner<'_> {
             before: "a".to_owned(),
             after: after.to_owned(),
         };
-        Some(FreezeReceipt { tensors: vec![tensor("frozen", false, after), tensor("head", true, "c")], groups: vec![] })
+        Some(FreezeReceipt {
+            tensors: vec![tensor("frozen", false, after), tensor("head", true, "c")],
+            groups: vec![],
+        })
     }
 }

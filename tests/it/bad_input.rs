@@ -7,7 +7,7 @@ fn refused(text: &str, args: &[&str]) -> String {
     let folder = Folder::with_experiment(text);
     let before = folder.names();
     let output = folder.run(&[&["sweep", "small.toml"], args].concat());
-    let message = output.refused().to_owned();
+    let message = output.refused();
     assert_eq!(folder.names(), before, "{message}");
     message
 }
@@ -19,7 +19,9 @@ fn three_errors_are_told_together() {
         .replace("kind = \"test-agent\"", "kind = \"test-agent\"\nbehavior = \"learn\"")
         .replace("[0.001, 0.01]", "[0.001, -0.01]");
     let message = refused(&text, &[]);
-    for part in ["small.toml", "behavior", "behaviour", "log-retrun", "log-return", "agent.learning_rate", "-0.01"] {
+    for part in
+        ["small.toml", "behavior", "behaviour", "log-retrun", "log-return", "agent.learning_rate", "-0.01"]
+    {
         assert!(message.contains(part), "{part} is missing from:\n{message}");
     }
 }
@@ -55,7 +57,8 @@ fn files_that_are_not_there_are_named() {
 fn splits_that_do_not_fit_are_refused() {
     let message = refused(&EXPERIMENT.replace("2020-05-01", "2020-04-15"), &[]);
     assert!(message.contains("split.test"), "{message}");
-    let message = refused(&EXPERIMENT.replace("\"2020-05-01\", \"2020-06-30\"", "\"2031-05-01\", \"2031-06-30\""), &[]);
+    let message =
+        refused(&EXPERIMENT.replace("\"2020-05-01\", \"2020-06-30\"", "\"2031-05-01\", \"2031-06-30\""), &[]);
     assert!(message.contains("split.test") && message.contains("2031"), "{message}");
     let message = refused(&EXPERIMENT.replace("2020-03-31", "2020-03-32"), &[]);
     assert!(message.contains("2020-03-32"), "{message}");

@@ -70,7 +70,8 @@ fn a_frozen_tensor_that_moved_is_a_failed_run() {
 
 #[test]
 fn failed_stays_failed_until_retry() {
-    let text = EXPERIMENT.replace("kind = \"test-agent\"", "kind = \"test-agent\"\nbehaviour = \"panic\"\nseeds = [1]");
+    let text = EXPERIMENT
+        .replace("kind = \"test-agent\"", "kind = \"test-agent\"\nbehaviour = \"panic\"\nseeds = [1]");
     let folder = Folder::with_experiment(&text);
     assert_eq!(folder.run(&["sweep", "small.toml"]).code, 1);
     let before = folder.files("small", "manifest.json");
@@ -78,7 +79,11 @@ fn failed_stays_failed_until_retry() {
 
     let again = folder.run(&["sweep", "small.toml"]);
     assert_eq!(again.code, 1);
-    assert!(again.stdout.contains("nothing left to do: 10 of 12 runs completed, 2 failed"), "{}", again.stdout);
+    assert!(
+        again.stdout.contains("nothing left to do: 10 of 12 runs completed, 2 failed"),
+        "{}",
+        again.stdout
+    );
     assert_eq!(folder.files("small", "manifest.json"), before);
 
     // The failed ones only, as new attempts; what made them fail is still there.
@@ -92,7 +97,8 @@ fn failed_stays_failed_until_retry() {
 
 #[test]
 fn a_missing_device_skips_its_runs_with_the_reason() {
-    let text = EXPERIMENT.replace("\"agent.learning_rate\" = [0.001, 0.01]", "backend = [\"host\", \"absent\"]");
+    let text =
+        EXPERIMENT.replace("\"agent.learning_rate\" = [0.001, 0.01]", "backend = [\"host\", \"absent\"]");
     let folder = Folder::with_experiment(&text);
     let output = folder.run(&["sweep", "small.toml"]);
     assert!(output.ok().contains("10 of 12 runs completed, 2 skipped"), "{}", output.stdout);
@@ -126,4 +132,41 @@ fn a_missing_feature_is_handed_to_who_can_build_it() {
     folder.set("FLAGLAB_REBUILD", script.to_str().unwrap());
     let output = folder.run(&["sweep", "small.toml", "--set", "backend=gated"]);
     assert_eq!(output.ok().trim(), "--with-features gate sweep small.toml --set backend=gated");
+}
+
+/// Asked to stop, a sweep stops at once, keeps what is finished, and goes on from there the next time.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_goes_on_where_it_stopped() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let text = EXPERIMENT
+        .replace("seeds = 2", "seeds = 12")
+        .replace("kind = \"test-agent\"", "kind = \"test-agent\"\ntotal_timesteps = 100000")
+        .replace("[0.001, 0.01]", "[0.001]")
+        .replace("baselines = [\"buy-and-hold\", \"flat\", \"random\", \"momentum\"]", "");
+    let folder = Folder::with_experiment(&text);
+    let mut sweep = Command::new(env!("CARGO_BIN_EXE_it"))
+        .args(["sweep", "small.toml", "--jobs", "1"])
+        .current_dir(folder.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !folder.path("runs/small").is_dir() || folder.manifests("small").len() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "no second run within a minute");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap().success());
+    assert_eq!(sweep.wait().unwrap().code(), Some(1));
+    let begun = folder.manifests("small");
+    let completed = begun.values().filter(|m| m["state"] == "completed").count();
+    assert!(completed >= 1 && begun.len() < 12, "{completed} of {}", begun.len());
+
+    let done = folder.run(&["sweep", "small.toml"]);
+    assert!(done.ok().contains("12 of 12 runs completed"), "{}", done.stdout);
+    let after = folder.manifests("small");
+    let kept = begun.iter().filter(|(_, m)| m["state"] == "completed");
+    assert!(kept.into_iter().all(|(id, m)| after[id] == *m));
 }

@@ -127,7 +127,9 @@ impl Folder {
 
     /// Contents of one file of every stored attempt, by folder name.
     pub fn files(&self, experiment: &str, name: &str) -> BTreeMap<String, Vec<u8>> {
-        let of = |attempt: &String| (attempt.clone(), read(&self.path("runs").join(experiment).join(attempt).join(name)));
+        let of = |attempt: &String| {
+            (attempt.clone(), read(&self.path("runs").join(experiment).join(attempt).join(name)))
+        };
         self.manifests(experiment).keys().map(of).collect()
     }
 }
@@ -149,15 +151,16 @@ impl Output {
         self.stdout.lines().next_back().unwrap_or_default()
     }
 
-    /// The rules for bad input: exit 2, nothing on stdout, one screen on stderr, no panic. Returns the message.
-    pub fn refused(&self) -> &str {
+    /// The rules for bad input: exit 2, nothing on stdout, one screen on stderr, no panic. Returns the message with
+    /// its wrapped lines joined.
+    pub fn refused(&self) -> String {
         assert_eq!(self.code, 2, "{}\n{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "");
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         assert!(!self.stderr.trim().is_empty());
         assert!(self.stderr.lines().count() <= 24, "{}", self.stderr);
         assert!(self.stderr.lines().all(|l| l.chars().count() <= 100), "{}", self.stderr);
-        &self.stderr
+        self.stderr.replace("\n    ", " ")
     }
 }
 
@@ -192,5 +195,8 @@ fn date(days: u64) -> String {
 
 #[test]
 fn dates_are_right() {
-    assert_eq!((date(18_262), date(18_321), date(18_322)), ("2020-01-01".into(), "2020-02-29".into(), "2020-03-01".into()));
+    assert_eq!(
+        (date(18_262), date(18_321), date(18_322)),
+        ("2020-01-01".into(), "2020-02-29".into(), "2020-03-01".into())
+    );
 }

@@ -12,7 +12,10 @@ fn metrics(csv: &str, periods: &str) -> Value {
 
 fn near(value: &Value, expected: f64) {
     let found = value.as_f64().unwrap_or_else(|| panic!("expected {expected}, found {value}"));
-    assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "expected {expected}, found {found}");
+    assert!(
+        (found - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+        "expected {expected}, found {found}"
+    );
 }
 
 #[test]
@@ -46,8 +49,20 @@ fn four_returns_by_hand() {
     let psr = m["psr"].as_f64().unwrap();
     assert!((psr - 0.746_31).abs() < 1e-4, "{psr}");
     let fields = [
-        "n", "cumulative_return", "annual_return", "annual_volatility", "sharpe", "sortino", "calmar", "max_drawdown",
-        "skew", "kurtosis", "var_95", "cvar_95", "win_rate", "psr",
+        "n",
+        "cumulative_return",
+        "annual_return",
+        "annual_volatility",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "max_drawdown",
+        "skew",
+        "kurtosis",
+        "var_95",
+        "cvar_95",
+        "win_rate",
+        "psr",
     ];
     assert_eq!(m.as_object().unwrap().keys().collect::<std::collections::BTreeSet<_>>().len(), fields.len());
     assert!(fields.iter().all(|f| m.get(f).is_some()));

@@ -99,7 +99,10 @@ fn plan_prints_the_runs_and_writes_nothing() {
 fn json_tells_what_the_sweep_came_to() {
     let folder = Folder::with_experiment(EXPERIMENT);
     let first = folder.run(&["sweep", "small.toml", "--format", "json"]).json();
-    assert_eq!((&first["runs"], &first["executed"], &first["completed"]), (&12.into(), &12.into(), &12.into()));
+    assert_eq!(
+        (&first["runs"], &first["executed"], &first["completed"]),
+        (&12.into(), &12.into(), &12.into())
+    );
     assert_eq!(first["report"], "reports/small/index.html");
     let second = folder.run(&["sweep", "small.toml", "--format", "json"]).json();
     assert_eq!((&second["executed"], &second["completed"]), (&0.into(), &12.into()));
@@ -110,7 +113,8 @@ fn json_tells_what_the_sweep_came_to() {
 fn overrides_come_from_the_environment_and_from_set() {
     let mut folder = Folder::with_experiment(EXPERIMENT);
     let runs = |folder: &Folder, args: &[&str]| {
-        let plan = folder.run(&[&["sweep", "small.toml", "--plan", "--format", "json"], args].concat()).json();
+        let plan =
+            folder.run(&[&["sweep", "small.toml", "--plan", "--format", "json"], args].concat()).json();
         plan["runs"].as_array().unwrap().len()
     };
     assert_eq!(runs(&folder, &[]), 12);

@@ -126,7 +126,8 @@ fn cuda() -> anyhow::Result<Outcome> {
 
 /// A sweep of a few steps on whatever adapter Vulkan offers; `mesa-vulkan-drivers` brings a software one.
 fn wgpu() -> anyhow::Result<Outcome> {
-    let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().flat_map(fs::read_dir).flatten().count();
+    let drivers =
+        ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().flat_map(fs::read_dir).flatten().count();
     ensure!(drivers > 0, "no Vulkan driver is installed (Debian: mesa-vulkan-drivers)");
     let scratch = fresh_folder("wgpu")?;
     let env = [("FLAGLAB_RUNS", scratch.join("runs")), ("FLAGLAB_REPORTS", scratch.join("reports"))];

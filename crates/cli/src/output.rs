@@ -23,5 +23,7 @@ pub(crate) fn print(text: &str) {
 
 /// Writes `value` as indented JSON.
 pub(crate) fn print_json(value: &impl Serialize) {
-    print(&serde_json::to_string_pretty(value).expect("invariant: results have string keys and finite numbers"));
+    print(
+        &serde_json::to_string_pretty(value).expect("invariant: results have string keys and finite numbers"),
+    );
 }

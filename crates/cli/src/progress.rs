@@ -25,7 +25,8 @@ pub(crate) struct Display<'a> {
 impl<'a> Display<'a> {
     pub fn new(progress: &'a Progress) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {msg}").expect("invariant: the template is valid");
+            let style =
+                ProgressStyle::with_template("{bar:30} {msg}").expect("invariant: the template is valid");
             ProgressBar::new(0).with_style(style)
         });
         let tick = (Mutex::new(()), Condvar::new());
@@ -67,7 +68,9 @@ impl<'a> Display<'a> {
             parts.push(format!("{} failed", self.progress.failed()));
         }
         parts.push(format!("{:.0} steps/s", self.progress.steps() as f64 / elapsed.as_secs_f64().max(1e-3)));
-        if let Some(left) = self.progress.left(elapsed).filter(|_| self.progress.ended() < self.progress.runs()) {
+        if let Some(left) =
+            self.progress.left(elapsed).filter(|_| self.progress.ended() < self.progress.runs())
+        {
             parts.push(format!("{} left", duration(left)));
         }
         parts.join(", ")
@@ -77,7 +80,8 @@ impl<'a> Display<'a> {
         let interval = if self.bar.is_some() { DRAWN } else { PLAIN };
         let mut guard = self.tick.0.lock().unwrap_or_else(|e| e.into_inner());
         loop {
-            let waited = self.tick.1.wait_timeout_while(guard, interval, |()| !self.ended.load(Ordering::Relaxed));
+            let waited =
+                self.tick.1.wait_timeout_while(guard, interval, |()| !self.ended.load(Ordering::Relaxed));
             let (held, timeout) = waited.unwrap_or_else(|e| e.into_inner());
             guard = held;
             if !timeout.timed_out() {

@@ -24,20 +24,27 @@ fn every_plugin_is_documented_and_accepts_its_defaults() {
         assert!(!plugins.is_empty(), "{kind}: no plugin");
         for plugin in plugins {
             let name = plugin.name;
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{kind} {name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{kind} {name}"
+            );
             assert!(plugin.summary.ends_with('.'), "{kind} {name}: the summary is no sentence");
             let properties = plugin.schema["properties"].as_object().cloned().unwrap_or_default();
             for (key, property) in &properties {
                 let described = property["description"].as_str().is_some_and(|d| !d.is_empty());
                 assert!(described, "{kind} {name}: {key} has no description");
             }
-            let required = plugin.schema.get("required").and_then(|r| r.as_array()).is_some_and(|r| !r.is_empty());
+            let required =
+                plugin.schema.get("required").and_then(|r| r.as_array()).is_some_and(|r| !r.is_empty());
             if !required {
                 let mut defaults = serde_json::Map::new();
                 plugin::fill_defaults(&plugin.schema, &mut defaults);
                 let defaults = serde_json::Value::Object(defaults);
                 assert!(plugin::check_value(&plugin.schema, &defaults).is_empty(), "{kind} {name}");
-                assert!((plugin.check)(&defaults).is_ok(), "{kind} {name}: its own defaults are not accepted");
+                assert!(
+                    (plugin.check)(&defaults).is_ok(),
+                    "{kind} {name}: its own defaults are not accepted"
+                );
             }
         }
     }

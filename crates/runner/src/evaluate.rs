@@ -1,6 +1,6 @@
 //! Steps a learner through a segment it does not train on.
 
-use score::{ScoreError, ScoredStep, Scorecard};
+use score::{ScoreError, Scorecard, ScoredStep};
 use trading_env::{AgentError, Arena, Learner, StepRecord};
 
 use crate::rows::not_finite;
@@ -54,7 +54,9 @@ pub fn evaluate(
         };
         if !mask.allows(decision.action) {
             let action = decision.action.word();
-            return Err(AgentError::Other(format!("decided to {action} on {date}, which is not legal there")));
+            return Err(AgentError::Other(format!(
+                "decided to {action} on {date}, which is not legal there"
+            )));
         }
         envs.step(0, decision.action);
         let row = StepRecord { log_prob: decision.log_prob, value: decision.value, ..envs.record(0) };

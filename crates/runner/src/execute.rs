@@ -90,7 +90,8 @@ impl<'a> Ready<'a> {
         let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry.burn);
         let expected: u64 = self.selected.iter().map(|(run, _)| self.expected_steps(*run)).sum();
         options.progress.begin(self.selected.len(), expected);
-        let ends: Vec<Mutex<RunEnd>> = self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
+        let ends: Vec<Mutex<RunEnd>> =
+            self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
         self.launcher.launch(self.selected.len(), options.jobs, &|i| {
             let (index, fresh) = self.selected[i];
             let end = self.one(index, fresh, &provenance, options);
@@ -108,7 +109,13 @@ impl<'a> Ready<'a> {
     }
 
     /// One run from claim to end.
-    fn one(&self, index: usize, fresh: bool, provenance: &Provenance, options: &ExecuteOptions<'_>) -> RunEnd {
+    fn one(
+        &self,
+        index: usize,
+        fresh: bool,
+        provenance: &Provenance,
+        options: &ExecuteOptions<'_>,
+    ) -> RunEnd {
         let run = &self.plan.runs[index];
         let arm = &self.plan.arms[run.arm].name;
         let progress = options.progress;
@@ -258,9 +265,15 @@ impl Work<'_> {
         Ok(CompletedInfo { metrics, receipt })
     }
 
-    fn train(&self, learner: &mut dyn Learner, writer: &mut RunWriter, taken: &mut u64) -> Result<(), Failure> {
+    fn train(
+        &self,
+        learner: &mut dyn Learner,
+        writer: &mut RunWriter,
+        taken: &mut u64,
+    ) -> Result<(), Failure> {
         let mut log = Rows::new(writer, self.progress);
-        let training = Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
+        let training =
+            Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
         let trained = learner.train(training);
         *taken += log.steps();
         match log.into_stop() {
@@ -273,7 +286,12 @@ impl Work<'_> {
         }
     }
 
-    fn evaluate(&self, learner: &mut dyn Learner, arena: &Arena, taken: &mut u64) -> Result<Evaluation, Failure> {
+    fn evaluate(
+        &self,
+        learner: &mut dyn Learner,
+        arena: &Arena,
+        taken: &mut u64,
+    ) -> Result<Evaluation, Failure> {
         let evaluation = evaluate(learner, arena, || {
             self.progress.took(1);
             *taken += 1;

@@ -107,14 +107,17 @@ impl<'a> Plan<'a> {
                 .entry(canonical_json(source))
                 .or_insert_with(|| load(registry, files, source, &spec.params(SourceKind::SECTION)));
             let mut content = Vec::new();
-            for section in [RulesKind::SECTION, RewardKind::SECTION, AgentKind::SECTION, BackendKind::SECTION] {
+            for section in [RulesKind::SECTION, RewardKind::SECTION, AgentKind::SECTION, BackendKind::SECTION]
+            {
                 let key = format!("{section} {}", canonical_json(spec.section(section)));
                 let found = digests.entry(key).or_insert_with(|| {
                     let found = registry.content(section, spec.kind(section), &spec.params(section), files);
                     found.map_err(|e| e.to_string())
                 });
                 match found {
-                    Ok(found) => content.extend(found.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone()))),
+                    Ok(found) => {
+                        content.extend(found.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())))
+                    }
                     Err(text) => problems.add(section, text),
                 }
             }
@@ -162,7 +165,11 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn runs(experiment: &Experiment, arms: &[PlannedArm], store: &ExperimentStore) -> Result<Vec<PlannedRun>, StoreError> {
+fn runs(
+    experiment: &Experiment,
+    arms: &[PlannedArm],
+    store: &ExperimentStore,
+) -> Result<Vec<PlannedRun>, StoreError> {
     let specs: Vec<_> = experiment.all().collect();
     let mut runs = Vec::new();
     for (i, arm) in arms.iter().enumerate() {
@@ -184,7 +191,8 @@ struct Loaded {
 
 fn load(registry: &Registry, files: &Files, section: &Value, params: &Value) -> Result<Loaded, String> {
     let kind = section.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let source = find(&registry.sources, kind).and_then(|p| p.build(params, files)).map_err(|e| e.to_string())?;
+    let source =
+        find(&registry.sources, kind).and_then(|p| p.build(params, files)).map_err(|e| e.to_string())?;
     let series = source.load().map_err(|e| e.to_string())?;
     let info = DataInfo {
         symbol: series.symbol().to_owned(),

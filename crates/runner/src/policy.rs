@@ -7,7 +7,8 @@ use experiment::RunSpec;
 use market_data::Segment;
 use plugin::{BuildError, Files, Kind, SharedPool};
 use trading_env::{
-    AgentContext, AgentError, AgentKind, Arena, BackendKind, Compute, EnvConfig, RewardFn, RewardKind, Rules, SplitName,
+    AgentContext, AgentError, AgentKind, Arena, BackendKind, Compute, EnvConfig, RewardFn, RewardKind, Rules,
+    SplitName,
 };
 
 use crate::plan::find;
@@ -47,8 +48,8 @@ pub fn evaluate_policy(
         .map(Arc::from)?;
     let shared = SharedPool::default();
     let context = AgentContext { files, compute: &*device, shared: &shared };
-    let agent =
-        find(&registry.agents, spec.kind(AgentKind::SECTION))?.build(&spec.params(AgentKind::SECTION), context)?;
+    let agent = find(&registry.agents, spec.kind(AgentKind::SECTION))?
+        .build(&spec.params(AgentKind::SECTION), context)?;
     let reward: Arc<dyn RewardFn> = find(&registry.rewards, spec.kind(RewardKind::SECTION))?
         .build(&spec.params(RewardKind::SECTION), ())
         .map(Arc::from)?;

@@ -9,7 +9,8 @@ use plugin::{BuildError, Kind, SharedPool};
 use serde_json::Value;
 use store::RunState;
 use trading_env::{
-    Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, RewardFn, RewardKind, Rules, RulesKind, SplitName,
+    Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, RewardFn, RewardKind, Rules, RulesKind,
+    SplitName,
 };
 
 use crate::plan::{Problems, find};
@@ -130,7 +131,8 @@ impl Builder<'_> {
         let rules: Option<Arc<dyn Rules>> = self.problems.take(RulesKind::SECTION, rules).map(Arc::from);
         let reward = find(&registry.rewards, spec.kind(RewardKind::SECTION))
             .and_then(|p| p.build(&spec.params(RewardKind::SECTION), ()));
-        let reward: Option<Arc<dyn RewardFn>> = self.problems.take(RewardKind::SECTION, reward).map(Arc::from);
+        let reward: Option<Arc<dyn RewardFn>> =
+            self.problems.take(RewardKind::SECTION, reward).map(Arc::from);
 
         let device = self
             .devices
@@ -142,9 +144,11 @@ impl Builder<'_> {
             .clone();
         let (adapter, agent) = match device {
             Ok(device) => {
-                let context = AgentContext { files: self.plan.files, compute: &*device, shared: &self.shared };
+                let context =
+                    AgentContext { files: self.plan.files, compute: &*device, shared: &self.shared };
                 let plugin = find(&registry.agents, spec.kind(AgentKind::SECTION));
-                let agent = plugin.and_then(|p| p.build(&spec.params(AgentKind::SECTION), context)).map(Arc::from);
+                let agent =
+                    plugin.and_then(|p| p.build(&spec.params(AgentKind::SECTION), context)).map(Arc::from);
                 (device.describe(), self.or_skip(AgentKind::SECTION, agent)?)
             }
             Err(error) => (String::new(), self.or_skip(BackendKind::SECTION, Err(error))?),

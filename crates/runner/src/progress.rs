@@ -1,5 +1,6 @@
 //! How far an execution is.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub struct Progress {
     steps: AtomicU64,
     work: AtomicU64,
     all_work: AtomicU64,
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -49,6 +50,11 @@ impl Progress {
     /// Asks all runs to stop; they are then interrupted and can be taken up again.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// What [`Progress::stop`] sets, for signal handlers.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
     }
 
     /// Whether a stop was asked for.

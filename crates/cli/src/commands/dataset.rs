@@ -109,7 +109,8 @@ fn list(root: Option<&Path>, format: Format) -> Result<ExitCode, Failure> {
     }
     match format {
         Format::Json => {
-            let listed = sets.iter().map(|(dir, metadata)| json!({ "path": shown(dir), "metadata": metadata }));
+            let listed =
+                sets.iter().map(|(dir, metadata)| json!({ "path": shown(dir), "metadata": metadata }));
             output::print_json(&listed.collect::<Vec<_>>());
         }
         Format::Text => {
@@ -166,7 +167,9 @@ fn columns(named: &[String]) -> Result<ColumnNames, Failure> {
             "news" => &mut columns.news,
             _ => {
                 let known = "date, open, high, low, close, volume, news";
-                return Err(Failure::wrong(format!("--column: expected one of {known} before `=`, found \"{pair}\"")));
+                return Err(Failure::wrong(format!(
+                    "--column: expected one of {known} before `=`, found \"{pair}\""
+                )));
             }
         };
         name.clone_into(column);
@@ -175,8 +178,10 @@ fn columns(named: &[String]) -> Result<ColumnNames, Failure> {
 }
 
 fn synth(args: &Synth) -> Result<ExitCode, Failure> {
-    let mut params = serde_json::to_value(SynthParams::default()).expect("invariant: parameters are plain values");
-    let mut set: Vec<(String, Value)> = args.seed.map(|s| ("seed".to_owned(), json!(s))).into_iter().collect();
+    let mut params =
+        serde_json::to_value(SynthParams::default()).expect("invariant: parameters are plain values");
+    let mut set: Vec<(String, Value)> =
+        args.seed.map(|s| ("seed".to_owned(), json!(s))).into_iter().collect();
     for pair in &args.set {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(Failure::wrong(format!("--set: expected KEY=VALUE, found \"{pair}\"")));

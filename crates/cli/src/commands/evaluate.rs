@@ -106,15 +106,24 @@ fn rules(registry: &Registry, args: &Args) -> Result<Arc<dyn Rules>, Failure> {
     let mut errors = plugin::check_value(&schema, &params);
     errors.extend(plugin.check(&params).err().unwrap_or_default());
     if !errors.is_empty() {
-        return Err(Failure::Wrong(errors.iter().map(|e| format!("--{}", e.to_string().replace('_', "-"))).collect()));
+        return Err(Failure::Wrong(
+            errors.iter().map(|e| format!("--{}", e.to_string().replace('_', "-"))).collect(),
+        ));
     }
     plugin.build(&params, ()).map(Arc::from).map_err(|e| Failure::wrong(e.to_string()))
 }
 
-fn score_actions(args: &Args, series: &BarSeries, actions: &Path, rules: &dyn Rules) -> Result<Scorecard, Failure> {
+fn score_actions(
+    args: &Args,
+    series: &BarSeries,
+    actions: &Path,
+    rules: &dyn Rules,
+) -> Result<Scorecard, Failure> {
     let decisions = score::read_actions_csv(actions).map_err(|e| Failure::wrong(e.to_string()))?;
-    let options = EvaluateOptions { initial_cash: args.initial_cash, periods_per_year: args.periods_per_year };
-    score::evaluate(series, args.from, args.to, &decisions, rules, &options).map_err(|e| Failure::wrong(e.to_string()))
+    let options =
+        EvaluateOptions { initial_cash: args.initial_cash, periods_per_year: args.periods_per_year };
+    score::evaluate(series, args.from, args.to, &decisions, rules, &options)
+        .map_err(|e| Failure::wrong(e.to_string()))
 }
 
 fn score_policy(
@@ -161,10 +170,14 @@ fn score_policy(
 fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<RunSpec, Failure> {
     let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", run_dir.display()));
     let manifest = std::fs::read_to_string(run_dir.join("manifest.json"));
-    let manifest = manifest.map_err(|e| wrong(format!("expected the folder of a run, {e} (manifest.json)")))?;
-    let manifest: Manifest = serde_json::from_str(&manifest).map_err(|e| wrong(format!("manifest.json: {e}")))?;
+    let manifest =
+        manifest.map_err(|e| wrong(format!("expected the folder of a run, {e} (manifest.json)")))?;
+    let manifest: Manifest =
+        serde_json::from_str(&manifest).map_err(|e| wrong(format!("manifest.json: {e}")))?;
     if manifest.state != StateWord::Completed {
-        return Err(wrong(format!("expected a completed run, found one that is {:?}", manifest.state).to_lowercase()));
+        return Err(wrong(
+            format!("expected a completed run, found one that is {:?}", manifest.state).to_lowercase(),
+        ));
     }
     let text = ExperimentStore::open(run_dir, "").read_spec(run_dir)?;
     let source = run_dir.join("spec.toml").display().to_string();

@@ -33,7 +33,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     }
     match args.format {
         Format::Json => {
-            let listed = kinds.iter().map(|(kind, plugins)| ((*kind).to_owned(), plugins.iter().map(as_json).collect()));
+            let listed = kinds
+                .iter()
+                .map(|(kind, plugins)| ((*kind).to_owned(), plugins.iter().map(as_json).collect()));
             output::print_json(&listed.collect::<serde_json::Map<String, Value>>());
         }
         Format::Text => {

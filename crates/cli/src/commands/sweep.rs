@@ -73,7 +73,12 @@ pub(crate) fn retry(registry: &Registry, args: &RetryArgs) -> Result<ExitCode, F
     go(registry, &args.common, Selection::Failed, false)
 }
 
-fn go(registry: &Registry, args: &Common, selection: Selection, plan_only: bool) -> Result<ExitCode, Failure> {
+fn go(
+    registry: &Registry,
+    args: &Common,
+    selection: Selection,
+    plan_only: bool,
+) -> Result<ExitCode, Failure> {
     let mut set = args.set.clone();
     set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
     let experiment = load(registry, &args.file, &set)?;
@@ -141,12 +146,18 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
         text += &format!("{:<16}  {arm:<width$}  {:>6}  {}\n", run.id, run.seed, run.state.word());
     }
     let subjects = plan.arms.iter().filter(|a| a.role == trading_env::Role::Arm).count();
-    text += &format!("{} runs: {subjects} arms and {} baselines", plan.runs.len(), plan.arms.len() - subjects);
+    text +=
+        &format!("{} runs: {subjects} arms and {} baselines", plan.runs.len(), plan.arms.len() - subjects);
     output::print(&text);
 }
 
 /// Prints what the sweep came to, the report's path last; exit 1 while a run of the plan is failed or was not done.
-fn finish(plan: &Plan<'_>, outcome: Option<&Outcome>, report: &Path, format: Format) -> Result<ExitCode, Failure> {
+fn finish(
+    plan: &Plan<'_>,
+    outcome: Option<&Outcome>,
+    report: &Path,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     let count = |word: &str| plan.runs.iter().filter(|r| r.state.word() == word).count();
     let total = plan.runs.len();
     let (completed, failed, skipped) = (count("completed"), count("failed"), count("skipped"));
