@@ -21,19 +21,26 @@ fn write_model(dir: &Path) {
         "rms_norm_eps": 1e-5, "initializer_range": 0.2,
     });
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    let texts =
-        ["Trade one asset. Actions: Sell, Hold, Buy.", "Shares gain on strong demand, slip on weak demand"];
-    let tokenizer = prompt::train_bpe(texts.iter().cycle().take(20), 512).unwrap();
+    // Trained on prompts themselves, so that they are short.
+    let envs = arena(reverting_market(1, 30), SplitName::Train).evaluation();
+    let parts = prompt_config().render(&envs.observe(0));
+    let numbers = "Shares gain on strong demand. Shares slip on weak demand. 99 100 101 0.5 -0.5";
+    let texts = [parts.shared.as_str(), parts.own.as_str(), numbers];
+    let tokenizer = prompt::train_bpe(texts.into_iter().cycle().take(9), 512).unwrap();
     std::fs::write(dir.join("tokenizer.json"), tokenizer).unwrap();
+}
+
+fn prompt_config() -> PromptConfig {
+    PromptConfig { history: 4, max_tokens: 400, ..PromptConfig::default() }
 }
 
 fn params(dir: &Path) -> Value {
     json!({
-        "total_timesteps": 64, "num_steps": 8, "minibatch_size": 12, "gradient_accumulation_steps": 3,
+        "total_timesteps": 48, "num_steps": 12, "minibatch_size": 12, "gradient_accumulation_steps": 3,
         "update_epochs": 2, "learning_rate": 5e-3, "policy_head": [], "value_head": [8],
         "model": { "path": dir, "weights": "random", "weights_seed": 5 },
         "n_trainable_layers": 1,
-        "prompt": { "max_tokens": 400 },
+        "prompt": prompt_config(),
     })
 }
 

@@ -128,7 +128,8 @@ fn by_autodiff(cases: &[Case]) -> (Vec<f64>, Vec<f32>, Vec<f32>) {
     let barrier = matrix(&|c| c.mask.0.map(|legal| if legal { 0.0 } else { -1e9 }));
     let taken = matrix(&|c| Action::ALL.map(|a| if a == c.action { 1.0 } else { 0.0 }));
     let log_softmax = |x: Tensor<2>| {
-        let shifted = x.clone() - x.clone().detach().max_dim(1);
+        let max = x.clone().detach().max_dim(1);
+        let shifted = x - max;
         shifted.clone() - shifted.exp().sum_dim(1).log()
     };
     let log_p = log_softmax(logits.clone() + barrier.clone());

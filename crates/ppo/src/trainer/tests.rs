@@ -109,7 +109,7 @@ fn every_setting_changes_the_result() {
         ("max_grad_norm", PpoConfig { max_grad_norm: 0.01, ..base.clone() }),
         ("target_kl", PpoConfig { target_kl: Some(0.0), ..base.clone() }),
         ("adam_eps", PpoConfig { adam_eps: 1e-2, ..base.clone() }),
-        ("weight_decay", PpoConfig { weight_decay: 0.1, ..base.clone() }),
+        ("weight_decay", PpoConfig { weight_decay: 0.1, ..base }),
     ];
     let mut seen = vec![("the base", reference)];
     for (name, config) in variants {

@@ -81,9 +81,9 @@ fn the_gradient_is_the_slope_of_the_mean_loss() {
         let h = 1e-2 / norm2.sqrt();
         let before = net.params.clone();
         let mut at = |step: f64| {
-            let g = host_tensor(&grads[i], net.params.get(name).unwrap().plain());
+            let g = host_tensor(&grads[i], &net.params.get(name).unwrap().plain());
             let mut moved = before.clone();
-            move_param(&mut moved, name, g, step);
+            move_param(&mut moved, name, &g, step);
             net.params = moved;
             total(&net)
         };
@@ -93,12 +93,12 @@ fn the_gradient_is_the_slope_of_the_mean_loss() {
     }
 }
 
-fn host_tensor(values: &[f32], like: Tensor<2>) -> Tensor<2> {
+fn host_tensor(values: &[f32], like: &Tensor<2>) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), like.dims()), &like.device())
 }
 
 /// Adds `step * direction` to one parameter by way of a file, the public road for values.
-fn move_param(params: &mut llm::ParamSet, name: &str, direction: Tensor<2>, step: f64) {
+fn move_param(params: &mut llm::ParamSet, name: &str, direction: &Tensor<2>, step: f64) {
     let mut set = llm::ParamSet::new(params.device());
     for p in params.iter() {
         let mut values = p.values();
