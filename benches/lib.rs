@@ -1,1 +1,112 @@
-//! Benches.
+//! Inputs that the benches share: the settings of `experiments/base.toml`, as a sweep resolves them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agents::PpoLlmParams;
+use experiment::RunSpec;
+use market_data::{SplitSpec, Splits};
+use plugin::{Files, SharedPool};
+use prompt::{Encoder, PromptConfig, Tokenizer};
+use runner::Registry;
+use trading_env::{Action, Agent, AgentContext, Arena, Compute, EnvBatch, RewardFn, Rules, SplitName};
+
+/// Backend of everything with tensors, as in experiment files; part of the ids.
+pub const DEVICE: &str = "flex";
+
+/// The workspace root, where the paths of experiment files start.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Paths as a sweep resolves them.
+pub fn files() -> Files {
+    Files { root: root(), data: None }
+}
+
+/// One arm with its data: what a run is made of.
+pub struct Case {
+    /// Resolved settings.
+    pub spec: RunSpec,
+    splits: Splits,
+    registry: Registry,
+}
+
+impl Case {
+    /// `experiments/base.toml` with `set` on top (`key=value`), on the shipped data.
+    pub fn new(set: &[&str]) -> Self {
+        let registry = flaglab::builtins();
+        let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+        let path = root().join("experiments/base.toml");
+        let experiment =
+            experiment::load(&path, &set, &[], &registry.sections()).expect("settings are valid");
+        let spec = experiment.arms[0].run(0);
+        let split: SplitSpec = plugin::params(spec.section("split")).expect("a split was checked");
+        let source = registry.sources.get(spec.kind("data")).expect("a source was checked");
+        let source = source.build(&spec.params("data"), &files()).expect("a source was checked");
+        let series = source.load().expect("the shipped data are valid");
+        let splits = split.apply(&series).expect("the shipped data cover the split");
+        Self { spec, splits, registry }
+    }
+
+    /// The training segment under the case's rules, reward and `[env]`.
+    pub fn arena(&self) -> Arena {
+        let rules = self.registry.rules.get(self.spec.kind("rules")).expect("rules were checked");
+        let rules: Arc<dyn Rules> =
+            Arc::from(rules.build(&self.spec.params("rules"), ()).expect("valid rules"));
+        let reward = self.registry.rewards.get(self.spec.kind("reward")).expect("a reward was checked");
+        let reward: Arc<dyn RewardFn> =
+            Arc::from(reward.build(&self.spec.params("reward"), ()).expect("valid reward"));
+        let env = plugin::params(self.spec.section("env")).expect("an environment was checked");
+        Arena::new(self.splits.train.clone(), SplitName::Train, rules, reward, env).expect("valid arena")
+    }
+
+    /// The agent, trained for `total_timesteps`; what its like share in a process is taken from `shared`.
+    pub fn agent(&self, total_timesteps: u64, shared: &SharedPool) -> Box<dyn Agent> {
+        let compute = self.compute();
+        let files = files();
+        let mut params = self.spec.params("agent");
+        params["total_timesteps"] = total_timesteps.into();
+        let plugin = self.registry.agents.get(self.spec.kind("agent")).expect("an agent was checked");
+        let context = AgentContext { files: &files, compute: &*compute, shared };
+        plugin.build(&params, context).expect("valid agent")
+    }
+
+    fn compute(&self) -> Box<dyn Compute> {
+        let backend = self.registry.backends.get(DEVICE).expect("a backend that is always there");
+        backend.build(&serde_json::json!({}), ()).expect("a backend without parameters")
+    }
+
+    /// Parameters of `ppo-llm`.
+    pub fn llm(&self) -> PpoLlmParams {
+        plugin::params(&self.spec.params("agent")).expect("an agent was checked")
+    }
+
+    /// Encoder of the shipped model's tokenizer.
+    pub fn encoder(&self, config: PromptConfig) -> Encoder {
+        let path = root().join("models/tiny-llama/tokenizer.json");
+        Encoder::new(config, Tokenizer::from_file(&path).expect("the shipped tokenizer is valid"))
+    }
+}
+
+/// The case's environments (`env.num_envs`) after `n_steps` of trading each, so that observations have a memory.
+pub fn traded(arena: &Arena, n_steps: usize) -> EnvBatch {
+    let mut envs = arena.training(0);
+    for t in 0..n_steps {
+        for i in 0..envs.len() {
+            trade(&mut envs, i, Action::ALL[(t + i) % 3]);
+        }
+    }
+    envs
+}
+
+/// Steps environment `i`, with `hold` where `action` is illegal, and begins the next episode when one ends. Returns
+/// the reward.
+pub fn trade(envs: &mut EnvBatch, i: usize, action: Action) -> f64 {
+    let legal = envs.observe(i).mask.allows(action);
+    let reward = envs.step(i, if legal { action } else { Action::Hold }).reward;
+    if envs.ended(i) {
+        envs.reset(i);
+    }
+    reward
+}
