@@ -191,8 +191,8 @@ impl<'a> Ready<'a> {
         let spec = self.plan.resolved(arm);
         let agent = spec.spec.get(AgentKind::SECTION);
         let training = agent.and_then(|a| a.get("total_timesteps")).and_then(Value::as_u64).unwrap_or(0);
-        let splits = &self.plan.arms[arm].splits;
-        let parts = [Some(&splits.train), splits.valid.as_ref(), Some(&splits.test)];
+        let arm = &self.plan.arms[arm];
+        let parts = [Some(arm.in_sample()), arm.splits.valid.clone(), Some(arm.splits.test.clone())];
         training + parts.into_iter().flatten().map(|s| s.n_bars() as u64 - 1).sum::<u64>()
     }
 }
@@ -252,8 +252,8 @@ impl Work<'_> {
             let problem = "moved although frozen".to_owned();
             return Err(AgentError::Receipt { tensor: moved.to_owned(), problem }.into());
         }
-        // Steps of training are rows already, so the final policy's way through the training part is scored only.
-        let train = self.score(&self.evaluate(learner, &self.cast.train, taken)?)?;
+        // The training split's rows are the steps of training; the trained policy's way through it is scored only.
+        let train = self.score(&self.evaluate(learner, &self.cast.in_sample, taken)?)?;
         let valid = match &self.cast.valid {
             Some(valid) => Some(self.evaluate_and_write(learner, valid, writer, taken)?),
             None => None,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use experiment::{Arm, Experiment, RunSpec, canonical_json};
-use market_data::{BarSeries, SourceKind, SplitSpec, Splits};
+use market_data::{BarSeries, Segment, SourceKind, SplitSpec, Splits};
 use plugin::{BuildError, Catalog, Files, Kind};
 use serde_json::Value;
 use store::{DataInfo, ExperimentStore, RunState, StoreError};
@@ -54,6 +54,16 @@ pub struct PlannedArm {
     pub env: EnvConfig,
     /// Digests of files that entered the identity, besides the data, as `<section>.<name>`.
     pub content: Vec<(String, String)>,
+}
+
+impl PlannedArm {
+    /// The part of the training data on which the trained policy is scored beside the test: its last bars, as many
+    /// as the test has, so that the two scores are of equally long records and the longer part costs no more.
+    pub fn in_sample(&self) -> Segment {
+        let Splits { train, test, .. } = &*self.splits;
+        let bars = train.n_bars().min(test.n_bars());
+        Segment { series: train.series.clone(), first: train.series.len() - bars }
+    }
 }
 
 /// One run of the plan.

@@ -57,6 +57,8 @@ pub(crate) struct Cast {
     pub adapter: String,
     pub agent: Result<Arc<dyn Agent>, Skip>,
     pub train: Arena,
+    /// Part of the training data on which the trained policy is scored.
+    pub in_sample: Arena,
     pub valid: Option<Arena>,
     pub test: Arena,
     /// Runs that have not ended.
@@ -160,13 +162,14 @@ impl Builder<'_> {
             self.problems.take("split", arena.map_err(|e| format!("{}: {e}", split.word())))
         };
         let train = arena(&arm.splits.train, SplitName::Train);
+        let in_sample = arena(&arm.in_sample(), SplitName::Train);
         let valid = arm.splits.valid.as_ref().map(|segment| arena(segment, SplitName::Valid));
         let test = arena(&arm.splits.test, SplitName::Test);
         let valid = match valid {
             Some(valid) => Some(valid?),
             None => None,
         };
-        Some(Cast { adapter, agent, train: train?, valid, test: test?, left })
+        Some(Cast { adapter, agent, train: train?, in_sample: in_sample?, valid, test: test?, left })
     }
 
     /// `None` when the input is wrong or a cargo feature is missing; what the machine lacks makes the runs skipped.
