@@ -66,7 +66,7 @@ impl Folder {
     /// With `prices.csv` and `small.toml`.
     pub fn with_experiment(text: &str) -> Self {
         let folder = Self::empty();
-        folder.write("prices.csv", &prices(182));
+        folder.write("prices.csv", prices(182));
         folder.write("small.toml", text);
         folder
     }

@@ -1,5 +1,8 @@
 //! End-to-end tests: the command line in a temporary folder, from arguments to exit code, output and files.
 
+// Helpers are part of the tests: what goes wrong in them is the failure of the test.
+#![allow(clippy::unwrap_used)]
+
 mod bad_input;
 mod dataset;
 mod evaluate;

@@ -52,6 +52,21 @@ impl From<PlanError> for Failure {
     }
 }
 
+impl From<plugin::BuildError> for Failure {
+    fn from(error: plugin::BuildError) -> Self {
+        match error {
+            plugin::BuildError::MissingFeature { feature } => Failure::MissingFeatures(vec![feature]),
+            error => Failure::wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<score::ScoreError> for Failure {
+    fn from(error: score::ScoreError) -> Self {
+        Failure::wrong(error.to_string())
+    }
+}
+
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Self {
         Failure::Broken(error.to_string())

@@ -49,6 +49,10 @@ enum Command {
 }
 
 /// Parses the process's arguments and carries out the command.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers build it in place: `cli::run(builtins().agent(&Mine))`"
+)]
 pub fn run(registry: Registry) -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,

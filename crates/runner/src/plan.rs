@@ -126,7 +126,7 @@ impl<'a> Plan<'a> {
                 });
                 match found {
                     Ok(found) => {
-                        content.extend(found.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())))
+                        content.extend(found.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())));
                     }
                     Err(text) => problems.add(section, text),
                 }

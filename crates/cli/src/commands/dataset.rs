@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use market_data::dataset::{self, ImportOptions, Metadata};
 use market_data::synth::SynthParams;
 use market_data::{ColumnNames, Order};
-use plugin::{BuildError, check_value, schema_of};
+use plugin::{check_value, schema_of};
 use serde_json::{Value, json};
 
 use crate::arguments::positive;
@@ -102,10 +102,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn list(root: Option<&Path>, format: Format) -> Result<ExitCode, Failure> {
     let current = std::env::current_dir().unwrap_or_default();
     let root = root.map_or_else(|| Paths::of(&current).root.join("datasets"), Path::to_owned);
-    let found = dataset::list(&root).map_err(wrong)?;
+    let found = dataset::list(&root)?;
     let mut sets = Vec::new();
     for listed in found {
-        sets.push((listed.dir, listed.metadata.map_err(wrong)?));
+        sets.push((listed.dir, listed.metadata?));
     }
     match format {
         Format::Json => {
@@ -128,7 +128,7 @@ fn line(dir: &Path, m: &Metadata) -> String {
 }
 
 fn check(dir: &Path) -> Result<ExitCode, Failure> {
-    let report = dataset::check(dir).map_err(wrong)?;
+    let report = dataset::check(dir)?;
     if !report.problems.is_empty() {
         let at = |problem: &String| format!("{}: {problem}", shown(dir));
         return Err(Failure::Wrong(report.problems.iter().map(at).collect()));
@@ -148,7 +148,7 @@ fn import(args: &Import) -> Result<ExitCode, Failure> {
         date_format: args.date_format.clone(),
         order: args.order,
     };
-    let metadata = dataset::import(&args.file, &options, &args.out).map_err(wrong)?;
+    let metadata = dataset::import(&args.file, &options, &args.out)?;
     output::print(&line(&args.out, &metadata));
     Ok(ExitCode::SUCCESS)
 }
@@ -195,8 +195,8 @@ fn synth(args: &Synth) -> Result<ExitCode, Failure> {
     if !errors.is_empty() {
         return Err(Failure::Wrong(errors.iter().map(|e| format!("--set {e}")).collect()));
     }
-    let params: SynthParams = plugin::params(&params).map_err(wrong)?;
-    let metadata = dataset::synth(&params, &args.out).map_err(wrong)?;
+    let params: SynthParams = plugin::params(&params)?;
+    let metadata = dataset::synth(&params, &args.out)?;
     output::print(&line(&args.out, &metadata));
     Ok(ExitCode::SUCCESS)
 }
@@ -209,8 +209,4 @@ fn parse_value(text: &str) -> Value {
 
 fn order(text: &str) -> Result<Order, String> {
     serde_json::from_value(Value::from(text)).map_err(|_| "expected auto, ascending or descending".to_owned())
-}
-
-fn wrong(error: BuildError) -> Failure {
-    Failure::wrong(error.to_string())
 }

@@ -68,7 +68,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
         return Err(Failure::wrong("--decisions: only with --policy RUN_DIR, whose decisions it takes"));
     }
     let rules = rules(registry, args)?;
-    let series = market_data::load_prices(&args.data).map_err(|e| Failure::wrong(e.to_string()))?;
+    let series = market_data::load_prices(&args.data)?;
     let card = match (&args.actions, &args.policy) {
         (Some(actions), _) => score_actions(args, &series, actions, &*rules)?,
         (None, Some(run_dir)) => score_policy(registry, args, &series, run_dir, rules)?,
@@ -110,7 +110,7 @@ fn rules(registry: &Registry, args: &Args) -> Result<Arc<dyn Rules>, Failure> {
             errors.iter().map(|e| format!("--{}", e.to_string().replace('_', "-"))).collect(),
         ));
     }
-    plugin.build(&params, ()).map(Arc::from).map_err(|e| Failure::wrong(e.to_string()))
+    Ok(plugin.build(&params, ()).map(Arc::from)?)
 }
 
 fn score_actions(
@@ -119,11 +119,10 @@ fn score_actions(
     actions: &Path,
     rules: &dyn Rules,
 ) -> Result<Scorecard, Failure> {
-    let decisions = score::read_actions_csv(actions).map_err(|e| Failure::wrong(e.to_string()))?;
+    let decisions = score::read_actions_csv(actions)?;
     let options =
         EvaluateOptions { initial_cash: args.initial_cash, periods_per_year: args.periods_per_year };
-    score::evaluate(series, args.from, args.to, &decisions, rules, &options)
-        .map_err(|e| Failure::wrong(e.to_string()))
+    Ok(score::evaluate(series, args.from, args.to, &decisions, rules, &options)?)
 }
 
 fn score_policy(
@@ -151,11 +150,11 @@ fn score_policy(
     let checkpoint = run_dir.join("checkpoint");
     let evaluated = evaluate_policy(registry, &files, &spec, &checkpoint, segment, rules, args.initial_cash);
     let evaluation = evaluated.map_err(|error| match error {
-        PolicyError::Build(BuildError::MissingFeature { feature }) => Failure::MissingFeatures(vec![feature]),
+        PolicyError::Build(error @ BuildError::MissingFeature { .. }) => error.into(),
         error => Failure::wrong(format!("{}: {error}", run_dir.display())),
     })?;
     let periods_per_year = args.periods_per_year.unwrap_or(series.periods_per_year());
-    let card = evaluation.score(periods_per_year).map_err(|e| Failure::wrong(e.to_string()))?;
+    let card = evaluation.score(periods_per_year)?;
     if let Some(path) = &args.decisions {
         let mut text = "date,action\n".to_owned();
         for row in &evaluation.rows {

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 /// `metrics`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let returns = score::read_returns_csv(&args.file).map_err(|e| Failure::wrong(e.to_string()))?;
+    let returns = score::read_returns_csv(&args.file)?;
     let sheet = TearSheet::new(&returns.returns, args.periods_per_year)
         .map_err(|e| Failure::wrong(format!("{}: {e}", args.file.display())))?;
     output::print_json(&sheet);
