@@ -18,7 +18,18 @@ pub(crate) struct Paths {
 impl Paths {
     /// Folders that belong to the file (or folder) `start`.
     pub fn of(start: &Path) -> Self {
-        let root = workspace_root(start);
+        Self::below(workspace_root(start).unwrap_or_else(|| folder_of(start)))
+    }
+
+    /// Folders that belong to a stored run: those of its workspace, else of the current folder, from which the
+    /// experiment was started as a rule.
+    pub fn of_run(run_dir: &Path) -> Self {
+        let current = std::env::current_dir().unwrap_or_default();
+        let root = workspace_root(run_dir).or_else(|| workspace_root(&current));
+        Self::below(root.unwrap_or(current))
+    }
+
+    fn below(root: PathBuf) -> Self {
         let folder = |variable: &str, default: &str| match std::env::var_os(variable) {
             Some(path) if !path.is_empty() => PathBuf::from(path),
             _ => root.join(default),
@@ -37,15 +48,19 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     std::env::var_os("FLAGLAB_DATA").filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
-/// The nearest folder above `start` whose `Cargo.toml` has a `[workspace]`, else the folder of `start`.
-fn workspace_root(start: &Path) -> PathBuf {
-    let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
-    let folder = if start.is_dir() { start.as_path() } else { start.parent().unwrap_or(&start) };
+/// The nearest folder above `start` whose `Cargo.toml` has a `[workspace]`.
+fn workspace_root(start: &Path) -> Option<PathBuf> {
     let is_root = |dir: &&Path| {
         let manifest = std::fs::read_to_string(dir.join("Cargo.toml"));
         manifest.is_ok_and(|text| text.lines().any(|l| l.trim() == "[workspace]"))
     };
-    folder.ancestors().find(is_root).unwrap_or(folder).to_owned()
+    folder_of(start).ancestors().find(is_root).map(Path::to_owned)
+}
+
+/// `start` itself when it is a folder, else the one that it lies in.
+fn folder_of(start: &Path) -> PathBuf {
+    let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
+    if start.is_dir() { start } else { start.parent().map_or_else(|| start.clone(), Path::to_owned) }
 }
 
 /// `path` as a reader would type it: relative to the current folder when it lies below it.

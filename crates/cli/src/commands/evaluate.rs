@@ -146,7 +146,7 @@ fn score_policy(
     // Bars before the window are the policy's look-back; later ones are cut off.
     let known = series.slice(0..window.end).map_err(|e| Failure::wrong(e.to_string()))?;
     let segment = Segment { series: Arc::new(known), first: window.start };
-    let files = Paths::of(run_dir).files();
+    let files = Paths::of_run(run_dir).files();
     let checkpoint = run_dir.join("checkpoint");
     let evaluated = evaluate_policy(registry, &files, &spec, &checkpoint, segment, rules, args.initial_cash);
     let evaluation = evaluated.map_err(|error| match error {
