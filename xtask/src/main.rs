@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         }
         Some("ci") => ci::run(&args[1..]),
         Some("bench") => workspace::cargo()
-            .args(["bench", "--package", "bench"])
+            .args(["bench", "--profile", "dev", "--package", "bench"])
             .args(&args[1..])
             .status()
             .map_err(anyhow::Error::from)

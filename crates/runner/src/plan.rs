@@ -108,6 +108,7 @@ impl<'a> Plan<'a> {
         let mut problems = Problems::of(experiment);
         let mut data: HashMap<String, Result<Loaded, String>> = HashMap::new();
         let mut digests: HashMap<String, Result<Vec<(String, String)>, String>> = HashMap::new();
+        let mut cuts: HashMap<String, Result<Arc<Splits>, BuildError>> = HashMap::new();
         let mut arms = Vec::new();
         for (index, arm) in experiment.all().enumerate() {
             let spec = arm.run(0);
@@ -135,7 +136,9 @@ impl<'a> Plan<'a> {
             let split = read::<SplitSpec>(spec.section("split"), "split", &mut problems);
             let env = read::<EnvConfig>(spec.section("env"), "env", &mut problems);
             let (Some(loaded), Some(split), Some(env)) = (loaded, split, env) else { continue };
-            let Some(splits) = problems.take("split", split.apply(&loaded.series)) else { continue };
+            let key = format!("{} {}", canonical_json(source), canonical_json(spec.section("split")));
+            let cut = cuts.entry(key).or_insert_with(|| split.apply(&loaded.series).map(Arc::new));
+            let Some(splits) = problems.take("split", cut.clone()) else { continue };
             let mut identity = content.clone();
             identity.push((SourceKind::SECTION.to_owned(), loaded.info.fingerprint.clone()));
             arms.push(PlannedArm {
@@ -148,7 +151,7 @@ impl<'a> Plan<'a> {
                 key: spec.arm_key(CONTRACT, &identity),
                 data: loaded.info.clone(),
                 periods_per_year: loaded.series.periods_per_year(),
-                splits: Arc::new(splits),
+                splits,
                 env,
                 content,
             });
