@@ -24,11 +24,13 @@ const CHECKS: &[(&str, Check)] = &[
     ("tests", tests),
     ("sweep of experiments/ablation.toml", ablation),
     ("sweep of experiments/investor-bench.toml", investor_bench),
-    ("types of the cuda backend", cuda),
 ];
 
-const FULL: &[(&str, Check)] =
-    &[("sweep on wgpu with a software adapter", wgpu), ("report in a headless browser", browser)];
+const FULL: &[(&str, Check)] = &[
+    ("report in a headless browser", browser),
+    ("types of the cuda backend", cuda),
+    ("sweep on wgpu with a software adapter", wgpu),
+];
 
 /// Runs all checks; exit 1 when one failed.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
