@@ -24,6 +24,7 @@ Scores
 
 Data and settings
   dataset              list, check, import or synthesise canonical data sets
+  model                inspect a language model, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
 

@@ -62,6 +62,11 @@ impl<N: Network> PpoLearner<N> {
         Self { network, config, seed, decider: Decider::new(seed), trained: None }
     }
 
+    /// The network with what was trained.
+    pub(crate) fn into_network(self) -> N {
+        self.network
+    }
+
     /// Takes the trained tensors that [`Learner::save`] left in `dir`.
     pub(crate) fn load(mut self, dir: &Path) -> Result<Self, AgentError> {
         let path = dir.join(DESCRIPTION);

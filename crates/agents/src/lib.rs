@@ -11,7 +11,7 @@ mod ppo_mlp;
 mod receipt;
 
 pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
-pub use ppo_llm::{ModelParams, PpoLlmParams, PpoLlmPlugin, Weights};
+pub use ppo_llm::{HEADS, ModelParams, PpoLlmParams, PpoLlmPlugin, TrainedLlm, Weights};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
 
 use plugin::Plugin;

@@ -2,8 +2,10 @@
 
 mod model;
 mod net;
+mod trained;
 
 pub use model::{ModelParams, Weights};
+pub use trained::{HEADS, TrainedLlm};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,7 +108,12 @@ impl Plugin<AgentKind> for PpoLlmPlugin {
     }
 
     fn build(&self, params: &Value, context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {
-        let params: PpoLlmParams = plugin::params(params)?;
+        Ok(Box::new(PpoLlm::build(plugin::params(params)?, context)?))
+    }
+}
+
+impl PpoLlm {
+    fn build(params: PpoLlmParams, context: AgentContext<'_>) -> Result<Self, BuildError> {
         let device = BurnDevice::of(context.compute, LlmNet::KIND)?.device().clone();
         let model = Model::open(&params.model, &device, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
@@ -123,7 +130,7 @@ impl Plugin<AgentKind> for PpoLlmPlugin {
         let cache = context.shared.get_or_try_init(&cache_key, || {
             Ok::<_, BuildError>(PrefixCache::new(params.prefix_cache_mib.saturating_mul(1 << 20)))
         })?;
-        Ok(Box::new(PpoLlm { params, model, encoder: Arc::new(encoder), cache, device }))
+        Ok(Self { params, model, encoder: Arc::new(encoder), cache, device })
     }
 }
 

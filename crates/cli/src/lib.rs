@@ -11,13 +11,14 @@ mod output;
 mod paths;
 mod progress;
 mod screen;
+mod stored;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use runner::Registry;
 
-use crate::commands::{dataset, evaluate, metrics, options, plugins, report, sweep};
+use crate::commands::{dataset, evaluate, metrics, model, options, plugins, report, sweep};
 use crate::failure::Failure;
 
 /// Experiments with LLM trading agents.
@@ -44,6 +45,8 @@ enum Command {
     Plugins(plugins::Args),
     /// Canonical data sets.
     Dataset(dataset::Args),
+    /// Language models: what they are, what they compute, what runs made of them.
+    Model(model::Args),
     /// Every key of an experiment file, as Markdown.
     Options(options::Args),
 }
@@ -70,6 +73,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Metrics(args) => metrics::run(&args),
         Command::Plugins(args) => plugins::run(&registry, &args),
         Command::Dataset(args) => dataset::run(&args),
+        Command::Model(args) => model::run(&registry, &args),
         Command::Options(args) => options::run(&registry, &args),
     };
     match outcome {

@@ -21,6 +21,11 @@ pub(crate) fn print(text: &str) {
     let _ = stdout.flush();
 }
 
+/// Writes `value` as JSON in one line.
+pub(crate) fn print_line(value: &impl Serialize) {
+    print(&serde_json::to_string(value).expect("invariant: results have string keys and finite numbers"));
+}
+
 /// Writes `value` as indented JSON.
 pub(crate) fn print_json(value: &impl Serialize) {
     print(

@@ -5,22 +5,20 @@ mod tests;
 
 use std::path::Path;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde_json::json;
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::checkpoint::{Checkpoint, HostTensor, SINGLE, write_file};
 use crate::decoder::{Geometry, Layer, Product, RotaryTable, rms_norm};
-use crate::names::{
-    EMBEDDING, LM_HEAD, NORM, Projection, input_norm, layer_tensors, model_tensors, post_norm,
-};
+use crate::names::{EMBEDDING, LM_HEAD, NORM, Projection, input_norm, model_tensors, post_norm};
 use crate::params::{to_host, transpose};
 use crate::{LlmConfig, LlmError, combined_digest, init, tensor_digest};
 
-/// Weights of a Llama-family model without a graph. Nothing changes them after construction.
+/// Weights of a model without a graph. Nothing changes them after construction.
 #[derive(Debug)]
 pub struct Backbone {
     config: LlmConfig,
     device: Device,
+    dtype: FloatDType,
     embedding: Tensor<2>,
     layers: Vec<FrozenLayer>,
     norm: Tensor<2>,
@@ -31,15 +29,27 @@ pub struct Backbone {
     digest: String,
 }
 
-/// Weights of one layer, `[d_in, d_out]`, those of a shared input side by side.
+/// Weights of one layer, those of a shared input side by side.
 #[derive(Debug)]
 struct FrozenLayer {
     input_norm: Tensor<2>,
-    qkv: Tensor<2>,
-    o: Tensor<2>,
+    qkv: FrozenProduct,
+    o: FrozenProduct,
     post_norm: Tensor<2>,
-    gate_up: Tensor<2>,
-    down: Tensor<2>,
+    gate_up: FrozenProduct,
+    down: FrozenProduct,
+}
+
+/// Reads a tensor of a name and a shape; returns the shape with the values.
+type Take<'a> = dyn FnMut((String, Vec<usize>)) -> Result<(Vec<usize>, Vec<f32>), LlmError> + 'a;
+
+/// One or several projections of the same input.
+#[derive(Debug)]
+struct FrozenProduct {
+    /// `[d_in, sum of d_out]`.
+    weight: Tensor<2>,
+    /// `[1, sum of d_out]`.
+    bias: Option<Tensor<2>>,
 }
 
 impl Backbone {
@@ -47,21 +57,15 @@ impl Backbone {
     pub fn load(dir: &Path, device: &Device) -> Result<Self, LlmError> {
         let config = LlmConfig::read(dir)?;
         let checkpoint = Checkpoint::open(dir)?;
-        let wanted = model_tensors(&config);
-        for name in checkpoint.names() {
-            if !wanted.iter().any(|(w, _)| w == name) && !is_derived(name, &config) {
-                let path = checkpoint.file_of(name);
-                return Err(LlmError::tensor(path, name, "not a tensor of this model's config.json"));
-            }
-        }
+        checkpoint.check(&config)?;
         Self::build(config, device, |name, shape| checkpoint.read(name, shape))
     }
 
-    /// Random weights: matrices normal with the config's `initializer_range`, norms 1, as `transformers` does. Each
+    /// Random weights: matrices normal with the config's `initializer_range`, norms 1, biases 0, as `transformers` does. Each
     /// tensor has its own stream of `seed`.
     pub fn random(config: &LlmConfig, seed: u64, device: &Device) -> Self {
         let draw = |name: &str, shape: &[usize]| match shape {
-            [n] => Ok(vec![1.0; *n]),
+            [n] => Ok(vec![if name.ends_with(".bias") { 0.0 } else { 1.0 }; *n]),
             _ => {
                 let purpose = format!("backbone.{name}");
                 Ok(init::normal(seed, &purpose, shape.iter().product(), config.initializer_range))
@@ -99,19 +103,25 @@ impl Backbone {
         let embedding = place(take((EMBEDDING.to_owned(), vec![vocab, d]))?.1, [vocab, d]);
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {
-            let mut parts = Vec::with_capacity(9);
-            for tensor in layer_tensors(&config, layer) {
-                parts.push(take(tensor)?);
-            }
-            let [n1, q, k, v, o, n2, gate, up, down] =
-                <[_; 9]>::try_from(parts).expect("invariant: a layer has nine tensors");
+            let product = |take: &mut Take<'_>, projections: &[Projection]| {
+                let (mut weights, mut biases) = (Vec::new(), Vec::new());
+                for projection in projections {
+                    for tensor in projection.tensors(&config, layer) {
+                        let (shape, values) = take(tensor)?;
+                        if shape.len() == 2 { weights.push((shape, values)) } else { biases.extend(values) }
+                    }
+                }
+                let bias = (!biases.is_empty()).then(|| row((vec![biases.len()], biases)));
+                Ok::<_, LlmError>(FrozenProduct { weight: beside(&weights), bias })
+            };
+            let norm = |name| (name, vec![d]);
             layers.push(FrozenLayer {
-                input_norm: row(n1),
-                qkv: beside(&[q, k, v]),
-                o: beside(&[o]),
-                post_norm: row(n2),
-                gate_up: beside(&[gate, up]),
-                down: beside(&[down]),
+                input_norm: row(take(norm(input_norm(layer)))?),
+                qkv: product(&mut take, &Projection::QKV)?,
+                o: product(&mut take, &[Projection::O])?,
+                post_norm: row(take(norm(post_norm(layer)))?),
+                gate_up: product(&mut take, &Projection::GATE_UP)?,
+                down: product(&mut take, &[Projection::Down])?,
             });
         }
         let norm = row(take((NORM.to_owned(), vec![d]))?);
@@ -119,11 +129,51 @@ impl Backbone {
             true => None,
             false => Some(beside(&[take((LM_HEAD.to_owned(), vec![vocab, d]))?])),
         };
-        let rotary = RotaryTable::new(&config, &device);
+        let dtype = FloatDType::F32;
+        let rotary = RotaryTable::new(&config, &device, dtype);
         let shape = serde_json::to_string(&config).expect("invariant: a config is plain numbers");
         let parts = digests.iter().map(|(name, digest)| (name.as_str(), digest.as_str()));
         let digest = combined_digest(std::iter::once(("config", shape.as_str())).chain(parts));
-        Ok(Self { config, device, embedding, layers, norm, lm_head, rotary, digests, digest })
+        Ok(Self { config, device, dtype, embedding, layers, norm, lm_head, rotary, digests, digest })
+    }
+
+    /// The same model computing in another type: weights, activations and their gradients. Sums of squares, softmax,
+    /// trained master weights and policy heads stay f32. The digest stays that of the content as loaded.
+    pub fn cast(self, dtype: FloatDType) -> Result<Self, LlmError> {
+        if dtype == self.dtype {
+            return Ok(self);
+        }
+        if !self.device.supports_dtype(dtype) {
+            let device = format!("{:?}", self.device);
+            return Err(LlmError::Dtype { dtype: format!("{dtype:?}").to_lowercase(), device });
+        }
+        let to = |t: Tensor<2>| t.cast(dtype);
+        let product = |p: FrozenProduct| FrozenProduct { weight: to(p.weight), bias: p.bias.map(to) };
+        let layer = |l: FrozenLayer| FrozenLayer {
+            input_norm: to(l.input_norm),
+            qkv: product(l.qkv),
+            o: product(l.o),
+            post_norm: to(l.post_norm),
+            gate_up: product(l.gate_up),
+            down: product(l.down),
+        };
+        Ok(Self {
+            rotary: RotaryTable::new(&self.config, &self.device, dtype),
+            digest: self.digest,
+            config: self.config,
+            device: self.device,
+            dtype,
+            embedding: to(self.embedding),
+            layers: self.layers.into_iter().map(layer).collect(),
+            norm: to(self.norm),
+            lm_head: self.lm_head.map(to),
+            digests: self.digests,
+        })
+    }
+
+    /// The type that it computes in.
+    pub fn dtype(&self) -> FloatDType {
+        self.dtype
     }
 
     /// Shape and constants.
@@ -141,7 +191,7 @@ impl Backbone {
         &self.digest
     }
 
-    /// `(name, sha256)` of every tensor as it was loaded.
+    /// `(name, sha256)` of every tensor as it was loaded, before any cast.
     pub fn digests(&self) -> &[(String, String)] {
         &self.digests
     }
@@ -177,9 +227,10 @@ impl Backbone {
             if name == post_norm(i) {
                 return to_host(layer.post_norm.clone());
             }
-            if let Some(p) = Projection::ALL.into_iter().find(|p| name == p.weight(i)) {
+            let named = |p: &Projection| name == p.weight(i) || name == p.bias(i);
+            if let Some(p) = Projection::ALL.into_iter().find(named) {
                 let (q, kv, ff) = (config.q_width(), config.kv_width(), config.intermediate_size);
-                let (weight, start) = match p {
+                let (product, start) = match p {
                     Projection::Q => (&layer.qkv, 0),
                     Projection::K => (&layer.qkv, q),
                     Projection::V => (&layer.qkv, q + kv),
@@ -188,7 +239,13 @@ impl Backbone {
                     Projection::Up => (&layer.gate_up, ff),
                     Projection::Down => (&layer.down, 0),
                 };
-                return to_host(weight.clone().narrow(1, start, p.shape(config)[0]).transpose());
+                let part = |t: &Tensor<2>| t.clone().narrow(1, start, p.shape(config)[0]);
+                if name == p.weight(i) {
+                    return to_host(part(&product.weight).transpose());
+                }
+                let bias =
+                    product.bias.as_ref().unwrap_or_else(|| panic!("no tensor `{name}` in this model"));
+                return to_host(part(bias));
             }
         }
         panic!("no tensor `{name}` in this model")
@@ -196,15 +253,16 @@ impl Backbone {
 
     /// Writes `config.json` and `model.safetensors` (f32) into an existing folder.
     pub fn save(&self, dir: &Path) -> Result<(), LlmError> {
+        self.save_with(dir, |name| self.values(name))
+    }
+
+    /// The same with other values of the same tensors, in on-disk layout.
+    pub(crate) fn save_with(&self, dir: &Path, values: impl Fn(&str) -> Vec<f32>) -> Result<(), LlmError> {
         let path = dir.join("config.json");
-        let mut config = serde_json::to_value(&self.config).expect("invariant: a config is plain numbers");
-        let fixed = [("architectures", json!(["LlamaForCausalLM"])), ("model_type", json!("llama"))];
-        for (key, value) in fixed.into_iter().chain([("hidden_act", json!("silu"))]) {
-            config[key] = value;
-        }
-        std::fs::write(&path, format!("{config:#}\n")).map_err(|e| LlmError::io(&path, e))?;
+        std::fs::write(&path, format!("{:#}\n", self.config.to_json()))
+            .map_err(|e| LlmError::io(&path, e))?;
         let tensor = |(name, shape): (String, Vec<usize>)| {
-            let values = self.values(&name);
+            let values = values(&name);
             (name, HostTensor::new(shape, values))
         };
         write_file(&dir.join(SINGLE), model_tensors(&self.config).into_iter().map(tensor).collect())
@@ -224,8 +282,9 @@ impl Backbone {
         let FrozenLayer { input_norm, qkv, o, post_norm, gate_up, down } = &self.layers[i];
         let (q, kv, ff, d) =
             (config.q_width(), config.kv_width(), config.intermediate_size, config.hidden_size);
-        let product = |weight: &Tensor<2>, widths: &[usize]| Product {
-            weights: vec![weight.clone()],
+        let product = |part: &FrozenProduct, widths: &[usize]| Product {
+            weights: vec![part.weight.clone()],
+            biases: part.bias.clone().into_iter().collect(),
             widths: widths.to_vec(),
             adapters: widths.iter().map(|_| None).collect(),
         };
@@ -268,13 +327,13 @@ impl Backbone {
         for i in 0..self.layers.len() {
             x = self.layer(i).forward(&self.config, x, &at, None).0;
         }
-        Ok(rms_norm(x, self.norm.clone(), self.config.rms_norm_eps))
+        Ok(rms_norm(x, self.norm.clone(), self.config.rms_norm_eps).cast(FloatDType::F32))
     }
 
-    /// Language model head on hidden states: `[rows, d]` to `[rows, vocab]`.
+    /// Language model head on hidden states: `[rows, d]` to `[rows, vocab]`, f32.
     pub fn lm_head(&self, hidden: Tensor<2>) -> Tensor<2> {
         let head = self.lm_head.clone().unwrap_or_else(|| self.embedding.clone().transpose());
-        hidden.matmul(head)
+        hidden.cast(self.dtype).matmul(head).cast(FloatDType::F32)
     }
 
     /// Logits of the token after the last of `ids`.
@@ -289,9 +348,4 @@ pub(crate) fn lookup(table: Tensor<2>, ids: &[u32], device: &Device) -> Tensor<2
     let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
     let n = ids.len();
     table.select(0, Tensor::<1, Int>::from_data(TensorData::new(ids, [n]), device))
-}
-
-/// Tensors that some checkpoints hold although they follow from the others.
-fn is_derived(name: &str, config: &LlmConfig) -> bool {
-    name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == LM_HEAD)
 }

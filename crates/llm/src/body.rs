@@ -8,14 +8,18 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::decoder::{Adapter, Geometry, KeyValues, Layer, Product, rms_norm};
+use crate::lora::Dropout;
 use crate::names::{EMBEDDING, NORM, Projection, input_norm, layer_tensors, post_norm};
-use crate::params::{NewParam, ParamSet};
-use crate::{Backbone, LlmError, TrainPlan, TrainSpec, backbone, lora};
+use crate::params::{NewParam, ParamSet, to_host};
+use crate::peft::{Factors, LoraAdapter};
+use crate::{Backbone, LlmError, LoraSpec, TrainPlan, TrainSpec, backbone, lora};
 
 /// A backbone with what one run trains of it.
 #[derive(Debug, Clone)]
@@ -25,6 +29,7 @@ pub struct Body {
     plan: TrainPlan,
     boundary: usize,
     params: ParamSet,
+    dropout: Option<Arc<Dropout>>,
 }
 
 /// The shared part of a sequence at the boundary. Depends on its tokens, the boundary and the backbone alone.
@@ -56,7 +61,9 @@ impl SharedPart {
     pub fn bytes(&self) -> usize {
         let of_past = |kv: &KeyValues| 2 * kv.keys.shape().num_elements();
         let hidden = self.hidden.as_ref().map_or(0, |h| h.shape().num_elements());
-        size_of::<f32>() * (self.past.iter().map(of_past).sum::<usize>() + hidden + self.ids.len())
+        let first = self.past.first().map(|kv| kv.keys.dtype()).or(self.hidden.as_ref().map(|h| h.dtype()));
+        let size = first.map_or(0, |dtype| dtype.size());
+        size * (self.past.iter().map(of_past).sum::<usize>() + hidden) + size_of::<u32>() * self.ids.len()
     }
 }
 
@@ -81,8 +88,45 @@ pub struct BodyDigest {
 impl Body {
     /// A body whose trained tensors start as the backbone's. `seed` draws the adapters.
     pub fn new(backbone: Arc<Backbone>, spec: TrainSpec, seed: u64) -> Result<Self, LlmError> {
+        let plan = spec.plan(backbone.config())?;
+        Ok(Self::with_plan(backbone, spec, plan, seed))
+    }
+
+    /// A body with given adapters on an otherwise frozen model.
+    pub fn adapted(backbone: Arc<Backbone>, adapter: &LoraAdapter) -> Self {
+        let n = backbone.config().num_hidden_layers;
+        let mut plan =
+            TrainPlan { embedding: false, norm: false, full: vec![false; n], adapted: vec![Vec::new(); n] };
+        for (layer, projection) in adapter.factors.keys() {
+            plan.adapted[*layer].push(*projection);
+        }
+        let spec = TrainSpec { n_trainable_layers: 0, trainable: Vec::new(), lora: adapter.spec() };
+        let mut body = Self::with_plan(backbone, spec, plan, 0);
+        for ((layer, projection), Factors { a, b }) in &adapter.factors {
+            for (name, values) in lora::factor_names(*projection, *layer).into_iter().zip([a, b]) {
+                body.params.set(&name, values.clone());
+            }
+        }
+        body
+    }
+
+    /// Its adapters as they stand now; absent where nothing is adapted.
+    pub fn adapter(&self) -> Option<LoraAdapter> {
+        let mut factors = BTreeMap::new();
+        for (layer, projections) in self.plan.adapted.iter().enumerate() {
+            for projection in projections {
+                let [a, b] = lora::factor_names(*projection, layer)
+                    .map(|name| self.params.get(&name).expect("invariant: adapters are parameters").values());
+                factors.insert((layer, *projection), Factors { a, b });
+            }
+        }
+        let LoraSpec { rank, alpha, rank_stabilised, .. } = self.spec.lora;
+        let base_digest = Some(self.backbone.digest().to_owned());
+        (!factors.is_empty()).then_some(LoraAdapter { rank, alpha, rank_stabilised, factors, base_digest })
+    }
+
+    fn with_plan(backbone: Arc<Backbone>, spec: TrainSpec, plan: TrainPlan, seed: u64) -> Self {
         let config = backbone.config();
-        let plan = spec.plan(config)?;
         let mut params = ParamSet::new(backbone.device());
         if plan.embedding {
             let shape = [config.vocab_size, config.hidden_size];
@@ -109,7 +153,8 @@ impl Body {
             params.insert(NewParam::vector(NORM, "norm", backbone.values(NORM)));
         }
         let boundary = plan.boundary();
-        Ok(Self { backbone, spec, plan, boundary, params })
+        let dropout = Dropout::new(&spec.lora, seed).map(Arc::new);
+        Self { backbone, spec, plan, boundary, params, dropout }
     }
 
     /// The frozen model.
@@ -204,7 +249,7 @@ impl Body {
         Ok(part)
     }
 
-    /// Hidden states of the last token after the final norm, `[batch, d]`, with the graph of the trained tensors.
+    /// Hidden states of the last token after the final norm, `[batch, d]` in f32, with the graph of the trained tensors.
     ///
     /// Rows are padded on the left to the longest; padding is seen by nobody and positions count from a row's first
     /// token, so padding changes a row by float error at most. The matrix library may choose another kernel for
@@ -225,7 +270,7 @@ impl Body {
     fn run(&self, batch: &[(Arc<SharedPart>, OwnPart)], graph: bool) -> Tensor<2> {
         assert!(!batch.is_empty(), "a batch has at least one row");
         let config = self.backbone.config();
-        let mut x = if self.boundary == self.n_layers() {
+        let x = if self.boundary == self.n_layers() {
             let rows = batch.iter().map(|(_, own)| own.hidden.clone().expect("part of another body"));
             Tensor::cat(rows.collect(), 0)
         } else {
@@ -242,8 +287,7 @@ impl Body {
             }
             x
         };
-        x = rms_norm(x, self.norm(graph), config.rms_norm_eps);
-        x
+        rms_norm(x, self.norm(graph), config.rms_norm_eps).cast(FloatDType::F32)
     }
 
     /// Hidden states at the boundary of all rows, each padded on the left: `[batch * seq, d]`.
@@ -253,7 +297,7 @@ impl Body {
         for (shared, own) in batch {
             let pad = seq - shared.ids.len() - own.ids.len();
             if pad > 0 {
-                pieces.push(Tensor::zeros([pad, d], self.device()));
+                pieces.push(Tensor::<2>::zeros([pad, d], self.device()).cast(self.backbone.dtype()));
             }
             if self.plan.embedding {
                 let ids: Vec<u32> = shared.ids.iter().chain(own.ids.iter()).copied().collect();
@@ -268,7 +312,11 @@ impl Body {
 
     fn param(&self, name: &str, graph: bool) -> Tensor<2> {
         let param = self.params.get(name).unwrap_or_else(|| panic!("`{name}` is not trained"));
-        if graph { param.tensor() } else { param.plain() }
+        let tensor = if graph { param.tensor() } else { param.plain() };
+        match self.backbone.dtype() {
+            FloatDType::F32 => tensor,
+            narrower => tensor.cast(narrower),
+        }
     }
 
     fn norm(&self, graph: bool) -> Tensor<2> {
@@ -280,7 +328,8 @@ impl Body {
         let mut layer = if self.plan.full[i] { self.full_layer(i, graph) } else { self.backbone.layer(i) };
         for projection in &self.plan.adapted[i] {
             let [a, b] = lora::factor_names(*projection, i).map(|name| self.param(&name, graph));
-            let adapter = Adapter { a, b, scale: self.spec.lora.scale() as f32 };
+            let dropout = self.dropout.clone().filter(|_| graph);
+            let adapter = Adapter { a, b, scale: self.spec.lora.scale() as f32, dropout };
             let slot = match projection {
                 Projection::Q => &mut layer.qkv.adapters[0],
                 Projection::K => &mut layer.qkv.adapters[1],
@@ -299,15 +348,20 @@ impl Body {
         let config = self.backbone.config();
         let product = |projections: &[Projection]| Product {
             weights: projections.iter().map(|p| self.param(&p.weight(i), graph)).collect(),
+            biases: projections
+                .iter()
+                .filter(|p| p.has_bias(config))
+                .map(|p| self.param(&p.bias(i), graph))
+                .collect(),
             widths: projections.iter().map(|p| p.shape(config)[0]).collect(),
             adapters: projections.iter().map(|_| None).collect(),
         };
         Layer {
             input_norm: self.param(&input_norm(i), graph),
-            qkv: product(&[Projection::Q, Projection::K, Projection::V]),
+            qkv: product(&Projection::QKV),
             o: product(&[Projection::O]),
             post_norm: self.param(&post_norm(i), graph),
-            gate_up: product(&[Projection::Gate, Projection::Up]),
+            gate_up: product(&Projection::GATE_UP),
             down: product(&[Projection::Down]),
         }
     }
@@ -325,7 +379,43 @@ impl Body {
         for i in 0..self.n_layers() {
             x = self.layer(i, false).forward(config, x, &at, None).0;
         }
-        Ok(rms_norm(x, self.norm(false), config.rms_norm_eps))
+        Ok(rms_norm(x, self.norm(false), config.rms_norm_eps).cast(FloatDType::F32))
+    }
+
+    /// The model with what was trained in its place, adapters added to the weights that they adapt: `config.json` and
+    /// `model.safetensors` in an existing folder, as `transformers` loads them.
+    pub fn save_merged(&self, dir: &Path) -> Result<(), LlmError> {
+        self.backbone.save_with(dir, |name| self.merged(name))
+    }
+
+    /// Logits of the token after the last of `ids`, with what was trained.
+    pub fn logits(&self, ids: &[u32]) -> Result<Vec<f32>, LlmError> {
+        let hidden = self.hidden(ids)?;
+        let last = hidden.narrow(0, ids.len() - 1, 1);
+        Ok(to_host(match self.plan.embedding && self.backbone.config().tie_word_embeddings {
+            true => {
+                let head = self.param(EMBEDDING, false).transpose();
+                last.cast(self.backbone.dtype()).matmul(head).cast(FloatDType::F32)
+            }
+            false => self.backbone.lm_head(last),
+        }))
+    }
+
+    /// Values of a tensor of the model in on-disk layout.
+    fn merged(&self, name: &str) -> Vec<f32> {
+        if let Some(param) = self.params.get(name) {
+            return param.values();
+        }
+        let mut values = self.backbone.values(name);
+        let adapted = self.plan.adapted.iter().enumerate();
+        let mut pairs = adapted.flat_map(|(layer, projections)| projections.iter().map(move |p| (layer, *p)));
+        if let Some((layer, projection)) = pairs.find(|(layer, p)| p.weight(*layer) == name) {
+            let [a, b] = lora::factor_names(projection, layer).map(|factor| self.param(&factor, false));
+            // `A B` is the transpose of what disk holds.
+            let update = to_host(a.matmul(b).mul_scalar(self.spec.lora.scale() as f32).transpose());
+            values.iter_mut().zip(update).for_each(|(w, u)| *w += u);
+        }
+        values
     }
 
     /// Digests of all tensors of the language model as they stand now: those of the backbone in its order, the ones

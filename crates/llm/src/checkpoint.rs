@@ -12,7 +12,8 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::LlmError;
+use crate::names::{LM_HEAD, model_tensors};
+use crate::{LlmConfig, LlmError};
 
 /// Name of a checkpoint in one file.
 pub const SINGLE: &str = "model.safetensors";
@@ -67,7 +68,12 @@ impl Checkpoint {
             checkpoint.add_file(single, |_| true)?;
             Ok(checkpoint)
         } else {
-            let problem = format!("expected {SINGLE} or {INDEX}, found neither");
+            let pickle =
+                ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().find(|f| dir.join(f).is_file());
+            let found = pickle.map_or("neither".to_owned(), |pickle| {
+                format!("{pickle} only, a pickle, which can run code and is never loaded")
+            });
+            let problem = format!("expected {SINGLE} or {INDEX}, found {found}");
             Err(LlmError::Malformed { path: dir.to_owned(), problem })
         }
     }
@@ -146,18 +152,71 @@ impl Checkpoint {
         self.tensors.get(name).map_or(&self.entry, |entry| &self.files[entry.file].0)
     }
 
-    /// Reads one tensor that must have the given shape.
-    pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LlmError> {
+    /// Checks that it holds the tensors of a model of this shape, and no others than buffers that follow from them.
+    pub fn check(&self, config: &LlmConfig) -> Result<(), LlmError> {
+        let wanted = model_tensors(config);
+        for name in self.names() {
+            if !wanted.iter().any(|(w, _)| w == name) && !is_derived(name, config) {
+                return Err(LlmError::tensor(
+                    self.file_of(name),
+                    name,
+                    "not a tensor of this model's config.json",
+                ));
+            }
+        }
+        wanted.iter().try_for_each(|(name, shape)| self.entry(name, shape).map(drop))
+    }
+
+    /// Number of safetensors files.
+    pub fn n_files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Bytes of all tensors as stored.
+    pub fn bytes(&self) -> usize {
+        self.tensors.values().map(|entry| entry.bytes.len()).sum()
+    }
+
+    /// Number of tensors by stored type, for example `BF16`.
+    pub fn types(&self) -> BTreeMap<String, usize> {
+        let mut types = BTreeMap::new();
+        for entry in self.tensors.values() {
+            *types.entry(format!("{:?}", entry.dtype)).or_default() += 1;
+        }
+        types
+    }
+
+    /// The entry of a tensor that must have the given shape.
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&Entry, LlmError> {
         let Some(entry) = self.tensors.get(name) else {
             return Err(LlmError::tensor(&self.entry, name, "missing"));
         };
-        let (path, map) = &self.files[entry.file];
         if entry.shape != shape {
             let problem = format!("expected shape {shape:?}, found {:?}", entry.shape);
-            return Err(LlmError::tensor(path, name, problem));
+            return Err(LlmError::tensor(&self.files[entry.file].0, name, problem));
         }
-        widen(entry.dtype, &map[entry.bytes.clone()]).map_err(|problem| LlmError::tensor(path, name, problem))
+        Ok(entry)
     }
+
+    /// Reads one tensor that must have the given shape.
+    pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LlmError> {
+        let entry = self.entry(name, shape)?;
+        let (path, map) = &self.files[entry.file];
+        let values = widen(entry.dtype, &map[entry.bytes.clone()])
+            .map_err(|problem| LlmError::tensor(path, name, problem))?;
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(at) => {
+                let problem = format!("expected finite values, found {} at index {at}", values[at]);
+                Err(LlmError::tensor(path, name, problem))
+            }
+            None => Ok(values),
+        }
+    }
+}
+
+/// Tensors that some checkpoints hold although they follow from the others.
+fn is_derived(name: &str, config: &LlmConfig) -> bool {
+    name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == LM_HEAD)
 }
 
 #[allow(unsafe_code)]
@@ -178,6 +237,16 @@ fn widen(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, String> {
     }
 }
 
+/// The metadata in the header of a safetensors file.
+pub(crate) fn metadata(path: &Path) -> Result<HashMap<String, String>, LlmError> {
+    let map = map_file(path)?;
+    let (_, header) = SafeTensors::read_metadata(&map).map_err(|e| LlmError::Malformed {
+        path: path.to_owned(),
+        problem: format!("not a safetensors file: {e}"),
+    })?;
+    Ok(header.metadata().clone().unwrap_or_default())
+}
+
 /// All tensors of one safetensors file.
 pub fn read_file(path: &Path) -> Result<HashMap<String, HostTensor>, LlmError> {
     let map = map_file(path)?;
@@ -196,6 +265,15 @@ pub fn read_file(path: &Path) -> Result<HashMap<String, HostTensor>, LlmError> {
 /// Writes tensors as f32 to one safetensors file that `transformers` and `peft` can read (`format: pt`). Equal
 /// tensors give equal bytes. The file appears by rename.
 pub fn write_file(path: &Path, tensors: Vec<(String, HostTensor)>) -> Result<(), LlmError> {
+    write_file_with(path, tensors, [])
+}
+
+/// The same, with more entries for the header's metadata.
+pub(crate) fn write_file_with<'a>(
+    path: &Path,
+    tensors: Vec<(String, HostTensor)>,
+    entries: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), LlmError> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
         .map(|(name, t)| (name, t.shape, t.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
@@ -208,6 +286,7 @@ pub fn write_file(path: &Path, tensors: Vec<(String, HostTensor)>) -> Result<(),
     for (name, shape, data) in &bytes {
         views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).map_err(malformed)?));
     }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let entries = entries.into_iter().chain([("format", "pt")]);
+    let metadata = entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(malformed)
 }

@@ -5,20 +5,24 @@
 //! is a constant.
 
 use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::LlmConfig;
+use crate::lora::Dropout;
 
 /// Added to the score of a key that a query must not see: large enough to vanish after softmax, small enough that a
-/// row in which everything is hidden (a padding query) stays finite.
-const HIDDEN: f32 = -1e9;
+/// row in which everything is hidden (a padding query) stays finite, in f16 too.
+const HIDDEN: f32 = -6e4;
 
-/// `x W` for one or several weights side by side, plus low-rank adapters.
+/// `x W + b` for one or several weights side by side, plus low-rank adapters.
 pub(crate) struct Product {
     /// Either one weight per part, or one for all parts: `[d_in, sum of widths]`.
     pub weights: Vec<Tensor<2>>,
+    /// None, or as many as there are weights: `[1, width]`, or `[1, sum of widths]`.
+    pub biases: Vec<Tensor<2>>,
     /// Width of each part.
     pub widths: Vec<usize>,
     /// Adapter of each part.
@@ -33,6 +37,8 @@ pub(crate) struct Adapter {
     pub b: Tensor<2>,
     /// `alpha / rank`.
     pub scale: f32,
+    /// Applied to `x` in training passes.
+    pub dropout: Option<Arc<Dropout>>,
 }
 
 impl Product {
@@ -44,26 +50,38 @@ impl Product {
     /// The parts in `range`.
     fn parts(&self, x: &Tensor<2>, range: Range<usize>) -> Vec<Tensor<2>> {
         let mut outputs = if self.weights.len() == self.widths.len() {
-            self.weights[range.clone()].iter().map(|w| x.clone().matmul(w.clone())).collect()
+            range.clone().map(|i| self.add_bias(x.clone().matmul(self.weights[i].clone()), i)).collect()
         } else {
             self.fused(x, range.clone())
         };
         for (y, adapter) in outputs.iter_mut().zip(&self.adapters[range]) {
-            if let Some(Adapter { a, b, scale }) = adapter {
-                let low = x.clone().matmul(a.clone()).mul_scalar(*scale).matmul(b.clone());
+            if let Some(Adapter { a, b, scale, dropout }) = adapter {
+                let x = dropout.as_ref().map_or_else(|| x.clone(), |dropout| dropout.apply(x.clone()));
+                let low = x.matmul(a.clone()).mul_scalar(*scale).matmul(b.clone());
                 *y = y.clone().add(low);
             }
         }
         outputs
     }
 
+    fn add_bias(&self, y: Tensor<2>, i: usize) -> Tensor<2> {
+        match self.biases.get(i) {
+            Some(bias) => y.add(bias.clone()),
+            None => y,
+        }
+    }
+
     fn fused(&self, x: &Tensor<2>, range: Range<usize>) -> Vec<Tensor<2>> {
         let start: usize = self.widths[..range.start].iter().sum();
         let widths = &self.widths[range];
         let total: usize = widths.iter().sum();
-        let weight = self.weights[0].clone();
-        let weight = if total == weight.dims()[1] { weight } else { weight.narrow(1, start, total) };
-        let y = x.clone().matmul(weight);
+        let columns = |t: &Tensor<2>| {
+            if total == t.dims()[1] { t.clone() } else { t.clone().narrow(1, start, total) }
+        };
+        let mut y = x.clone().matmul(columns(&self.weights[0]));
+        if let Some(bias) = self.biases.first() {
+            y = y.add(columns(bias));
+        }
         let mut at = 0;
         let mut cut = |width: &usize| {
             at += width;
@@ -203,8 +221,20 @@ impl Layer {
 
 /// `x / sqrt(mean(x^2) + eps) * w` along rows of `x: [rows, d]`, with `w: [1, d]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f64) -> Tensor<2> {
+    let dtype = weight.dtype();
+    let x = in_f32(x);
     let rms = x.clone().square().mean_dim(1).add_scalar(eps as f32).sqrt();
-    x.div(rms).mul(weight)
+    from_f32(x.div(rms), dtype).mul(weight)
+}
+
+/// `x` in f32, for sums that a narrower type would lose.
+fn in_f32<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
+}
+
+/// `x` back in the type that its layer computes in.
+fn from_f32<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if dtype == DType::F32 { x } else { x.cast(FloatDType::from(dtype)) }
 }
 
 /// `x * sigmoid(x)`, written with `exp`, which Flex computes faster than `silu` and `tanh`. The clamp keeps
@@ -230,7 +260,13 @@ fn attend(q: Tensor<4>, seen: KeyValues, mask: Tensor<4>) -> Tensor<2> {
     let q = q.mul_scalar((head_dim as f32).sqrt().recip()).swap_dims(1, 2).reshape(stacked);
     let scores = q.matmul(seen.keys.permute([0, 2, 3, 1]));
     let scores = scores.reshape([batch, heads, seq, positions]).add(mask);
-    let weights = softmax(scores, 3).reshape([batch, kv_heads, heads / kv_heads * seq, positions]);
+    let dtype = scores.dtype();
+    let weights = from_f32(softmax(in_f32(scores), 3), dtype).reshape([
+        batch,
+        kv_heads,
+        heads / kv_heads * seq,
+        positions,
+    ]);
     let mixed = weights.matmul(seen.values.swap_dims(1, 2));
     mixed.reshape([batch, heads, seq, head_dim]).swap_dims(1, 2).reshape([batch * seq, heads * head_dim])
 }
@@ -251,51 +287,77 @@ impl Rotation {
     }
 }
 
-/// Cosines and signed sines of all positions: `[max_position, head_dim]`.
+/// Cosines and signed sines of positions, `[positions, head_dim]` each, for as many as were asked for so far.
 #[derive(Debug)]
 pub(crate) struct RotaryTable {
-    cos: Tensor<2>,
-    sin: Tensor<2>,
+    frequencies: Vec<f32>,
+    device: Device,
+    dtype: FloatDType,
+    known: RwLock<(Tensor<2>, Tensor<2>)>,
 }
 
+/// Positions of a new table: a checkpoint's longest sequence can be a hundred times longer than any prompt.
+const FIRST_POSITIONS: usize = 2048;
+
 impl RotaryTable {
-    /// Angles `position * theta^(-2 i / head_dim)`, computed in f64.
-    pub fn new(config: &LlmConfig, device: &Device) -> Self {
-        let (n, width) = (config.max_position_embeddings, config.head_dim);
-        let half = width / 2;
-        let mut cos = vec![0.0f32; n * width];
-        let mut sin = vec![0.0f32; n * width];
-        for i in 0..half {
-            let frequency = config.rope_theta.powf(-2.0 * i as f64 / width as f64);
-            for position in 0..n {
-                let (s, c) = (position as f64 * frequency).sin_cos();
-                let at = position * width + i;
-                (cos[at], cos[at + half]) = (c as f32, c as f32);
-                (sin[at], sin[at + half]) = (-s as f32, s as f32);
-            }
+    /// The table of a model.
+    pub fn new(config: &LlmConfig, device: &Device, dtype: FloatDType) -> Self {
+        let frequencies = config.rope.frequencies(config.head_dim);
+        let n = config.max_position_embeddings.min(FIRST_POSITIONS);
+        let known = RwLock::new(rotations(&frequencies, n, device, dtype));
+        Self { frequencies, device: device.clone(), dtype, known }
+    }
+
+    /// Cosines and sines of at least `n` positions.
+    fn up_to(&self, n: usize) -> (Tensor<2>, Tensor<2>) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.0.dims()[0] >= n {
+            return known;
         }
-        let tensor = |values| Tensor::from_data(TensorData::new(values, [n, width]), device);
-        Self { cos: tensor(cos), sin: tensor(sin) }
+        let grown = rotations(&self.frequencies, n.next_power_of_two(), &self.device, self.dtype);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = grown.clone();
+        grown
     }
 
     /// Rotation of the positions `start..start + seq`, the same for every row.
     pub fn range(&self, start: usize, seq: usize) -> Rotation {
-        let cut = |t: &Tensor<2>| {
+        let (cos, sin) = self.up_to(start + seq);
+        let cut = |t: Tensor<2>| {
             let width = t.dims()[1];
-            t.clone().narrow(0, start, seq).reshape([1, seq, 1, width])
+            t.narrow(0, start, seq).reshape([1, seq, 1, width])
         };
-        Rotation { cos: cut(&self.cos), sin: cut(&self.sin) }
+        Rotation { cos: cut(cos), sin: cut(sin) }
     }
 
-    /// Rotation of given positions, row-major over `[batch, seq]`.
+    /// Rotation of given positions below `seq`, row-major over `[batch, seq]`.
     fn at(&self, positions: Vec<i32>, batch: usize, seq: usize, device: &Device) -> Rotation {
+        let (cos, sin) = self.up_to(seq);
         let index = Tensor::<1, Int>::from_data(TensorData::new(positions, [batch * seq]), device);
-        let pick = |t: &Tensor<2>| {
+        let pick = |t: Tensor<2>| {
             let width = t.dims()[1];
-            t.clone().select(0, index.clone()).reshape([batch, seq, 1, width])
+            t.select(0, index.clone()).reshape([batch, seq, 1, width])
         };
-        Rotation { cos: pick(&self.cos), sin: pick(&self.sin) }
+        Rotation { cos: pick(cos), sin: pick(sin) }
     }
+}
+
+/// Cosines and signed sines of the positions `0..n`. The angle is a product in f32, as `transformers` computes it:
+/// its rounding reaches 1e-4 radians at position 2,000, and the logits are to agree.
+fn rotations(frequencies: &[f32], n: usize, device: &Device, dtype: FloatDType) -> (Tensor<2>, Tensor<2>) {
+    let half = frequencies.len();
+    let width = 2 * half;
+    let mut cos = vec![0.0f32; n * width];
+    let mut sin = vec![0.0f32; n * width];
+    for position in 0..n {
+        for (i, frequency) in frequencies.iter().enumerate() {
+            let (s, c) = f64::from(position as f32 * frequency).sin_cos();
+            let at = position * width + i;
+            (cos[at], cos[at + half]) = (c as f32, c as f32);
+            (sin[at], sin[at + half]) = (-s as f32, s as f32);
+        }
+    }
+    let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [n, width]), device).cast(dtype);
+    (tensor(cos), tensor(sin))
 }
 
 impl Geometry {
@@ -306,7 +368,7 @@ impl Geometry {
         for (query, row) in mask.chunks_mut(keys).enumerate() {
             row[past + query + 1..].fill(HIDDEN);
         }
-        let mask = Tensor::from_data(TensorData::new(mask, [1, 1, seq, keys]), device);
+        let mask = Tensor::<4>::from_data(TensorData::new(mask, [1, 1, seq, keys]), device).cast(table.dtype);
         Self { batch: 1, seq, rotation: table.range(past, seq), mask }
     }
 
@@ -328,7 +390,8 @@ impl Geometry {
                 positions[row * seq + query] = (query - pad) as i32;
             }
         }
-        let mask = Tensor::from_data(TensorData::new(mask, [batch, 1, seq, seq]), device);
+        let mask =
+            Tensor::<4>::from_data(TensorData::new(mask, [batch, 1, seq, seq]), device).cast(table.dtype);
         Self { batch, seq, rotation: table.at(positions, batch, seq, device), mask }
     }
 }

@@ -51,6 +51,14 @@ pub enum LlmError {
         /// What was found and what is accepted.
         problem: String,
     },
+    /// A type that the device does not compute in.
+    #[error("dtype: expected one that {device} computes in, found {dtype}")]
+    Dtype {
+        /// The type.
+        dtype: String,
+        /// The device.
+        device: String,
+    },
     /// Token ids that the model cannot take.
     #[error("token ids: {0}")]
     Tokens(String),

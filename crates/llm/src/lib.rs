@@ -1,4 +1,4 @@
-//! Llama-family language models on burn: checkpoints, named trainable parameters, partial freezing and adapters.
+//! Language models of the Llama family on burn: checkpoints, named trainable parameters, partial freezing and adapters.
 //!
 //! Knows nothing about trading. No result depends on burn's random generator: every random number comes from a
 //! ChaCha stream on the host, named by its purpose.
@@ -6,6 +6,7 @@
 //! The way of a sequence: [`Backbone`] (frozen weights) → [`Body::encode_shared`], kept by a [`PrefixCache`] →
 //! [`Body::encode_own`] → [`Body::forward`] through the trained layers → a policy's heads.
 
+mod architecture;
 mod backbone;
 mod body;
 pub mod checkpoint;
@@ -13,21 +14,26 @@ mod config;
 mod decoder;
 mod digest;
 mod error;
+mod footprint;
 pub mod init;
 mod lora;
 mod names;
 mod params;
+mod peft;
 mod prefix;
 mod spec;
 #[cfg(test)]
 mod testing;
 
+pub use architecture::Architecture;
 pub use backbone::Backbone;
 pub use body::{Body, BodyDigest, OwnPart, SharedPart};
-pub use config::LlmConfig;
+pub use config::{Biases, LlmConfig, Rope, RopeScaling};
 pub use digest::{combined_digest, tensor_digest};
 pub use error::LlmError;
+pub use footprint::Footprint;
 pub use names::Projection;
 pub use params::{Adam, AdamConfig, GradSet, NewParam, Param, ParamSet, Snapshot};
+pub use peft::{Factors, LoraAdapter};
 pub use prefix::{CacheStats, PrefixCache};
 pub use spec::{LoraSpec, TrainPlan, TrainSpec};

@@ -1,9 +1,41 @@
-//! Low-rank adapters: names, initial values.
+//! Low-rank adapters: names, initial values, dropout.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use crate::init;
 use crate::names::Projection;
 use crate::params::NewParam;
 use crate::{LlmConfig, LoraSpec};
+
+/// Dropout of an adapter's input, from a stream of its own: passes in the same order draw the same masks.
+#[derive(Debug)]
+pub(crate) struct Dropout {
+    probability: f64,
+    stream: Mutex<ChaCha8Rng>,
+}
+
+impl Dropout {
+    /// None where nothing is dropped.
+    pub fn new(spec: &LoraSpec, seed: u64) -> Option<Self> {
+        let stream = Mutex::new(init::stream(seed, "lora.dropout"));
+        (spec.rank > 0 && spec.dropout > 0.0).then_some(Self { probability: spec.dropout, stream })
+    }
+
+    /// `x` with dropped entries 0 and the others scaled up, so that the mean stays.
+    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        let [rows, width] = x.dims();
+        let kept = (1.0 - self.probability).recip() as f32;
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let draw = |_| if stream.random::<f64>() < self.probability { 0.0 } else { kept };
+        let mask: Vec<f32> = (0..rows * width).map(draw).collect();
+        let mask = Tensor::from_data(TensorData::new(mask, [rows, width]), &x.device().without_autodiff());
+        x.mul(mask)
+    }
+}
 
 /// Names of the two factors of a projection, as in PEFT: `A` is `[rank, d_in]` on disk, `B` is `[d_out, rank]`.
 pub(crate) fn factor_names(projection: Projection, layer: usize) -> [String; 2] {

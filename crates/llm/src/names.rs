@@ -1,4 +1,4 @@
-//! Hugging Face's tensor names and shapes of a Llama model.
+//! Hugging Face's tensor names and shapes, the same for every architecture of the family.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,11 @@ impl Projection {
     /// All seven in the order of a forward pass.
     pub const ALL: [Projection; 7] = [Self::Q, Self::K, Self::V, Self::O, Self::Gate, Self::Up, Self::Down];
 
+    /// Those that read the normed input of the attention.
+    pub(crate) const QKV: [Projection; 3] = [Self::Q, Self::K, Self::V];
+    /// Those that read the normed input of the MLP.
+    pub(crate) const GATE_UP: [Projection; 2] = [Self::Gate, Self::Up];
+
     /// Module path within a layer.
     fn module(self) -> &'static str {
         match self {
@@ -49,6 +54,12 @@ impl Projection {
         }
     }
 
+    /// Name of its module without its path, for example `q_proj`.
+    pub(crate) fn module_name(self) -> &'static str {
+        let path = self.module();
+        path.rsplit_once('.').map_or(path, |(_, name)| name)
+    }
+
     /// Name of its module in layer `layer`, without `.weight`.
     pub(crate) fn name(self, layer: usize) -> String {
         format!("model.layers.{layer}.{}", self.module())
@@ -57,6 +68,30 @@ impl Projection {
     /// Name of its weight in layer `layer`.
     pub(crate) fn weight(self, layer: usize) -> String {
         format!("{}.weight", self.name(layer))
+    }
+
+    /// Name of its bias in layer `layer`.
+    pub(crate) fn bias(self, layer: usize) -> String {
+        format!("{}.bias", self.name(layer))
+    }
+
+    /// Whether the model adds a bias to it.
+    pub(crate) fn has_bias(self, config: &LlmConfig) -> bool {
+        match self {
+            Self::Q | Self::K | Self::V => config.bias.qkv,
+            Self::O => config.bias.o,
+            Self::Gate | Self::Up | Self::Down => config.bias.mlp,
+        }
+    }
+
+    /// Names and on-disk shapes of its weight and, where it has one, its bias.
+    pub(crate) fn tensors(self, config: &LlmConfig, layer: usize) -> Vec<(String, Vec<usize>)> {
+        let [d_out, d_in] = self.shape(config);
+        let mut tensors = vec![(self.weight(layer), vec![d_out, d_in])];
+        if self.has_bias(config) {
+            tensors.push((self.bias(layer), vec![d_out]));
+        }
+        tensors
     }
 
     /// `[d_out, d_in]`.
@@ -84,12 +119,12 @@ pub(crate) fn post_norm(layer: usize) -> String {
 
 /// Names and on-disk shapes of one layer, in the order of a forward pass.
 pub(crate) fn layer_tensors(config: &LlmConfig, layer: usize) -> Vec<(String, Vec<usize>)> {
-    let matrix = |p: &Projection| (p.weight(layer), p.shape(config).to_vec());
+    let projection = |p: &Projection| p.tensors(config, layer);
     let norm = |name: String| (name, vec![config.hidden_size]);
     let mut tensors = vec![norm(input_norm(layer))];
-    tensors.extend(Projection::ALL[..4].iter().map(matrix));
+    tensors.extend(Projection::ALL[..4].iter().flat_map(projection));
     tensors.push(norm(post_norm(layer)));
-    tensors.extend(Projection::ALL[4..].iter().map(matrix));
+    tensors.extend(Projection::ALL[4..].iter().flat_map(projection));
     tensors
 }
 

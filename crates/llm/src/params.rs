@@ -208,6 +208,22 @@ impl ParamSet {
         GradSet::new(self.params.iter().map(grad).collect())
     }
 
+    /// Replaces the values of one parameter, in on-disk order.
+    ///
+    /// # Panics
+    /// When there is no such parameter or the number of values is another.
+    pub fn set(&mut self, name: &str, values: Vec<f32>) {
+        let i = *self.index.get(name).unwrap_or_else(|| panic!("no parameter `{name}`"));
+        self.set_values(i, values);
+    }
+
+    /// The parameters that `keep` names, in the same order.
+    pub fn filtered(&self, keep: impl Fn(&Param) -> bool) -> Self {
+        let params: Vec<Param> = self.params.iter().filter(|p| keep(p)).cloned().collect();
+        let index = params.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
+        Self { params, index, device: self.device.clone() }
+    }
+
     /// Values of all parameters on the host.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.params.iter().map(Param::values).collect())

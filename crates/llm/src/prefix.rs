@@ -34,7 +34,7 @@ struct Entry {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
-    /// Digest and device of the backbone: equal content on two devices is two sets of tensors.
+    /// Digest, type and device of the backbone: equal content on two devices is two sets of tensors.
     backbone: Arc<str>,
     cut: (usize, bool),
     ids: Arc<[u32]>,
@@ -83,7 +83,7 @@ impl PrefixCache {
 }
 
 fn backbone_key(backbone: &Backbone) -> Arc<str> {
-    format!("{}@{:?}", backbone.digest(), backbone.device()).into()
+    format!("{}@{:?}@{:?}", backbone.digest(), backbone.dtype(), backbone.device()).into()
 }
 
 impl State {

@@ -40,6 +40,10 @@ pub struct LoraSpec {
     pub alpha: f64,
     /// Scale by `alpha / sqrt(rank)` instead (rank-stabilised, Kalajdzievski 2023).
     pub rank_stabilised: bool,
+    /// Probability that an adapter's input is dropped in a training pass. Above 0 the first ratio of a PPO update is
+    /// no longer 1.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub dropout: f64,
     /// Projections that get adapters.
     #[schemars(length(min = 1))]
     pub targets: Vec<Projection>,
@@ -53,6 +57,7 @@ impl Default for LoraSpec {
             rank: 0,
             alpha: 8.0,
             rank_stabilised: false,
+            dropout: 0.0,
             targets: Projection::ALL.to_vec(),
             layers: Vec::new(),
         }
@@ -116,6 +121,10 @@ impl TrainSpec {
             if self.lora.alpha <= 0.0 || !self.lora.alpha.is_finite() {
                 let problem = format!("expected a number > 0, found {}", self.lora.alpha);
                 return Err(LlmError::Spec { key: "lora.alpha", problem });
+            }
+            if !(0.0..1.0).contains(&self.lora.dropout) {
+                let problem = format!("expected 0 <= dropout < 1, found {}", self.lora.dropout);
+                return Err(LlmError::Spec { key: "lora.dropout", problem });
             }
             let names_layers = self.trainable.iter().any(|g| matches!(parse_group(g), Ok(Group::Layers(..))));
             let from_top = self.trainable.is_empty() && self.n_trainable_layers > 0;

@@ -1,11 +1,12 @@
 //! Tiny models and a plain-loop decoder in f64 for the tests.
 
 use crate::names::{EMBEDDING, LM_HEAD, NORM, Projection, input_norm, post_norm};
-use crate::{Backbone, LlmConfig, init};
+use crate::{Architecture, Backbone, Biases, LlmConfig, Rope, RopeScaling, init};
 
 /// Three layers, four query heads on two key heads whose widths do not add up to the model's.
 pub(crate) fn tiny_config(tie_word_embeddings: bool) -> LlmConfig {
     LlmConfig {
+        architecture: Architecture::Llama,
         vocab_size: 23,
         hidden_size: 12,
         intermediate_size: 20,
@@ -14,10 +15,11 @@ pub(crate) fn tiny_config(tie_word_embeddings: bool) -> LlmConfig {
         num_key_value_heads: 2,
         head_dim: 4,
         max_position_embeddings: 64,
-        rope_theta: 100.0,
+        rope: Rope { theta: 100.0, scaling: RopeScaling::Default },
         rms_norm_eps: 1e-5,
         initializer_range: 0.4,
         tie_word_embeddings,
+        bias: Biases::default(),
     }
 }
 
@@ -68,14 +70,21 @@ pub(crate) fn oracle_hidden(backbone: &Backbone, ids: &[u32]) -> Rows {
     let mut x: Rows = ids.iter().map(embed).collect();
     let hd = c.head_dim;
     for layer in 0..c.num_hidden_layers {
-        let weight = |p: Projection| backbone.values(&p.weight(layer));
+        let apply = |x: &Rows, p: Projection| {
+            let mut y = linear(x, &backbone.values(&p.weight(layer)), p.shape(c)[0]);
+            if p.has_bias(c) {
+                let bias = backbone.values(&p.bias(layer));
+                y.iter_mut().for_each(|row| row.iter_mut().zip(&bias).for_each(|(y, b)| *y += f64::from(*b)));
+            }
+            y
+        };
         let h = norm(&x, &backbone.values(&input_norm(layer)), c.rms_norm_eps);
-        let mut q = linear(&h, &weight(Projection::Q), c.q_width());
-        let mut k = linear(&h, &weight(Projection::K), c.kv_width());
-        let v = linear(&h, &weight(Projection::V), c.kv_width());
+        let mut q = apply(&h, Projection::Q);
+        let mut k = apply(&h, Projection::K);
+        let v = apply(&h, Projection::V);
         for position in 0..ids.len() {
-            q[position].chunks_mut(hd).for_each(|head| rotate(head, position, c.rope_theta));
-            k[position].chunks_mut(hd).for_each(|head| rotate(head, position, c.rope_theta));
+            q[position].chunks_mut(hd).for_each(|head| rotate(head, position, c.rope.theta));
+            k[position].chunks_mut(hd).for_each(|head| rotate(head, position, c.rope.theta));
         }
         let mut mixed = vec![vec![0.0; c.q_width()]; ids.len()];
         for (t, out) in mixed.iter_mut().enumerate() {
@@ -97,13 +106,13 @@ pub(crate) fn oracle_hidden(backbone: &Backbone, ids: &[u32]) -> Rows {
         let add = |x: &Rows, y: Rows| -> Rows {
             x.iter().zip(y).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect()
         };
-        x = add(&x, linear(&mixed, &weight(Projection::O), c.hidden_size));
+        x = add(&x, apply(&mixed, Projection::O));
         let h = norm(&x, &backbone.values(&post_norm(layer)), c.rms_norm_eps);
-        let gate = linear(&h, &weight(Projection::Gate), c.intermediate_size);
-        let up = linear(&h, &weight(Projection::Up), c.intermediate_size);
+        let gate = apply(&h, Projection::Gate);
+        let up = apply(&h, Projection::Up);
         let silu = |v: f64| v / (1.0 + (-v).exp());
         let inner = gate.iter().zip(&up).map(|(g, u)| g.iter().zip(u).map(|(g, u)| silu(*g) * u).collect());
-        x = add(&x, linear(&inner.collect(), &weight(Projection::Down), c.hidden_size));
+        x = add(&x, apply(&inner.collect(), Projection::Down));
     }
     norm(&x, &backbone.values(NORM), c.rms_norm_eps)
 }

@@ -38,6 +38,37 @@ impl Tokenizer {
         Ok(Self { prefix: full[..start].to_vec(), inner })
     }
 
+    /// Ids of a whole text as the checkpoint's own tokenizer gives them: special tokens in the text are special, and
+    /// what the model expects around a text is added.
+    pub fn encode_document(&self, text: &str) -> Result<Vec<u32>, PromptError> {
+        let mut inner = self.inner.clone();
+        inner.set_encode_special_tokens(false);
+        let encoding = inner.encode_fast(text, true).map_err(|e| PromptError::Encode(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// What the model expects before any text.
+    pub fn prefix(&self) -> &[u32] {
+        &self.prefix
+    }
+
+    /// Algorithm: `BPE`, `Unigram`, `WordPiece` or `WordLevel`.
+    pub fn kind(&self) -> &'static str {
+        match self.inner.get_model() {
+            tokenizers::ModelWrapper::BPE(_) => "BPE",
+            tokenizers::ModelWrapper::Unigram(_) => "Unigram",
+            tokenizers::ModelWrapper::WordPiece(_) => "WordPiece",
+            tokenizers::ModelWrapper::WordLevel(_) => "WordLevel",
+        }
+    }
+
+    /// Special tokens, by id.
+    pub fn special_tokens(&self) -> Vec<String> {
+        let mut added: Vec<_> = self.inner.get_added_tokens_decoder().into_iter().collect();
+        added.sort_by_key(|(id, _)| *id);
+        added.into_iter().filter(|(_, token)| token.special).map(|(_, token)| token.content).collect()
+    }
+
     /// Ids of the first part of a sequence, with what the model expects before any text.
     pub fn encode_first(&self, text: &str) -> Result<Vec<u32>, PromptError> {
         let mut ids = self.prefix.clone();

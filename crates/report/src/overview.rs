@@ -61,7 +61,7 @@ fn shared_settings(arm: &PlannedArm) -> Vec<(&String, &Value)> {
     arm.spec.iter().filter(|(section, _)| !SECTIONS.contains(&section.as_str())).collect()
 }
 
-/// What sets the arm apart besides its data: its other axes, a baseline's kind.
+/// What sets the arm apart besides its data: its other axes, or the agent's kind.
 fn name(arm: &PlannedArm) -> String {
     let of_group = |key: &str| SECTIONS.contains(&key.split('.').next().unwrap_or(key));
     let axis = |(key, value): (&String, &Value)| {
@@ -70,8 +70,8 @@ fn name(arm: &PlannedArm) -> String {
     let axes: Vec<String> = arm.axes.iter().filter(|(key, _)| !of_group(key)).map(axis).collect();
     match arm.role {
         Role::Arm if !axes.is_empty() => axes.join(", "),
-        Role::Arm => arm.name.clone(),
-        Role::Baseline => {
+        // Nothing but its data: an arm's own name would name one data set in a row of all.
+        Role::Arm | Role::Baseline => {
             settings::at(&arm.spec, "agent").map_or_else(|| arm.name.clone(), |v| settings::text(&v))
         }
     }

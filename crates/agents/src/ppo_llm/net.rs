@@ -39,6 +39,11 @@ impl LlmNet {
         Self { body, policy, value, encoder, cache, usage: Usage::default() }
     }
 
+    /// The language model, whose parameter set holds the heads too.
+    pub(super) fn into_body(self) -> Body {
+        self.body
+    }
+
     fn encode_one(&mut self, observation: &Observation<'_>) -> Result<Parts, AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
         let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;

@@ -5,19 +5,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use experiment::RunSpec;
 use market_data::{BarSeries, Segment};
 use plugin::{BuildError, fill_defaults, nearest};
 use runner::{PolicyError, Registry, evaluate_policy};
 use score::{EvaluateOptions, Scorecard};
 use serde_json::{Map, Value, json};
-use store::{ExperimentStore, Manifest, StateWord};
 use trading_env::Rules;
 
 use crate::arguments::{date, not_negative, positive};
 use crate::failure::Failure;
 use crate::output;
 use crate::paths::Paths;
+use crate::stored::stored_spec;
 
 /// Arguments of `evaluate`.
 #[derive(clap::Args)]
@@ -163,23 +162,4 @@ fn score_policy(
         std::fs::write(path, text).map_err(|e| Failure::wrong(format!("{}: {e}", path.display())))?;
     }
     Ok(card)
-}
-
-/// Settings of a completed run.
-fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<RunSpec, Failure> {
-    let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", run_dir.display()));
-    let manifest = std::fs::read_to_string(run_dir.join("manifest.json"));
-    let manifest =
-        manifest.map_err(|e| wrong(format!("expected the folder of a run, {e} (manifest.json)")))?;
-    let manifest: Manifest =
-        serde_json::from_str(&manifest).map_err(|e| wrong(format!("manifest.json: {e}")))?;
-    if manifest.state != StateWord::Completed {
-        return Err(wrong(
-            format!("expected a completed run, found one that is {:?}", manifest.state).to_lowercase(),
-        ));
-    }
-    let text = ExperimentStore::open(run_dir, "").read_spec(run_dir)?;
-    let source = run_dir.join("spec.toml").display().to_string();
-    RunSpec::from_toml(&text, &source, &registry.sections())
-        .map_err(|errors| Failure::Wrong(errors.iter().map(ToString::to_string).collect()))
 }

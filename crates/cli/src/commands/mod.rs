@@ -3,6 +3,7 @@
 pub(crate) mod dataset;
 pub(crate) mod evaluate;
 pub(crate) mod metrics;
+pub(crate) mod model;
 pub(crate) mod options;
 pub(crate) mod plugins;
 pub(crate) mod report;

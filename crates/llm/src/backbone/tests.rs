@@ -1,7 +1,10 @@
 use super::*;
 
 use crate::checkpoint::{HostTensor, SINGLE, read_file, write_file};
+use std::sync::Arc;
+
 use crate::testing::{distance, ids, oracle_hidden, oracle_logits, tiny_config};
+use crate::{Biases, Body, Rope, TrainSpec};
 
 fn tiny(tied: bool) -> Backbone {
     Backbone::random(&tiny_config(tied), 3, &Device::flex())
@@ -22,6 +25,35 @@ fn agrees_with_plain_loops() {
                 oracle_logits(&backbone, &ids).pop().unwrap().into_iter().map(|v| v as f32).collect();
             assert!(distance(&logits, &expected) < 1e-4);
         }
+    }
+}
+
+#[test]
+fn biases_agree_with_plain_loops() {
+    for bias in [Biases { qkv: true, ..Biases::default() }, Biases { qkv: true, o: true, mlp: true }] {
+        let config = LlmConfig { bias, ..tiny_config(true) };
+        let dir = tempfile::tempdir().unwrap();
+        Backbone::random(&config, 3, &Device::flex()).save(dir.path()).unwrap();
+        let path = dir.path().join(SINGLE);
+        let mut tensors = read_file(&path).unwrap();
+        for (name, tensor) in tensors.iter_mut().filter(|(name, _)| name.ends_with(".bias")) {
+            tensor.values = init::normal(5, name, tensor.values.len(), 0.5);
+        }
+        write_file(&path, tensors.into_iter().collect()).unwrap();
+        let backbone = Backbone::load(dir.path(), &Device::flex()).unwrap();
+        assert_eq!(backbone.digests_now(), backbone.digests());
+        let ids = ids(1, 9);
+        let expected: Vec<f32> =
+            oracle_hidden(&backbone, &ids).into_iter().flatten().map(|v| v as f32).collect();
+        assert!(distance(&to_host(backbone.hidden(&ids).unwrap()), &expected) < 1e-4);
+        // Both ways of a layer: weights of the backbone, and trained ones that start as them.
+        let spec = TrainSpec { n_trainable_layers: 2, ..TrainSpec::default() };
+        let body = Body::new(Arc::new(backbone), spec, 0).unwrap();
+        assert!(distance(&to_host(body.hidden(&ids).unwrap()), &expected) < 1e-4);
+        assert_eq!(
+            body.params().iter().filter(|p| p.name().ends_with(".bias")).count(),
+            if bias.o { 14 } else { 6 }
+        );
     }
 }
 
@@ -47,7 +79,7 @@ fn weights_depend_on_seed_and_name_only() {
     let shorter = Backbone::random(&shorter, 3, &Device::flex());
     assert!(shorter.digests().iter().all(|d| backbone.digests().contains(d)));
     // Another rotary base is another model, although its tensors are the same.
-    let rope = LlmConfig { rope_theta: 1e4, ..tiny_config(true) };
+    let rope = LlmConfig { rope: Rope { theta: 1e4, ..tiny_config(true).rope }, ..tiny_config(true) };
     assert_ne!(Backbone::random(&rope, 3, &Device::flex()).digest(), backbone.digest());
 }
 
@@ -141,5 +173,35 @@ fn agrees_with_transformers() {
             let error = distance(&found, &logits);
             assert!(error < 1e-4, "{name}, {} tokens: {error}", ids.len());
         }
+    }
+}
+
+#[test]
+fn narrower_types_compute_nearly_the_same() {
+    let ids = ids(4, 20);
+    let exact = tiny(true).logits(&ids).unwrap();
+    let largest = exact.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    // Rounding of weights and activations: 2^-11 for f16, 2^-8 for bf16, over three layers.
+    for (dtype, bound) in [(FloatDType::F16, 0.01), (FloatDType::BF16, 0.08)] {
+        let narrow = Arc::new(tiny(true).cast(dtype).unwrap());
+        assert_eq!(narrow.digest(), tiny(true).digest());
+        let logits = narrow.logits(&ids).unwrap();
+        let error = distance(&logits, &exact) / largest;
+        assert!(error > 0.0 && error < bound, "{dtype:?}: {error}");
+        // The policy's way, with trained layers, padding and gradients, ends in f32 and agrees.
+        let spec = TrainSpec { n_trainable_layers: 1, ..TrainSpec::default() };
+        let body = Body::new(narrow, spec, 0).unwrap();
+        let row = |cut: usize| {
+            let shared = Arc::new(body.encode_shared(&ids[..cut]).unwrap());
+            let own = body.encode_own(&shared, &ids[cut..]).unwrap();
+            (shared, own)
+        };
+        let hidden = body.forward(&[row(5), row(12)]);
+        let mut gradients = hidden.clone().sum().backward();
+        assert!(body.params().gradients(&mut gradients).global_norm() > 0.0);
+        let plain = to_host(body.backbone().hidden(&ids).unwrap());
+        let last = &plain[plain.len() - 12..];
+        let scale = last.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        assert!(distance(&to_host(hidden.narrow(0, 0, 1)), last) / scale < 2.0 * bound, "{dtype:?}");
     }
 }

@@ -239,6 +239,27 @@ fn adapters_of_a_smaller_rank_are_the_first_of_a_larger() {
 }
 
 #[test]
+fn dropout_is_drawn_per_training_pass_and_keeps_the_mean() {
+    let backbone = backbone();
+    let body = |dropout| {
+        let mut spec = spec(1, &[], 4, &[]);
+        spec.lora.dropout = dropout;
+        moved(&backbone, spec)
+    };
+    let (plain, dropped) = (body(0.0), body(0.5));
+    let rows = batch(&plain);
+    let exact = to_host(plain.forward(&rows));
+    // Without a graph nothing is dropped.
+    assert_eq!(to_host(dropped.forward_frozen(&rows)), to_host(plain.forward_frozen(&rows)));
+    let passes: Vec<Vec<f32>> = (0..400).map(|_| to_host(dropped.forward(&rows))).collect();
+    assert!(distance(&passes[0], &exact) > 1e-3 && distance(&passes[0], &passes[1]) > 1e-3);
+    // The same passes again are the same.
+    assert_eq!(to_host(body(0.5).forward(&rows)), passes[0]);
+    let mean: Vec<f32> = (0..exact.len()).map(|i| passes.iter().map(|p| p[i]).sum::<f32>() / 400.0).collect();
+    assert!(distance(&mean, &exact) < distance(&passes[0], &exact) / 3.0, "{}", distance(&mean, &exact));
+}
+
+#[test]
 fn a_policy_may_add_its_heads() {
     let mut body = Body::new(backbone(), spec(1, &[], 0, &[]), 5).unwrap();
     let n = body.params().len();

@@ -1,7 +1,7 @@
 use super::*;
 
 fn config(layers: usize) -> LlmConfig {
-    let value = serde_json::json!({ "num_hidden_layers": layers });
+    let value = serde_json::json!({ "model_type": "llama", "num_hidden_layers": layers });
     LlmConfig::from_json(&value, std::path::Path::new("config.json")).unwrap()
 }
 

@@ -222,6 +222,17 @@ fn each_data_set_is_a_group_with_its_own_buy_and_hold() {
 }
 
 #[test]
+fn a_row_of_all_data_sets_is_not_named_after_one_of_them() {
+    let demo = Demo { symbols: vec!["MSFT", "JNJ"], mode: "grid", troubled: false, ..ablation(3) };
+    let mut plan = demo.plan();
+    for arm in &mut plan.arms {
+        arm.axes.retain(|key, _| key.starts_with("data."));
+    }
+    let (page, _) = page(&input_of(&demo, &plan));
+    assert_eq!(page.overview.unwrap().rows[0].name, "ppo-llm");
+}
+
+#[test]
 fn other_modes_average_over_the_other_axes_seed_by_seed() {
     let demo = ablation(3);
     let mut plan = demo.plan();

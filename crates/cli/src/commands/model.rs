@@ -1,0 +1,66 @@
+//! `model`: language models in Hugging Face layout.
+
+mod export;
+mod inspect;
+mod logits;
+
+use std::process::ExitCode;
+
+use agents::BurnDevice;
+use plugin::{fill_defaults, nearest};
+use runner::Registry;
+use serde_json::{Map, Value};
+use trading_env::Compute;
+
+use crate::failure::Failure;
+
+/// Arguments of `model`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Architecture, parameter counts, memory, tokenizer.
+    Inspect(inspect::Args),
+    /// Logits of the token after a sequence.
+    Logits(logits::Args),
+    /// Write what a run trained as a model folder or as a PEFT adapter.
+    Export(export::Args),
+}
+
+/// `model`.
+pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
+    match &args.command {
+        Command::Inspect(args) => inspect::run(args),
+        Command::Logits(args) => logits::run(registry, args),
+        Command::Export(args) => export::run(registry, args),
+    }
+}
+
+/// The backend `name` with its default parameters.
+fn compute(registry: &Registry, name: &str) -> Result<Box<dyn Compute>, Failure> {
+    let known = || registry.backends.iter().map(|p| p.name());
+    let Some(plugin) = registry.backends.get(name) else {
+        let near = nearest(name, known()).map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
+        let known = known().collect::<Vec<_>>().join(", ");
+        return Err(Failure::wrong(format!("--backend: unknown backend \"{name}\"; known: {known}{near}")));
+    };
+    let mut params = Map::new();
+    fill_defaults(&plugin.schema(), &mut params);
+    Ok(plugin.build(&Value::Object(params), ())?)
+}
+
+/// The burn device behind a backend.
+fn device(compute: &dyn Compute) -> Result<&BurnDevice, Failure> {
+    let found = compute.as_any().downcast_ref();
+    found.ok_or_else(|| Failure::wrong(format!("--backend: {} computes no tensors", compute.describe())))
+}
+
+impl From<llm::LlmError> for Failure {
+    fn from(error: llm::LlmError) -> Self {
+        Failure::wrong(error.to_string())
+    }
+}

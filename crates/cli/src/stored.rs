@@ -1,0 +1,28 @@
+//! Runs on disk.
+
+use std::path::Path;
+
+use experiment::RunSpec;
+use runner::Registry;
+use store::{ExperimentStore, Manifest, StateWord};
+
+use crate::failure::Failure;
+
+/// Settings of a completed run.
+pub(crate) fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<RunSpec, Failure> {
+    let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", run_dir.display()));
+    let manifest = std::fs::read_to_string(run_dir.join("manifest.json"));
+    let manifest =
+        manifest.map_err(|e| wrong(format!("expected the folder of a run, {e} (manifest.json)")))?;
+    let manifest: Manifest =
+        serde_json::from_str(&manifest).map_err(|e| wrong(format!("manifest.json: {e}")))?;
+    if manifest.state != StateWord::Completed {
+        return Err(wrong(
+            format!("expected a completed run, found one that is {:?}", manifest.state).to_lowercase(),
+        ));
+    }
+    let text = ExperimentStore::open(run_dir, "").read_spec(run_dir)?;
+    let source = run_dir.join("spec.toml").display().to_string();
+    RunSpec::from_toml(&text, &source, &registry.sections())
+        .map_err(|errors| Failure::Wrong(errors.iter().map(ToString::to_string).collect()))
+}
