@@ -35,7 +35,8 @@ pub struct PpoLlmParams {
     pub ppo: PpoConfig,
     /// The language model.
     pub model: ModelParams,
-    /// Layers trained from the top, together with the final norm; 0 trains the heads only.
+    /// Layers trained from the top, together with the final norm; 0 trains the heads only. With `lora.rank` above 0
+    /// they get adapters, and their own weights and the norm stay frozen.
     #[schemars(range(min = 0, max = 10_000))]
     pub n_trainable_layers: usize,
     /// Groups trained in place of `n_trainable_layers`: `embedding`, `layers.3`, `layers.26-29`, `norm`.

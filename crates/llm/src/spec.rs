@@ -13,7 +13,8 @@ use crate::{LlmConfig, LlmError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSpec {
-    /// Layers trained from the top, together with the final norm; 0 trains the heads only.
+    /// Layers trained from the top, together with the final norm; 0 trains the heads only. With `lora.rank` above 0
+    /// they get adapters, and their own weights and the norm stay frozen.
     #[schemars(range(min = 0))]
     pub n_trainable_layers: usize,
     /// Groups trained in place of `n_trainable_layers`: `embedding`, `layers.3`, `layers.26-29`, `norm`.
@@ -156,7 +157,9 @@ impl TrainSpec {
                     format!("expected 0 to {n}, the model's layers, found {}", self.n_trainable_layers);
                 return Err(LlmError::Spec { key: "n_trainable_layers", problem });
             }
-            plan.norm = self.n_trainable_layers > 0;
+            // Where adapters take the layers' place, the norm stays frozen: PEFT's layout holds no norm.
+            let in_full = self.lora.rank == 0 || !self.lora.layers.is_empty();
+            plan.norm = self.n_trainable_layers > 0 && in_full;
             plan.full[n - self.n_trainable_layers..].fill(true);
         }
         for name in &self.trainable {

@@ -87,7 +87,7 @@ fn the_receipt_shows_what_was_trained() {
         (json!({ "n_trainable_layers": 1 }), vec!["layers.2", "norm"]),
         (json!({ "n_trainable_layers": 3 }), vec!["layers.0", "layers.1", "layers.2", "norm"]),
         (json!({ "trainable": ["embedding", "layers.1"] }), vec!["embedding", "layers.1"]),
-        (json!({ "n_trainable_layers": 2, "lora": { "rank": 2 } }), vec!["layers.1", "layers.2", "norm"]),
+        (json!({ "n_trainable_layers": 2, "lora": { "rank": 2 } }), vec!["layers.1", "layers.2"]),
         (
             json!({ "n_trainable_layers": 0, "lora": { "rank": 2, "targets": ["q", "v"], "layers": ["0"] } }),
             vec!["layers.0"],

@@ -47,9 +47,13 @@ impl TrainedLlm {
         Ok(Self { body, base, base_name })
     }
 
-    /// Its adapters; absent where it was trained in full.
-    pub fn adapter(&self) -> Option<LoraAdapter> {
-        self.body.adapter()
+    /// Its adapters, or why there is no folder of PEFT's that holds all that was trained of the model.
+    pub fn adapter(&self) -> Result<LoraAdapter, String> {
+        let plan = self.body.plan();
+        if plan.embedding || plan.norm || plan.full.contains(&true) {
+            return Err("trained tensors in full, which an adapter does not hold".to_owned());
+        }
+        self.body.adapter().ok_or_else(|| "trained no adapters, expected agent.lora.rank > 0".to_owned())
     }
 
     /// Writes the adapters into the existing folder `dir`, as PEFT loads them.

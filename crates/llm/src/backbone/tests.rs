@@ -4,7 +4,7 @@ use crate::checkpoint::{HostTensor, SINGLE, read_file, write_file};
 use std::sync::Arc;
 
 use crate::testing::{distance, ids, oracle_hidden, oracle_logits, tiny_config};
-use crate::{Biases, Body, Rope, TrainSpec};
+use crate::{Architecture, Biases, Body, Rope, TrainSpec};
 
 fn tiny(tied: bool) -> Backbone {
     Backbone::random(&tiny_config(tied), 3, &Device::flex())
@@ -30,8 +30,11 @@ fn agrees_with_plain_loops() {
 
 #[test]
 fn biases_agree_with_plain_loops() {
-    for bias in [Biases { qkv: true, ..Biases::default() }, Biases { qkv: true, o: true, mlp: true }] {
-        let config = LlmConfig { bias, ..tiny_config(true) };
+    for (architecture, bias) in [
+        (Architecture::Qwen2, Biases { qkv: true, ..Biases::default() }),
+        (Architecture::Llama, Biases { qkv: true, o: true, mlp: true }),
+    ] {
+        let config = LlmConfig { architecture, bias, ..tiny_config(true) };
         let dir = tempfile::tempdir().unwrap();
         Backbone::random(&config, 3, &Device::flex()).save(dir.path()).unwrap();
         let path = dir.path().join(SINGLE);

@@ -27,7 +27,7 @@ fn the_combinations_of_the_design() {
     assert_eq!(summary(&spec(0, &[], 0, &[])), (false, vec![], vec![], 4), "heads only");
     assert_eq!(summary(&spec(2, &[], 0, &[])), (true, vec![2, 3], vec![], 2));
     assert_eq!(summary(&spec(4, &[], 0, &[])), (true, vec![0, 1, 2, 3], vec![], 0));
-    assert_eq!(summary(&spec(2, &[], 4, &[])), (true, vec![], vec![2, 3], 2), "adapters instead");
+    assert_eq!(summary(&spec(2, &[], 4, &[])), (false, vec![], vec![2, 3], 2), "adapters instead");
     assert_eq!(
         summary(&spec(1, &[], 4, &["0-1"])),
         (true, vec![3], vec![0, 1], 0),

@@ -55,13 +55,11 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     let trained = TrainedLlm::open(&spec.params("agent"), spec.seed, &checkpoint, context)
         .map_err(|e| wrong(e.to_string()))?;
     let adapter = trained.adapter();
-    let layout = args.format.unwrap_or(if adapter.is_some() { Layout::Peft } else { Layout::Full });
+    let layout = args.format.unwrap_or(if adapter.is_ok() { Layout::Peft } else { Layout::Full });
     appear(&args.out, |dir| match (layout, &adapter) {
         (Layout::Full, _) => Ok(trained.write_model(dir)?),
-        (Layout::Peft, Some(adapter)) => Ok(trained.write_adapter(adapter, dir)?),
-        (Layout::Peft, None) => {
-            Err(wrong("has no adapters, expected agent.lora.rank > 0 (or --format full)".to_owned()))
-        }
+        (Layout::Peft, Ok(adapter)) => Ok(trained.write_adapter(adapter, dir)?),
+        (Layout::Peft, Err(reason)) => Err(wrong(format!("{reason} (or --format full)"))),
     })?;
     output::print(&shown(&args.out));
     Ok(ExitCode::SUCCESS)
