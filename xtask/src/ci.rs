@@ -7,7 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{flaglab, workspace};
+use crate::{flaglab, python, workspace};
+
+/// The pretrained model of the repository.
+const SHIPPED: &str = "models/tiny-llama";
 
 /// What a check came to.
 enum Outcome {
@@ -15,53 +18,80 @@ enum Outcome {
     Skipped(String),
 }
 
-type Check = fn() -> anyhow::Result<Outcome>;
+struct Check {
+    /// By which `--with` asks for it.
+    name: &'static str,
+    title: &'static str,
+    run: fn() -> anyhow::Result<Outcome>,
+}
 
-const CHECKS: &[(&str, Check)] = &[
-    ("formatting", formatting),
-    ("lints", lints),
-    ("documentation", documentation),
-    ("tests", tests),
-    ("sweep of experiments/ablation.toml", ablation),
-    ("sweep of experiments/investor-bench.toml", investor_bench),
+const fn check(name: &'static str, title: &'static str, run: fn() -> anyhow::Result<Outcome>) -> Check {
+    Check { name, title, run }
+}
+
+const CHECKS: &[Check] = &[
+    check("formatting", "formatting", formatting),
+    check("lints", "lints", lints),
+    check("documentation", "documentation", documentation),
+    check("tests", "tests", tests),
+    check("logits", "logits against the committed ones of transformers", logits),
+    check("ablation", "sweep of experiments/ablation.toml", ablation),
+    check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench),
 ];
 
-const FULL: &[(&str, Check)] = &[
-    ("report in a headless browser", browser),
-    ("types of the cuda backend", cuda),
-    ("sweep on wgpu with a software adapter", wgpu),
+/// Checks that need more of a machine than Rust: `--full` runs all of them.
+const FULL: &[Check] = &[
+    check("parity", "parity with transformers", parity),
+    check("peft", "adapters to PEFT and from PEFT", adapters),
+    check("browser", "report in a headless browser", browser),
+    check("cuda", "types of the cuda backend", cuda),
+    check("wgpu", "sweep on wgpu with a software adapter", wgpu),
 ];
 
 /// Runs all checks; exit 1 when one failed.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
-    let full = match args {
-        [] => false,
-        [flag] if flag == "--full" => true,
-        _ => bail!("cargo xtask ci takes --full only, found `{}`", args.join(" ")),
-    };
+    let extra = extra(args)?;
     let (mut passed, mut skipped, mut failed) = (0, 0, 0);
-    for (name, check) in CHECKS.iter().chain(if full { FULL } else { &[] }) {
-        println!("\n== {name}");
+    for Check { title, run, .. } in CHECKS.iter().chain(extra) {
+        println!("\n== {title}");
         let start = Instant::now();
-        let outcome = check();
+        let outcome = run();
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
             Ok(Outcome::Passed) => {
                 passed += 1;
-                println!("== {name}: passed in {seconds:.1} s");
+                println!("== {title}: passed in {seconds:.1} s");
             }
             Ok(Outcome::Skipped(reason)) => {
                 skipped += 1;
-                println!("== {name}: skipped, {reason}");
+                println!("== {title}: skipped, {reason}");
             }
             Err(error) => {
                 failed += 1;
-                println!("== {name}: FAILED in {seconds:.1} s: {error:#}");
+                println!("== {title}: FAILED in {seconds:.1} s: {error:#}");
             }
         }
     }
     println!("\n{passed} passed, {failed} failed, {skipped} skipped");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The checks that the arguments ask for on top.
+fn extra(args: &[String]) -> anyhow::Result<Vec<&'static Check>> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let names = match args[..] {
+        [] => return Ok(Vec::new()),
+        ["--full"] => return Ok(FULL.iter().collect()),
+        ["--with", names] => names,
+        _ => bail!("cargo xtask ci takes --full or --with NAME,NAME; found `{}`", args.join(" ")),
+    };
+    let named = |name| {
+        let known = || FULL.iter().map(|check| check.name).collect::<Vec<_>>().join(", ");
+        FULL.iter()
+            .find(|check| check.name == name)
+            .with_context(|| format!("--with: expected some of {}; found `{name}`", known()))
+    };
+    names.split(',').map(named).collect()
 }
 
 fn cargo(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Outcome> {
@@ -88,6 +118,44 @@ fn documentation() -> anyhow::Result<Outcome> {
 
 fn tests() -> anyhow::Result<Outcome> {
     cargo(&["test", "--workspace"], &[])
+}
+
+/// Prints the table of cases, which the tests keep to themselves.
+fn logits() -> anyhow::Result<Outcome> {
+    cargo(&["test", "--quiet", "--workspace", "--test", "parity", "--", "--nocapture"], &[])
+}
+
+/// The committed fixtures made again, then the shipped model in both implementations.
+fn parity() -> anyhow::Result<Outcome> {
+    succeed(python::script("crates/llm/fixtures/make.py")?.arg("--check"))?;
+    let binary = flaglab::build(&[])?;
+    succeed(python::script("tests/oracles/logits.py")?.arg("--flaglab").arg(binary).arg(SHIPPED))
+}
+
+/// A run's adapter read by PEFT, its model read by transformers, and adapters of PEFT read here.
+fn adapters() -> anyhow::Result<Outcome> {
+    let binary = flaglab::build(&[])?;
+    let scratch = fresh_folder("peft")?;
+    let env = [("FLAGLAB_RUNS", scratch.join("runs")), ("FLAGLAB_REPORTS", scratch.join("reports"))];
+    let env: Vec<_> = env.iter().map(|(k, v)| (*k, v.as_path())).collect();
+    sweep("tests/experiments/lora.toml", &[], &env)?;
+    let run = fs::read_dir(scratch.join("runs/lora"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.join("manifest.json").is_file())
+        .context("the sweep left no run")?;
+    for format in ["peft", "full"] {
+        let export = Command::new(&binary)
+            .args(["model", "export"])
+            .args([run.as_path(), &scratch.join(format)])
+            .args(["--format", format])
+            .current_dir(workspace::root())
+            .status()?;
+        ensure!(export.success(), "export as {format}: {export}");
+    }
+    let mut roundtrip = python::script("tests/oracles/peft_roundtrip.py")?;
+    roundtrip.arg("--flaglab").arg(&binary).args(["--base", SHIPPED]);
+    roundtrip.arg("--adapter").arg(scratch.join("peft")).arg("--merged").arg(scratch.join("full"));
+    succeed(&mut roundtrip)
 }
 
 fn sweep(file: &str, features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result<PathBuf> {

@@ -4,6 +4,7 @@
 
 mod ci;
 mod flaglab;
+mod python;
 mod workspace;
 
 use std::process::ExitCode;
@@ -29,7 +30,9 @@ Data and settings
   options              every key of an experiment file
 
 Project
-  ci [--full]          formatting, lints, docs, tests, sweeps; --full adds wgpu and the report in a browser
+  ci                   formatting, lints, docs, tests, sweeps; --full adds transformers, PEFT, a browser, cuda, wgpu;
+                       --with parity,peft,browser adds those named
+  oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
             return if args.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
         Some("ci") => ci::run(&args[1..]),
+        Some("oracle") => python::run(&args[1..]),
         Some("bench") => workspace::cargo()
             .args(["bench", "--profile", "dev", "--package", "bench"])
             .args(&args[1..])
