@@ -1,5 +1,8 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

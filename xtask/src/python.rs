@@ -12,21 +12,31 @@ use anyhow::{Context, bail, ensure};
 use crate::workspace;
 
 const REQUIREMENTS: &str = "tests/oracles/requirements.txt";
-const IMPORTS: &str = "import numpy, peft, safetensors, tokenizers, torch, transformers; \
-    print(f'torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}')";
+/// Imports everything, which takes seconds.
+const IMPORT: &str = "import numpy, peft, safetensors, tokenizers, torch, transformers";
+/// Looks only whether everything is there.
+const FIND: &str = "import importlib.util, sys; \
+    packages = 'numpy peft safetensors tokenizers torch transformers'.split(); \
+    sys.exit(' '.join(p for p in packages if importlib.util.find_spec(p) is None) or None)";
 
 /// A command that runs `script` (a path from the root) in the workspace root, without network.
 pub fn script(script: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(interpreter()?);
     command.arg(script).current_dir(workspace::root());
     // What the oracles load is in folders; a name that is none must fail rather than be looked up.
-    command.envs([("HF_HUB_OFFLINE", "1"), ("TOKENIZERS_PARALLELISM", "false"), ("PYTHONWARNINGS", "ignore")]);
+    command.envs([
+        ("HF_HUB_OFFLINE", "1"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+        ("PYTHONWARNINGS", "ignore"),
+    ]);
     Ok(command)
 }
 
 /// `cargo xtask oracle SCRIPT ARGUMENTS`.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
-    let Some((path, args)) = args.split_first() else { bail!("cargo xtask oracle takes a script, found none") };
+    let Some((path, args)) = args.split_first() else {
+        bail!("cargo xtask oracle takes a script, found none")
+    };
     let status = script(path)?.args(args).status().context("cannot start Python")?;
     Ok(workspace::exit_code(status.code()))
 }
@@ -35,11 +45,10 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 pub fn interpreter() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("FLAGLAB_PYTHON") {
         let path = PathBuf::from(path);
-        let output = Command::new(&path).args(["-c", IMPORTS]).output();
+        let output = Command::new(&path).args(["-c", FIND]).output();
         let output = output.with_context(|| format!("FLAGLAB_PYTHON: cannot start {}", path.display()))?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = stderr.lines().next_back().unwrap_or_default();
-        ensure!(output.status.success(), "FLAGLAB_PYTHON: {} lacks what {REQUIREMENTS} names: {last}", path.display());
+        let missing = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "FLAGLAB_PYTHON: {} lacks {}", path.display(), missing.trim());
         return Ok(path);
     }
     let folder = workspace::target()?.join("oracles");
@@ -62,11 +71,15 @@ fn install(folder: &Path, python: &Path) -> anyhow::Result<()> {
     }
     let base = ["python3", "python"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok());
     let base = base.context("no Python is installed (Debian: python3, python3-venv)")?;
-    finish(Command::new(base).args(["-m", "venv"]).arg(folder), "cannot make an environment (Debian: python3-venv)")?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
+    finish(
+        Command::new(base).args(["-m", "venv"]).arg(folder),
+        "cannot make an environment (Debian: python3-venv)",
+    )?;
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
     // The file lists every package, so that nothing is resolved; pip would also ask for what only a GPU needs.
     finish(Command::new(python).args(pip).arg(workspace::root().join(REQUIREMENTS)), "pip failed")?;
-    finish(Command::new(python).args(["-c", IMPORTS]), "the installed packages cannot be imported")
+    finish(Command::new(python).args(["-c", IMPORT]), "the installed packages cannot be imported")
 }
 
 /// Runs a command with its output on stderr.

@@ -1,12 +1,13 @@
-//! Logits against those of transformers, which `fixtures/make.py` computed for the checkpoints in `fixtures/parity`
-//! (float32, eager attention, no cache), one checkpoint per feature. `cargo xtask ci` prints the table.
+//! Logits against those of transformers and PEFT, which `fixtures/make.py` computed: checkpoints in `fixtures/parity`
+//! (float32, eager attention, no cache), one per feature, and adapters that PEFT saved, in `fixtures/peft`.
+//! `cargo xtask ci` prints the tables, `cargo xtask ci --full` makes the fixtures again and compares.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use llm::{Backbone, Body, OwnPart, SharedPart, TrainSpec};
+use llm::{Backbone, Body, LoraAdapter, OwnPart, SharedPart, TrainSpec};
 use serde::Deserialize;
 
 /// Largest difference that counts as equal, relative to the largest logit.
@@ -96,7 +97,8 @@ impl Case {
                     row.cached = row.cached.max(relative(&found[0], expected));
                 }
             }
-            let batch: Vec<_> = split.iter().map(|(n, _)| encode(&body, &ids[..**n], n.div_ceil(2))).collect();
+            let batch: Vec<_> =
+                split.iter().map(|(n, _)| encode(&body, &ids[..**n], n.div_ceil(2))).collect();
             for (found, (_, expected)) in logits(&body, body.forward_frozen(&batch)).iter().zip(&split) {
                 row.batched = row.batched.max(relative(found, expected));
             }
@@ -105,9 +107,14 @@ impl Case {
     }
 }
 
-fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parity");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).collect();
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// The cases of a kind, by name.
+fn folders(kind: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(fixtures().join(kind)).unwrap();
+    let mut folders: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
     folders.sort();
     folders
 }
@@ -115,10 +122,13 @@ fn folders() -> Vec<PathBuf> {
 #[test]
 fn logits_are_those_of_transformers() {
     println!("\nparity with transformers: worst difference relative to the largest logit");
-    println!("{:32} {:9} {:>12} {:>9} {:>9} {:>9}", "case", "weights", "tokens", "alone", "cached", "batched");
+    println!(
+        "{:32} {:9} {:>12} {:>9} {:>9} {:>9}",
+        "case", "weights", "tokens", "alone", "cached", "batched"
+    );
     let mut architectures: BTreeMap<String, (usize, f64)> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for folder in folders() {
+    for folder in folders("parity") {
         let case = case(&folder);
         let Row { alone, cached, batched } = case.run();
         let lengths: Vec<_> = case.expected.logits.keys().collect();
@@ -139,4 +149,45 @@ fn logits_are_those_of_transformers() {
     }
     assert!(wrong.is_empty(), "more than {TOLERANCE:.0e} from transformers: {}", wrong.join(", "));
     assert_eq!(architectures.keys().collect::<Vec<_>>(), ["llama", "qwen2"]);
+}
+
+/// `expected.json` of an adapter.
+#[derive(Deserialize)]
+struct Adapted {
+    /// The checkpoint that it is for.
+    base: String,
+    ids: Vec<u32>,
+    /// Logits after the first n ids, by n.
+    logits: BTreeMap<usize, Vec<f32>>,
+}
+
+#[test]
+fn adapters_of_peft_give_the_logits_of_peft() {
+    println!("\nadapters made by PEFT: worst difference relative to the largest logit");
+    let mut wrong = Vec::new();
+    let folders = folders("peft");
+    for folder in &folders {
+        let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+        let Adapted { base, ids, logits: expected } = serde_json::from_str(&text).unwrap();
+        let backbone =
+            Arc::new(Backbone::load(&fixtures().join("parity").join(base), &Device::flex()).unwrap());
+        let adapter = LoraAdapter::read(folder, backbone.config(), backbone.digest()).unwrap();
+        let body = Body::adapted(backbone, &adapter);
+        let mut worst: f64 = 0.0;
+        for (n, expected) in &expected {
+            worst = worst.max(relative(&body.logits(&ids[..*n]).unwrap(), expected));
+        }
+        let split: Vec<_> = expected.iter().filter(|(n, _)| **n > 1).collect();
+        let batch: Vec<_> = split.iter().map(|(n, _)| encode(&body, &ids[..**n], n.div_ceil(2))).collect();
+        for (found, (_, expected)) in logits(&body, body.forward(&batch)).iter().zip(&split) {
+            worst = worst.max(relative(found, expected));
+        }
+        let name = folder.file_name().unwrap().to_string_lossy();
+        println!("{name:32} {worst:9.1e}");
+        if worst > TOLERANCE {
+            wrong.push(format!("{name}: {worst:.1e}"));
+        }
+    }
+    assert!(wrong.is_empty(), "more than {TOLERANCE:.0e} from PEFT: {}", wrong.join(", "));
+    assert!(!folders.is_empty());
 }
