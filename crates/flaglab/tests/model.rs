@@ -38,6 +38,11 @@ fn logits(dir: &Path, args: &[&str]) -> Vec<f32> {
     serde_json::from_str(&ok(dir, &args)).unwrap()
 }
 
+/// Folder of a checkpoint that `crates/llm/fixtures/make.py` made.
+fn fixture(name: &str) -> String {
+    root().join("crates/llm/fixtures/parity").join(name).to_str().unwrap().to_owned()
+}
+
 fn distance(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -45,23 +50,32 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn logits_are_one_bare_array_and_those_of_transformers() {
-    let checkpoint = root().join("crates/llm/fixtures/tied");
-    let expected = std::fs::read_to_string(checkpoint.join("expected.json")).unwrap();
+    let checkpoint = fixture("llama-tokenizer");
+    let expected = std::fs::read_to_string(Path::new(&checkpoint).join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&expected).unwrap();
-    for case in expected["cases"].as_array().unwrap() {
-        let ids: Vec<String> = case["ids"].as_array().unwrap().iter().map(ToString::to_string).collect();
-        let found = logits(&root(), &["--checkpoint", checkpoint.to_str().unwrap(), "--ids", &ids.join(",")]);
-        let expected: Vec<f32> = serde_json::from_value(case["logits"].clone()).unwrap();
-        assert!(distance(&found, &expected) < 1e-4);
+    let of_ids = |ids: &[Value]| {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        logits(&root(), &["--checkpoint", &checkpoint, "--ids", &ids.join(",")])
+    };
+    for (n, row) in expected["logits"].as_object().unwrap() {
+        let found = of_ids(&expected["ids"].as_array().unwrap()[..n.parse().unwrap()]);
+        let row: Vec<f32> = serde_json::from_value(row.clone()).unwrap();
+        assert!(distance(&found, &row) < 1e-4);
+    }
+    // Text becomes the ids that transformers' tokenizer gives, special tokens included.
+    for case in expected["texts"].as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let found = logits(&root(), &["--checkpoint", &checkpoint, "--text", text]);
+        assert_eq!(found, of_ids(case["ids"].as_array().unwrap()), "{text:?}");
     }
 }
 
 #[test]
 fn impossible_sequences_and_folders_are_refused() {
-    let tied = root().join("crates/llm/fixtures/tied");
-    let tied = tied.to_str().unwrap();
+    let tied = fixture("llama-llama3-rope-scaling");
+    let tied = tied.as_str();
     let logits = |args: &[&str]| refused(&root(), &[&["model", "logits"], args].concat());
-    assert!(logits(&["--checkpoint", tied, "--ids", "1,32"]).contains("expected ids below 32, found 32"));
+    assert!(logits(&["--checkpoint", tied, "--ids", "1,64"]).contains("expected ids below 64, found 64"));
     assert!(logits(&["--checkpoint", tied, "--ids", "-1"]).contains("--ids"));
     assert!(logits(&["--checkpoint", tied]).contains("--ids"));
     assert!(logits(&["--checkpoint", tied, "--text", "a"]).contains("tokenizer.json"));
@@ -82,11 +96,11 @@ fn inspect_counts_and_describes() {
     for word in ["llama (LlamaForCausalLM)", "parameters", "trainable", "prefix cache", "BPE"] {
         assert!(text.contains(word), "{word}: {text}");
     }
-    let tied = ok(&root(), &["model", "inspect", "crates/llm/fixtures/tied", "--format", "json"]);
+    let tied = ok(&root(), &["model", "inspect", &fixture("llama-llama3-rope-scaling"), "--format", "json"]);
     let tied: Value = serde_json::from_str(&tied).unwrap();
-    // 32 x 16 embedding, two layers of 16*16 + 2*8*16 + 16*16 + 3*16*24 and two norms, the final norm.
-    let layer = 16 * 16 + 2 * 8 * 16 + 16 * 16 + 3 * 16 * 24 + 2 * 16;
-    assert_eq!(tied["footprint"]["parameters"], 32 * 16 + 2 * layer + 16);
+    // 64 x 16 embedding, two layers of 32*16 + 2*16*16 + 16*32 + 3*16*24 and two norms, the final norm.
+    let layer = 32 * 16 + 2 * 16 * 16 + 16 * 32 + 3 * 16 * 24 + 2 * 16;
+    assert_eq!(tied["footprint"]["parameters"], 64 * 16 + 2 * layer + 16);
     assert_eq!(tied["footprint"]["trainable"], 2 * layer + 16);
     assert_eq!(tied["weights"]["types"], serde_json::json!({ "BF16": 20 }));
     assert_eq!(tied["tokenizer"], Value::Null);

@@ -11,6 +11,7 @@ pub(super) fn read(keys: &Keys<'_>) -> Result<LlmConfig, LlmError> {
     keys.fixed("pretraining_tp", [json!(1)])?;
     let hidden_size = keys.size("hidden_size", 4096)?;
     let num_attention_heads = keys.size("num_attention_heads", 32)?;
+    let max_position_embeddings = keys.size("max_position_embeddings", 2048)?;
     let attention_bias = keys.flag("attention_bias", false)?;
     Ok(LlmConfig {
         architecture: Architecture::Llama,
@@ -21,8 +22,8 @@ pub(super) fn read(keys: &Keys<'_>) -> Result<LlmConfig, LlmError> {
         num_attention_heads,
         num_key_value_heads: keys.size("num_key_value_heads", num_attention_heads)?,
         head_dim: keys.head_dim(hidden_size, num_attention_heads)?,
-        max_position_embeddings: keys.size("max_position_embeddings", 2048)?,
-        rope: Rope::read(keys, 10_000.0)?,
+        max_position_embeddings,
+        rope: Rope::read(keys, 10_000.0, max_position_embeddings)?,
         rms_norm_eps: keys.positive("rms_norm_eps", 1e-6)?,
         initializer_range: keys.positive("initializer_range", 0.02)?,
         tie_word_embeddings: keys.flag("tie_word_embeddings", false)?,

@@ -44,11 +44,16 @@ pub enum RopeScaling {
 const KNOWN: &str = "\"default\", \"linear\", \"llama3\" or \"dynamic\"";
 
 impl Rope {
-    /// Reads `rope_theta` with `rope_scaling`, or the newer `rope_parameters` that holds both.
-    pub(crate) fn read(keys: &Keys<'_>, default_theta: f64) -> Result<Self, LlmError> {
+    /// Reads `rope_theta` with `rope_scaling`, or the newer `rope_parameters` that holds both. Where both are there,
+    /// `transformers` takes the former.
+    pub(crate) fn read(
+        keys: &Keys<'_>,
+        default_theta: f64,
+        max_position_embeddings: usize,
+    ) -> Result<Self, LlmError> {
         let outer = keys.positive("rope_theta", default_theta)?;
-        let Some(key) = ["rope_parameters", "rope_scaling"].into_iter().find(|k| keys.get(k).is_some())
-        else {
+        let stated = |key: &&str| keys.get(key).is_some_and(|v| *v != json!({}));
+        let Some(key) = ["rope_scaling", "rope_parameters"].into_iter().find(stated) else {
             return Ok(Self { theta: outer, scaling: RopeScaling::Default });
         };
         let found = keys.get(key).unwrap_or(&Value::Null);
@@ -61,7 +66,7 @@ impl Rope {
             // Dynamic scaling begins beyond max_position_embeddings, where no sequence here may go.
             None | Some("default" | "dynamic") => RopeScaling::Default,
             Some("linear") => RopeScaling::Linear { factor: inner.required("factor")? },
-            Some("llama3") => Self::read_llama3(&inner)?,
+            Some("llama3") => Self::read_llama3(&inner, max_position_embeddings)?,
             Some(_) => {
                 let kind = kind.unwrap_or(&Value::Null);
                 return Err(keys.error(&format!("{key}.rope_type"), kind, KNOWN));
@@ -71,7 +76,7 @@ impl Rope {
         Ok(Self { theta: inner.positive("rope_theta", outer)?, scaling })
     }
 
-    fn read_llama3(keys: &Keys<'_>) -> Result<RopeScaling, LlmError> {
+    fn read_llama3(keys: &Keys<'_>, max_position_embeddings: usize) -> Result<RopeScaling, LlmError> {
         let low_freq_factor = keys.required("low_freq_factor")?;
         let high_freq_factor = keys.required("high_freq_factor")?;
         if high_freq_factor <= low_freq_factor {
@@ -82,7 +87,8 @@ impl Rope {
             factor: keys.required("factor")?,
             low_freq_factor,
             high_freq_factor,
-            original_max_position_embeddings: keys.required("original_max_position_embeddings")?,
+            original_max_position_embeddings: keys
+                .positive("original_max_position_embeddings", max_position_embeddings as f64)?,
         })
     }
 
