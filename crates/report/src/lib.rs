@@ -20,6 +20,7 @@ mod overview;
 mod page;
 mod plan;
 mod provenance;
+mod receipts;
 mod render;
 mod settings;
 

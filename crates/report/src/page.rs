@@ -12,6 +12,7 @@ use crate::groups::{Group, groups};
 use crate::metric::{PAPER, SCORES};
 use crate::overview::{Overview, overview};
 use crate::provenance::{Fact, provenance};
+use crate::receipts::{ReceiptRow, receipts};
 use crate::settings::{self, Difference, differences};
 use crate::{ReportInput, numbers};
 
@@ -38,6 +39,7 @@ pub(crate) struct Page {
     pub differences: Vec<ArmDifferences>,
     pub settings: Vec<Section>,
     pub provenance: Vec<Fact>,
+    pub receipts: Vec<ReceiptRow>,
     pub runs: Vec<RunRow>,
 }
 
@@ -197,6 +199,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
             .map(|(name, section)| Section { name: name.clone(), rows: section_rows(name, section) })
             .collect(),
         provenance: provenance(input),
+        receipts: receipts(input),
         runs: run_rows(input),
     };
     (page, ChartData { groups: charts })

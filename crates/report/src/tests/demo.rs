@@ -8,7 +8,7 @@ use report::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 use serde_json::{Map, Value, json};
 use stats::TearSheet;
 use store::{CompletedInfo, DataInfo, ExperimentStore, Machine, ManifestStart, Metrics, Versions};
-use trading_env::{Action, Role, SplitName, StepRecord};
+use trading_env::{Action, FreezeReceipt, GroupNorm, Role, SplitName, StepRecord, TensorDigest};
 
 /// What the demo's experiment looks like.
 pub struct Demo {
@@ -176,7 +176,8 @@ impl Demo {
                 writer.step(step.clone()).expect("writes");
             }
             let metrics = Metrics { test: Some(scores(&steps)), ..Metrics::default() };
-            writer.complete(CompletedInfo { metrics, receipt: None }).expect("writes");
+            let receipt = (arm.role == Role::Arm).then(|| receipt(run.seed));
+            writer.complete(CompletedInfo { metrics, receipt }).expect("writes");
         }
         store
     }
@@ -276,4 +277,24 @@ fn scores(steps: &[StepRecord]) -> Value {
     let ratio = (volatility > 0.0).then(|| sum / years / volatility);
     scores["paper"] = json!({"cr": 100.0 * sum, "sr": ratio, "av": 100.0 * volatility, "mdd": sheet.max_drawdown.map(|d| 100.0 * d)});
     scores
+}
+
+/// Two frozen tensors that stayed and three trained ones, of which one stood still in the run with seed 1.
+fn receipt(seed: u64) -> FreezeReceipt {
+    let tensor = |name: &str, trained: bool, moved: bool| TensorDigest {
+        name: name.to_owned(),
+        trained,
+        before: "a0".to_owned(),
+        after: if moved { "b1" } else { "a0" }.to_owned(),
+    };
+    FreezeReceipt {
+        tensors: vec![
+            tensor("model.embed_tokens.weight", false, false),
+            tensor("model.layers.0.mlp.up_proj.weight", false, false),
+            tensor("model.layers.1.mlp.up_proj.weight", true, seed != 1),
+            tensor("model.norm.weight", true, true),
+            tensor("policy_head.weight", true, true),
+        ],
+        groups: vec![GroupNorm { group: "layers.1".to_owned(), mean_grad_norm: 0.1 * (seed + 1) as f64 }],
+    }
 }

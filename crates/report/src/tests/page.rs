@@ -233,6 +233,20 @@ fn a_row_of_all_data_sets_is_not_named_after_one_of_them() {
 }
 
 #[test]
+fn receipts_say_what_stayed_and_what_moved() {
+    let demo = Demo { troubled: false, ..ablation(3) };
+    let input = input_of(&demo, &demo.plan());
+    let (page, _) = page(&input);
+    let arms = input.plan.arms.iter().filter(|a| a.role == Role::Arm).count();
+    assert_eq!(page.receipts.len(), arms, "baselines have none");
+    let row = &page.receipts[0];
+    assert_eq!((row.runs.as_str(), row.frozen.as_str(), row.moved.as_str()), ("3", "2 of 2", "2 of 3"));
+    // (0.1 + 0.2 + 0.3) / 3.
+    assert_eq!(row.groups, [("layers.1".to_owned(), "2.00e-1".to_owned())]);
+    assert!(html(&input).unwrap().contains("Freeze receipts"));
+}
+
+#[test]
 fn other_modes_average_over_the_other_axes_seed_by_seed() {
     let demo = ablation(3);
     let mut plan = demo.plan();
