@@ -70,7 +70,8 @@ use Action::{Buy, Hold, Sell};
 #[test]
 fn every_agent_keeps_the_contract_under_every_rule_set() {
     let names: Vec<_> = AGENTS.iter().map(|p| p.name()).collect();
-    assert_eq!(names, ["buy-and-hold", "flat", "random", "momentum"]);
+    let known = ["buy-and-hold", "flat", "random", "momentum", "sma-crossover", "mean-reversion", "macd"];
+    assert_eq!(names, known);
     for name in names {
         for rules in RULES {
             let agent = agent(name, &json!({}));
@@ -86,6 +87,42 @@ fn every_agent_keeps_the_contract_under_every_rule_set() {
             );
         }
     }
+}
+
+/// Actions under `investor-bench`, where all are legal; there is none at the last close.
+fn free(name: &str, params: &Value, closes: &[f64]) -> Vec<Action> {
+    actions(&*agent(name, params), 0, &arena(closes, 0, "investor-bench"))
+}
+
+#[test]
+fn sma_crossover_follows_the_short_average() {
+    let params = json!({"short": 1, "long": 2});
+    // Too short; 3 > 2; 2 < 2.5; 2 = 2.
+    assert_eq!(free("sma-crossover", &params, &[1.0, 3.0, 2.0, 2.0, 9.0]), [Hold, Buy, Sell, Hold]);
+    let error = build("sma-crossover", &json!({"short": 5, "long": 5})).err().unwrap().to_string();
+    assert!(error.contains("agent.long") && error.contains("more than short (5)"), "{error}");
+}
+
+#[test]
+fn mean_reversion_acts_beyond_its_threshold() {
+    let params = json!({"window": 3, "threshold": 1.0});
+    // 1, 1, 4: mean 2, sd sqrt 3, 2 above it is 1.15 sd. 1, 4, 4: mean 3, sd sqrt 3, 0.58 sd.
+    assert_eq!(free("mean-reversion", &params, &[1.0, 1.0, 4.0, 4.0, 9.0]), [Hold, Hold, Sell, Hold]);
+    assert_eq!(free("mean-reversion", &params, &[4.0, 4.0, 1.0, 9.0]), [Hold, Hold, Buy]);
+    assert_eq!(free("mean-reversion", &params, &[0.1; 5]), [Hold; 4]);
+    let error = build("mean-reversion", &json!({"window": 1})).err().unwrap().to_string();
+    assert!(error.contains("window"), "{error}");
+}
+
+#[test]
+fn macd_compares_its_line_with_the_signal() {
+    let params = json!({"fast": 1, "slow": 2, "signal": 2});
+    // Slow average of 1, 2, 4: 1, 5/3, 29/9. Line 0, 1/3, 7/9; signal 0, 2/9, 16/27 < 7/9.
+    assert_eq!(free("macd", &params, &[1.0, 2.0, 4.0, 9.0]), [Hold, Hold, Buy]);
+    // Of 1, 2, 2: 1, 5/3, 17/9. Line 0, 1/3, 1/9; signal 0, 2/9, 4/27 > 1/9.
+    assert_eq!(free("macd", &params, &[1.0, 2.0, 2.0, 9.0]), [Hold, Hold, Sell]);
+    let error = build("macd", &json!({"fast": 26})).err().unwrap().to_string();
+    assert!(error.contains("agent.slow") && error.contains("more than fast (26)"), "{error}");
 }
 
 #[test]

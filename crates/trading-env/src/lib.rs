@@ -24,8 +24,10 @@ pub use agent::{
 pub use env::{Arena, EnvBatch, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};
 pub use reward::{
-    DifferentialSharpe, DifferentialSharpeParams, DifferentialSharpePlugin, LogReturn, LogReturnParams,
-    LogReturnPlugin, REWARDS, RewardFn, RewardKind, SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin,
+    CvarPenalised, CvarPenalisedParams, CvarPenalisedPlugin, DifferentialSharpe, DifferentialSharpeParams,
+    DifferentialSharpePlugin, Downside, DownsideParams, DownsidePlugin, DrawdownPenalised,
+    DrawdownPenalisedParams, DrawdownPenalisedPlugin, LogReturn, LogReturnParams, LogReturnPlugin, Pnl,
+    PnlParams, PnlPlugin, REWARDS, RewardFn, RewardKind, SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin,
     Transition,
 };
 pub use rng::rng;

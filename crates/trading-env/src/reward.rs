@@ -1,11 +1,19 @@
 //! Rewards: what one step is worth to the learner.
 
+mod cvar_penalised;
 mod differential_sharpe;
+mod downside;
+mod drawdown_penalised;
 mod log_return;
+mod pnl;
 mod sharpe_delta;
 
+pub use cvar_penalised::{CvarPenalised, CvarPenalisedParams, CvarPenalisedPlugin};
 pub use differential_sharpe::{DifferentialSharpe, DifferentialSharpeParams, DifferentialSharpePlugin};
+pub use downside::{Downside, DownsideParams, DownsidePlugin};
+pub use drawdown_penalised::{DrawdownPenalised, DrawdownPenalisedParams, DrawdownPenalisedPlugin};
 pub use log_return::{LogReturn, LogReturnParams, LogReturnPlugin};
+pub use pnl::{Pnl, PnlParams, PnlPlugin};
 pub use sharpe_delta::{SharpeDelta, SharpeDeltaParams, SharpeDeltaPlugin};
 
 use plugin::{BuildError, Kind, Plugin};
@@ -20,8 +28,15 @@ impl Kind for RewardKind {
 }
 
 /// The rewards of this crate, in the order of listings.
-pub static REWARDS: &[&'static dyn Plugin<RewardKind>] =
-    &[&SharpeDeltaPlugin, &DifferentialSharpePlugin, &LogReturnPlugin];
+pub static REWARDS: &[&'static dyn Plugin<RewardKind>] = &[
+    &SharpeDeltaPlugin,
+    &DifferentialSharpePlugin,
+    &LogReturnPlugin,
+    &PnlPlugin,
+    &DrawdownPenalisedPlugin,
+    &DownsidePlugin,
+    &CvarPenalisedPlugin,
+];
 
 /// Equity before and after a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,6 +107,16 @@ fn checked_scale(scale: f64) -> Result<f64, BuildError> {
         Ok(scale)
     } else {
         Err(BuildError::Invalid(format!("reward.scale: expected a finite number above 0, found {scale}")))
+    }
+}
+
+/// The parameter `key` as given when it is finite and not below 0.
+fn checked_factor(key: &str, value: f64) -> Result<f64, BuildError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(value)
+    } else {
+        let message = format!("reward.{key}: expected a finite number, 0 or above, found {value}");
+        Err(BuildError::Invalid(message))
     }
 }
 

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    DifferentialSharpe, DifferentialSharpeParams, LogReturn, LogReturnParams, REWARDS, RewardFn, SharpeDelta,
-    SharpeDeltaParams, Transition,
+    CvarPenalised, CvarPenalisedParams, DifferentialSharpe, DifferentialSharpeParams, Downside,
+    DownsideParams, DrawdownPenalised, DrawdownPenalisedParams, LogReturn, LogReturnParams, Pnl, PnlParams,
+    REWARDS, RewardFn, SharpeDelta, SharpeDeltaParams, Transition,
 };
 
 fn rewards(reward: &mut dyn RewardFn, equity: &[f64]) -> Vec<f64> {
@@ -29,6 +30,22 @@ fn sharpe_delta() -> SharpeDelta {
 
 fn differential_sharpe(scale: f64, eta: f64) -> DifferentialSharpe {
     DifferentialSharpe::new(DifferentialSharpeParams { scale, eta }).unwrap()
+}
+
+fn pnl(scale: f64) -> Pnl {
+    Pnl::new(PnlParams { scale }).unwrap()
+}
+
+fn drawdown_penalised(penalty: f64) -> DrawdownPenalised {
+    DrawdownPenalised::new(DrawdownPenalisedParams { scale: 1.0, penalty }).unwrap()
+}
+
+fn downside(eta: f64) -> Downside {
+    Downside::new(DownsideParams { scale: 1.0, eta }).unwrap()
+}
+
+fn cvar_penalised(penalty: f64, tail: f64) -> CvarPenalised {
+    CvarPenalised::new(CvarPenalisedParams { scale: 1.0, penalty, tail }).unwrap()
 }
 
 #[test]
@@ -98,12 +115,68 @@ fn differential_sharpe_is_the_derivative_of_the_moving_sharpe_ratio() {
 }
 
 #[test]
+fn pnl_is_the_profit() {
+    // 100 -> 103 -> 98: 3, then -5.
+    check(&rewards(&mut pnl(1.0), &[100.0, 103.0, 98.0]), &[3.0, -5.0]);
+    check(&rewards(&mut pnl(0.01), &[100.0, 103.0]), &[0.03]);
+}
+
+#[test]
+fn drawdown_penalised_pays_for_what_a_step_adds_to_the_maximum_drawdown() {
+    // 100 -> 80 -> 120 -> 90 -> 60: drawdowns 0.2, 0, 0.25, 0.5; maximum 0.2, 0.2, 0.25, 0.5; penalty 2.
+    let growth = [0.8f64.ln(), 1.5f64.ln(), 0.75f64.ln(), (2.0f64 / 3.0).ln()];
+    let wanted = [growth[0] - 0.4, growth[1], growth[2] - 0.1, growth[3] - 0.5];
+    check(&rewards(&mut drawdown_penalised(2.0), &[100.0, 80.0, 120.0, 90.0, 60.0]), &wanted);
+}
+
+#[test]
+fn downside_follows_the_published_formula() {
+    // eta 1/2; equity 100 -> 80 -> 88 -> 66: returns -0.2, 0.1, -0.25.
+    // Step 1: DD = 0, so 0; then A = -0.1, DD^2 = 0.02.
+    // Step 2, a gain: D = (0.1 + 0.05) / sqrt(0.02); then A = 0, DD^2 = 0.01.
+    // Step 3, a loss: D = (-0.25 - 0) / 0.1 - 0 = -2.5.
+    let wanted = [0.0, 0.15 / 0.02f64.sqrt(), -2.5];
+    check(&rewards(&mut downside(0.5), &[100.0, 80.0, 88.0, 66.0]), &wanted);
+}
+
+#[test]
+fn downside_is_the_derivative_of_the_moving_ratio() {
+    let equity = [100.0, 97.0, 101.0, 98.0, 104.5];
+    for after in [102.0, 98.0] {
+        let mut reward = downside(0.1);
+        rewards(&mut reward, &equity);
+        let returns = equity.windows(2).map(|e| e[1] / e[0] - 1.0);
+        let (a, b) =
+            returns.fold((0.0, 0.0), |(a, b), r| (0.9 * a + 0.1 * r, 0.9 * b + 0.1 * r.min(0.0).powi(2)));
+        let simple_return = after / 100.0 - 1.0;
+        let ratio = |eta: f64| {
+            let b = b + eta * (simple_return.min(0.0).powi(2) - b);
+            (a + eta * (simple_return - a)) / b.sqrt()
+        };
+        let derivative = (ratio(1e-6) - ratio(-1e-6)) / 2e-6;
+        let found = reward.step(Transition { before: 100.0, after });
+        assert!((found - derivative).abs() < 1e-6 * derivative.abs(), "{found} is not {derivative}");
+    }
+}
+
+#[test]
+fn cvar_penalised_pays_for_what_a_step_adds_to_the_expected_shortfall() {
+    // 100 -> 90 -> 99 -> 79.2, tail 1/2, penalty 2: returns -0.1, 0.1, -0.2; worst halves: {-0.1}, {-0.1}, {-0.2, -0.1}.
+    // Expected shortfall 0.1, 0.1, 0.15.
+    let wanted = [0.9f64.ln() - 0.2, 1.1f64.ln(), 0.8f64.ln() - 0.1];
+    check(&rewards(&mut cvar_penalised(2.0, 0.5), &[100.0, 90.0, 99.0, 79.2]), &wanted);
+    // Gains alone fall short of nothing.
+    check(&rewards(&mut cvar_penalised(2.0, 0.5), &[100.0, 110.0]), &[1.1f64.ln()]);
+}
+
+#[test]
 fn ruin_gives_a_finite_reward() {
     for after in [0.0, -5.0, f64::NAN, f64::INFINITY] {
         for plugin in REWARDS {
             let mut reward = plugin.build(&json!({}), ()).unwrap();
-            reward.step(Transition { before: 100.0, after: 101.0 });
-            let last = reward.step(Transition { before: 101.0, after });
+            // One gain and one loss: after them every reward is defined.
+            rewards(&mut *reward, &[100.0, 101.0, 100.0]);
+            let last = reward.step(Transition { before: 100.0, after });
             assert!(last.is_finite() && last < 0.0, "{}: {last} at {after}", plugin.name());
         }
     }
@@ -113,10 +186,9 @@ fn ruin_gives_a_finite_reward() {
 fn fresh_and_reset_forget_the_episode_and_keep_the_parameters() {
     let equity = [100.0, 103.0, 99.0, 120.0];
     for plugin in REWARDS {
-        let params = if plugin.name() == "differential-sharpe" {
-            json!({"scale": 3.0, "eta": 0.3})
-        } else {
-            json!({"scale": 3.0})
+        let params = match plugin.name() {
+            "differential-sharpe" | "downside" => json!({"scale": 3.0, "eta": 0.3}),
+            _ => json!({"scale": 3.0}),
         };
         let mut reward = plugin.build(&params, ()).unwrap();
         let first = rewards(&mut *reward, &equity);
@@ -134,16 +206,30 @@ fn fresh_and_reset_forget_the_episode_and_keep_the_parameters() {
 #[test]
 fn plugins_reject_what_is_out_of_range() {
     let names: Vec<_> = REWARDS.iter().map(|p| p.name()).collect();
-    assert_eq!(names, ["sharpe-delta", "differential-sharpe", "log-return"]);
+    let (paper, others) = names.split_first().unwrap();
+    assert_eq!(*paper, "sharpe-delta", "the paper's is the default");
+    assert_eq!(
+        others,
+        ["differential-sharpe", "log-return", "pnl", "drawdown-penalised", "downside", "cvar-penalised"]
+    );
     for plugin in REWARDS {
         for params in [json!({"scale": 0.0}), json!({"scale": -1.0}), json!({"scales": 1.0})] {
             let error = plugin.build(&params, ()).err().expect("out of range").to_string();
             assert!(error.contains("scale"), "{error}");
         }
     }
-    for eta in [0.0, 1.0, -0.1] {
-        let error = REWARDS[1].build(&json!({"eta": eta}), ()).err().expect("out of range").to_string();
-        assert!(error.contains("reward.eta"), "{error}");
+    for (name, params, key) in [
+        ("differential-sharpe", json!({"eta": 0.0}), "reward.eta"),
+        ("differential-sharpe", json!({"eta": 1.0}), "reward.eta"),
+        ("downside", json!({"eta": -0.1}), "reward.eta"),
+        ("drawdown-penalised", json!({"penalty": -1.0}), "reward.penalty"),
+        ("cvar-penalised", json!({"penalty": -1.0}), "reward.penalty"),
+        ("cvar-penalised", json!({"tail": 0.0}), "reward.tail"),
+        ("cvar-penalised", json!({"tail": 1.5}), "reward.tail"),
+    ] {
+        let plugin = REWARDS.iter().find(|p| p.name() == name).unwrap();
+        let error = plugin.build(&params, ()).err().expect("out of range").to_string();
+        assert!(error.contains(key), "{error}");
     }
 }
 
@@ -182,6 +268,32 @@ proptest! {
         let total: f64 = rewards(&mut sharpe_delta(), &equity).iter().sum();
         let pnl: Vec<f64> = equity.windows(2).map(|e| e[1] - e[0]).collect();
         prop_assert!((total - sharpe(&pnl)).abs() < 1e-9 * total.abs().max(1.0));
+    }
+
+    #[test]
+    fn profits_sum_to_the_whole_profit(equity in equity_path()) {
+        let total: f64 = rewards(&mut pnl(1.0), &equity).iter().sum();
+        prop_assert!((total - (equity.last().unwrap() - equity[0])).abs() < 1e-9);
+    }
+
+    #[test]
+    fn drawdown_penalised_sums_to_growth_less_the_maximum_drawdown(equity in equity_path()) {
+        let total: f64 = rewards(&mut drawdown_penalised(3.0), &equity).iter().sum();
+        let fall = |i: usize| 1.0 - equity[i] / equity[..=i].iter().copied().fold(0.0, f64::max);
+        let deepest = (0..equity.len()).map(fall).fold(0.0, f64::max);
+        let growth = (equity.last().unwrap() / equity[0]).ln();
+        prop_assert!((total - (growth - 3.0 * deepest)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn cvar_penalised_sums_to_growth_less_the_expected_shortfall(equity in equity_path()) {
+        let total: f64 = rewards(&mut cvar_penalised(3.0, 0.2), &equity).iter().sum();
+        let mut returns: Vec<f64> = equity.windows(2).map(|e| e[1] / e[0] - 1.0).collect();
+        returns.sort_by(f64::total_cmp);
+        let worst = (0.2 * returns.len() as f64).ceil() as usize;
+        let shortfall = (-returns[..worst].iter().sum::<f64>() / worst as f64).max(0.0);
+        let growth = (equity.last().unwrap() / equity[0]).ln();
+        prop_assert!((total - (growth - 3.0 * shortfall)).abs() < 1e-9);
     }
 
     #[test]
