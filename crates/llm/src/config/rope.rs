@@ -112,10 +112,11 @@ impl Rope {
         }
     }
 
-    /// Radians per position of each pair of a head of width `head_dim`, rounded to f32 as `transformers` does.
+    /// Radians per position of each pair of a head of width `head_dim`. Powers and reciprocals are f32, as in
+    /// `transformers`: their rounding, times thousands of positions, is the largest difference that logits could have.
     pub(crate) fn frequencies(&self, head_dim: usize) -> Vec<f32> {
-        let plain = |i: usize| self.theta.powf(-2.0 * i as f64 / head_dim as f64);
-        (0..head_dim / 2).map(|i| self.scaling.apply(plain(i)) as f32).collect()
+        let plain = |i: usize| (self.theta as f32).powf((2 * i) as f32 / head_dim as f32).recip();
+        (0..head_dim / 2).map(|i| self.scaling.apply(f64::from(plain(i))) as f32).collect()
     }
 }
 
