@@ -31,7 +31,7 @@ Data and settings
 
 Project
   ci                   formatting, lints, docs, tests, sweeps; --full adds transformers, PEFT, a browser, cuda, wgpu;
-                       --with parity,peft,browser adds those named
+                       --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches
 

@@ -2,23 +2,22 @@ use super::*;
 
 fn names(args: &[&str]) -> Result<Vec<&'static str>, String> {
     let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-    extra(&args).map(|checks| checks.iter().map(|c| c.name).collect()).map_err(|e| e.to_string())
+    selected(&args).map(|checks| checks.iter().map(|c| c.name).collect()).map_err(|e| e.to_string())
 }
 
 #[test]
-fn the_checks_on_top_are_none_all_or_those_named() {
-    assert_eq!(names(&[]), Ok(vec![]));
-    assert_eq!(names(&["--with", "browser,parity"]), Ok(vec!["browser", "parity"]));
-    assert_eq!(names(&["--full"]).unwrap().len(), FULL.len());
+fn checks_are_the_quick_ones_all_or_those_named() {
+    assert_eq!(names(&[]).unwrap().len(), CHECKS.len());
+    assert_eq!(names(&["--full"]).unwrap().len(), CHECKS.len() + FULL.len());
+    assert_eq!(names(&["--with", "browser,parity"]).unwrap()[CHECKS.len()..], ["browser", "parity"]);
+    assert_eq!(names(&["--only", "tests"]).unwrap(), ["tests"]);
 }
 
 #[test]
 fn an_unknown_check_is_an_error_that_lists_the_known() {
-    let expected = "--with: expected some of parity, peft, browser, cuda, wgpu; found `gpu`";
-    assert_eq!(names(&["--with", "gpu"]), Err(expected.to_owned()));
-    assert_eq!(
-        names(&["--ful"]),
-        Err("cargo xtask ci takes --full or --with NAME,NAME; found `--ful`".to_owned())
-    );
-    assert!(names(&["--with"]).is_err());
+    let error = names(&["--with", "gpu"]).unwrap_err();
+    assert!(error.starts_with("expected some of formatting, lints, "), "{error}");
+    assert!(error.ends_with("; found `gpu`"), "{error}");
+    assert!(names(&["--ful"]).unwrap_err().ends_with("found `--ful`"));
+    assert!(names(&["--only"]).is_err());
 }
