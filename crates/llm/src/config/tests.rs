@@ -138,6 +138,10 @@ fn windows_that_nothing_reaches_are_ignored() {
     assert!(with(false, Value::Null, 0).is_ok());
     assert!(with(true, json!(32_768), 0).is_ok());
     assert!(with(true, json!(128), 32).is_ok());
+    assert!(with(true, Value::Null, 0).is_ok());
+    let full =
+        json!({ "use_sliding_window": true, "sliding_window": 128, "layer_types": ["full_attention"] });
+    assert!(parse_as("qwen2", &full).is_ok());
     let error = with(true, json!(128), 31).unwrap_err().to_string();
     assert!(error.contains("use_sliding_window: expected false"), "{error}");
 }
