@@ -27,8 +27,14 @@ pub struct PromptConfig {
     pub symbol: bool,
     /// Whether the date is shown.
     pub date: bool,
-    /// Longest shared part in tokens. What is longer loses its oldest news first, then its oldest prices; the account
-    /// is never cut.
+    /// Whether the prompt is put into the chat format of an instruct model: the `chat_template` of its
+    /// `tokenizer_config.json`, or its `chat_template.jinja`. The task becomes the system message (where the template
+    /// knows none, the beginning of the user's), market and account the user's message, and the model's answer begins
+    /// after the generation prompt. Off: plain text.
+    pub chat_template: bool,
+    /// Longest shared part in tokens: task, date, prices and news. What is longer loses its oldest news first, then its
+    /// oldest prices, and so does a whole prompt that is longer than the model's longest sequence; the account is
+    /// never cut. The manifest counts shortened prompts.
     #[schemars(range(min = 16, max = 100000))]
     pub max_tokens: usize,
 }
@@ -44,6 +50,7 @@ impl Default for PromptConfig {
             news_words: 30,
             symbol: true,
             date: true,
+            chat_template: false,
             max_tokens: 256,
         }
     }

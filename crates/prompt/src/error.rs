@@ -16,6 +16,14 @@ pub enum PromptError {
     /// The tokenizer refused a text.
     #[error("cannot encode the prompt: {0}")]
     Encode(String),
+    /// A chat template cannot be used.
+    #[error("{}: chat_template: {problem}", path.display())]
+    ChatTemplate {
+        /// The file that it is in.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Training a tokenizer failed.
     #[error("cannot train a tokenizer: {0}")]
     Train(String),
@@ -25,6 +33,19 @@ pub enum PromptError {
         /// Tokens of the shared part without prices and news.
         needed: usize,
         /// The setting.
+        limit: usize,
+    },
+    /// What may not be cut is longer than the model can read.
+    #[error(
+        "the prompt without prices and news takes {needed} tokens, {own} of them for the account, found a model whose \
+         longest sequence is {limit}"
+    )]
+    NoRoom {
+        /// Tokens of the whole prompt.
+        needed: usize,
+        /// Tokens of the own part.
+        own: usize,
+        /// Longest sequence.
         limit: usize,
     },
 }

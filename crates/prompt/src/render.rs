@@ -36,31 +36,42 @@ const FULL_TASK: &str = "You run a trading account that holds cash and one asset
      Sell when prices weaken or the risk has grown too large. Hold when there is no clear reason to act. Buy when \
      prices strengthen. Follow momentum and keep trading costs low.\n\
      Legal actions: \"Sell\", \"Hold\", \"Buy\".\n\
-     Answer with a JSON object whose single key is \"Action\" and whose value is one of the legal actions.\n\
-     State: {";
+     Answer with a JSON object whose single key is \"Action\" and whose value is one of the legal actions.\n";
 
-const CUE: &str = "\n{\"Action\": \"";
+/// Beginning of the answer.
+pub(crate) const CUE: &str = "{\"Action\": \"";
 
 impl PromptConfig {
     /// The prompt without a limit on its length.
     pub fn render(&self, observation: &Observation<'_>) -> PromptParts {
         let extent = Extent { news: self.news_items, history: self.history };
-        PromptParts { shared: self.shared(observation, extent), own: self.own(observation) }
-    }
-
-    /// The shared part.
-    pub(crate) fn shared(&self, observation: &Observation<'_>, extent: Extent) -> String {
-        match self.style {
-            Style::Compact => self.shared_compact(observation, extent),
-            Style::Full => self.shared_full(observation, extent),
+        PromptParts {
+            shared: self.task().to_owned() + &self.market(observation, extent),
+            own: format!("{}\n{CUE}", self.account(observation)),
         }
     }
 
-    /// The own part.
-    pub(crate) fn own(&self, observation: &Observation<'_>) -> String {
+    /// What is to be done: task, legal actions, answer format. Ends with a line end.
+    pub(crate) fn task(&self) -> &'static str {
         match self.style {
-            Style::Compact => own_compact(observation),
-            Style::Full => own_full(observation),
+            Style::Compact => COMPACT_TASK,
+            Style::Full => FULL_TASK,
+        }
+    }
+
+    /// What all accounts at one bar share: asset, date, prices, news.
+    pub(crate) fn market(&self, observation: &Observation<'_>, extent: Extent) -> String {
+        match self.style {
+            Style::Compact => self.market_compact(observation, extent),
+            Style::Full => self.market_full(observation, extent),
+        }
+    }
+
+    /// What is the account's own: holdings, recent rewards, values and actions.
+    pub(crate) fn account(&self, observation: &Observation<'_>) -> String {
+        match self.style {
+            Style::Compact => account_compact(observation),
+            Style::Full => account_full(observation),
         }
     }
 
@@ -84,9 +95,9 @@ impl PromptConfig {
         })
     }
 
-    fn shared_compact(&self, observation: &Observation<'_>, extent: Extent) -> String {
+    fn market_compact(&self, observation: &Observation<'_>, extent: Extent) -> String {
         let history = &observation.history;
-        let mut text = COMPACT_TASK.to_owned();
+        let mut text = String::new();
         let mut head = Vec::new();
         if self.symbol {
             head.push(plain(history.symbol()));
@@ -117,9 +128,9 @@ impl PromptConfig {
         text
     }
 
-    fn shared_full(&self, observation: &Observation<'_>, extent: Extent) -> String {
+    fn market_full(&self, observation: &Observation<'_>, extent: Extent) -> String {
         let history = &observation.history;
-        let mut text = FULL_TASK.to_owned();
+        let mut text = "State: {".to_owned();
         if self.symbol {
             let _ = write!(text, "\"asset\": {}, ", quoted(&plain(history.symbol())));
         }
@@ -168,7 +179,7 @@ impl PromptConfig {
     }
 }
 
-fn own_compact(observation: &Observation<'_>) -> String {
+fn account_compact(observation: &Observation<'_>) -> String {
     let account = observation.account;
     let equity = account.equity();
     let mut text =
@@ -186,10 +197,10 @@ fn own_compact(observation: &Observation<'_>) -> String {
             actions.join(" ")
         );
     }
-    text + CUE
+    text
 }
 
-fn own_full(observation: &Observation<'_>) -> String {
+fn account_full(observation: &Observation<'_>) -> String {
     let account = observation.account;
     let list = |items: Vec<String>| items.join(", ");
     let rewards = list(observation.rewards.iter().map(|r| cut(*r, 6)).collect());
@@ -198,7 +209,7 @@ fn own_full(observation: &Observation<'_>) -> String {
     format!(
         "\"account_status\": {{\"cash_balance\": {}, \"asset_position\": {}, \"total_account_value\": {}}}, \
          \"previous_decision_metrics\": {{\"recent_rewards\": [{rewards}], \"net_values\": [{values}], \
-         \"actions\": [{actions}]}}}}{CUE}",
+         \"actions\": [{actions}]}}}}",
         cut(account.cash, 10),
         cut(account.shares, 10),
         cut(account.equity(), 10),

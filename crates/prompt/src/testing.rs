@@ -1,4 +1,6 @@
-//! A small market and observations of it.
+//! A small market and observations of it, and texts that are kept in files.
+
+use std::path::Path;
 
 use chrono::{Days, NaiveDate};
 use market_data::{BarSeries, Columns};
@@ -56,4 +58,41 @@ impl Own {
             actions: &self.actions,
         }
     }
+}
+
+/// Compares with the file `name` of this package, which ends with one more line end; `UPDATE_SNAPSHOTS=1` writes it instead.
+pub(crate) fn same_as_snapshot(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|v| v == "1") {
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let kept = kept.strip_suffix('\n').unwrap_or(&kept);
+    assert!(
+        kept == text,
+        "{} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{}",
+        path.display(),
+        difference(kept, text)
+    );
+}
+
+/// Lines of both texts side by side: `-` kept, `+` found, two spaces where they agree.
+fn difference(kept: &str, found: &str) -> String {
+    let (mut kept, mut found) = (kept.split('\n'), found.split('\n'));
+    let mut out = String::new();
+    loop {
+        match (kept.next(), found.next()) {
+            (None, None) => return out,
+            (Some(a), Some(b)) if a == b => out += &format!("  {a}\n"),
+            (a, b) => {
+                out.extend(a.map(|a| format!("- {a:?}\n")));
+                out.extend(b.map(|b| format!("+ {b:?}\n")));
+            }
+        }
+    }
+}
+
+#[test]
+fn differences_are_shown_line_by_line() {
+    assert_eq!(difference("a\nb", "a\nc \nd"), "  a\n- \"b\"\n+ \"c \"\n+ \"d\"\n");
 }

@@ -5,6 +5,8 @@ mod tests;
 
 use std::path::Path;
 
+use tokenizers::AddedToken;
+
 use crate::PromptError;
 
 /// Text to token ids, by the `tokenizers` library.
@@ -13,6 +15,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// What the model expects before any text, for example `<s>`.
     prefix: Vec<u32>,
+    /// Contents of the special tokens, by id.
+    special: Vec<String>,
 }
 
 impl Tokenizer {
@@ -28,14 +32,22 @@ impl Tokenizer {
         let encode = |e: tokenizers::Error| PromptError::Encode(e.to_string());
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|e| PromptError::Encode(format!("not a tokenizer.json: {e}")))?;
-        // News are data: a special token's text in them is text.
+        let mut added: Vec<_> = inner.get_added_tokens_decoder().into_iter().collect();
+        added.sort_by_key(|(id, _)| *id);
+        let (special, other): (Vec<_>, Vec<_>) =
+            added.into_iter().map(|(_, token)| token).partition(|token| token.special);
+        // News are data: a special token's text in them is text. So is that of what looks like one (`<tool_call>`) and
+        // is not declared special.
+        let marks = other.into_iter().filter(is_mark).map(|token| token.special(true));
+        inner.add_special_tokens(marks).map_err(encode)?;
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(encode)?;
         inner.with_padding(None);
         let bare = inner.encode("a", false).map_err(encode)?.get_ids().to_vec();
         let full = inner.encode("a", true).map_err(encode)?.get_ids().to_vec();
         let start = full.windows(bare.len().max(1)).position(|w| w == bare).unwrap_or(0);
-        Ok(Self { prefix: full[..start].to_vec(), inner })
+        let special = special.into_iter().map(|token| token.content).collect();
+        Ok(Self { prefix: full[..start].to_vec(), special, inner })
     }
 
     /// Ids of a whole text as the checkpoint's own tokenizer gives them: special tokens in the text are special, and
@@ -63,10 +75,8 @@ impl Tokenizer {
     }
 
     /// Special tokens, by id.
-    pub fn special_tokens(&self) -> Vec<String> {
-        let mut added: Vec<_> = self.inner.get_added_tokens_decoder().into_iter().collect();
-        added.sort_by_key(|(id, _)| *id);
-        added.into_iter().filter(|(_, token)| token.special).map(|(_, token)| token.content).collect()
+    pub fn special_tokens(&self) -> &[String] {
+        &self.special
     }
 
     /// Ids of the first part of a sequence, with what the model expects before any text.
@@ -82,6 +92,24 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Splits a text whose special tokens are meant: before the first, from the first to the last as ids, after the
+    /// last. `None` when there is none.
+    pub(crate) fn split_at_special<'a>(&self, text: &'a str) -> Result<Option<Special<'a>>, PromptError> {
+        let mut meant = self.inner.clone();
+        meant.set_encode_special_tokens(false);
+        let encoding = meant.encode(text, false).map_err(|e| PromptError::Encode(e.to_string()))?;
+        let added = meant.get_added_tokens_decoder();
+        let is_special = |id: &u32| added.get(id).is_some_and(|token| token.special);
+        let (ids, offsets) = (encoding.get_ids(), encoding.get_offsets());
+        let first = ids.iter().position(is_special);
+        let last = ids.iter().rposition(is_special);
+        Ok(first.zip(last).map(|(first, last)| Special {
+            before: &text[..offsets[first].0],
+            ids: ids[first..=last].to_vec(),
+            after: &text[offsets[last].1..],
+        }))
+    }
+
     /// Text of ids.
     pub fn decode(&self, ids: &[u32]) -> Result<String, PromptError> {
         self.inner.decode(ids, false).map_err(|e| PromptError::Encode(e.to_string()))
@@ -91,4 +119,22 @@ impl Tokenizer {
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
+}
+
+/// A text around its special tokens, see [`Tokenizer::split_at_special`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Special<'a> {
+    /// Text before the first special token.
+    pub before: &'a str,
+    /// Ids from the first special token to the last.
+    pub ids: Vec<u32>,
+    /// Text after the last special token.
+    pub after: &'a str,
+}
+
+/// Whether an added token has the form of a special one, `<...>` or `[...]`.
+fn is_mark(token: &AddedToken) -> bool {
+    let text = token.content.trim();
+    let between = |open, close| text.len() > 2 && text.starts_with(open) && text.ends_with(close);
+    between('<', '>') || between('[', ']')
 }

@@ -1,10 +1,8 @@
 use super::*;
 
-use std::path::Path;
-
 use proptest::prelude::*;
 
-use crate::testing::{Own, columns, series};
+use crate::testing::{Own, columns, same_as_snapshot, series};
 
 fn whole(config: &PromptConfig, own: &Own, t: usize) -> String {
     let series = series(columns());
@@ -16,56 +14,28 @@ fn full() -> PromptConfig {
     PromptConfig { style: Style::Full, prices: PriceView::Closes, ..PromptConfig::default() }
 }
 
-/// Compares with `snapshots/NAME.txt`, which ends with one more line end; `UPDATE_SNAPSHOTS=1` writes it instead.
-fn same_as_snapshot(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/render/snapshots").join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|v| v == "1") {
-        std::fs::write(&path, format!("{text}\n")).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let kept = kept.strip_suffix('\n').unwrap_or(&kept);
-    assert!(
-        kept == text,
-        "{} differs (UPDATE_SNAPSHOTS=1 rewrites it):\n{}",
-        path.display(),
-        difference(kept, text)
-    );
-}
-
-/// Lines of both texts side by side: `-` kept, `+` found, two spaces where they agree.
-fn difference(kept: &str, found: &str) -> String {
-    let (mut kept, mut found) = (kept.split('\n'), found.split('\n'));
-    let mut out = String::new();
-    loop {
-        match (kept.next(), found.next()) {
-            (None, None) => return out,
-            (Some(a), Some(b)) if a == b => out += &format!("  {a}\n"),
-            (a, b) => {
-                out.extend(a.map(|a| format!("- {a:?}\n")));
-                out.extend(b.map(|b| format!("+ {b:?}\n")));
-            }
-        }
-    }
-}
-
-#[test]
-fn differences_are_shown_line_by_line() {
-    assert_eq!(difference("a\nb", "a\nc \nd"), "  a\n- \"b\"\n+ \"c \"\n+ \"d\"\n");
-}
-
 #[test]
 fn compact_prompt() {
-    same_as_snapshot("compact_prompt", &whole(&PromptConfig::default(), &Own::holding(), 5));
+    same_as_snapshot(
+        "src/render/snapshots/compact_prompt.txt",
+        &whole(&PromptConfig::default(), &Own::holding(), 5),
+    );
 }
 
 #[test]
 fn compact_prompt_at_the_first_bar() {
-    same_as_snapshot("compact_prompt_at_the_first_bar", &whole(&PromptConfig::default(), &Own::fresh(), 0));
+    same_as_snapshot(
+        "src/render/snapshots/compact_prompt_at_the_first_bar.txt",
+        &whole(&PromptConfig::default(), &Own::fresh(), 0),
+    );
 }
 
 #[test]
 fn full_prompt() {
-    same_as_snapshot("full_prompt", &whole(&PromptConfig { news_bars: 2, ..full() }, &Own::holding(), 5));
+    same_as_snapshot(
+        "src/render/snapshots/full_prompt.txt",
+        &whole(&PromptConfig { news_bars: 2, ..full() }, &Own::holding(), 5),
+    );
 }
 
 #[test]
@@ -111,7 +81,8 @@ fn news_are_one_line_each_and_quoted_in_json() {
     assert!(compact.contains("\na b \"c\" \\ d\n"), "{compact}");
     let text = full().render(&own.observe(&series, 4));
     let state = format!("{{{}{}", text.shared.split_once("State: {").unwrap().1, text.own);
-    let state: serde_json::Value = serde_json::from_str(state.strip_suffix(CUE).unwrap()).unwrap();
+    let state: serde_json::Value =
+        serde_json::from_str(state.strip_suffix(&format!("\n{CUE}")).unwrap()).unwrap();
     assert_eq!(state["news"][0], "a b \"c\" \\ d");
     assert_eq!(state["account_status"]["cash_balance"], 1000);
 }
