@@ -21,7 +21,7 @@ pub fn root() -> PathBuf {
 
 /// Paths as a sweep resolves them.
 pub fn files() -> Files {
-    Files { root: root(), data: None }
+    Files { root: root(), ..Files::default() }
 }
 
 /// One arm with its data: what a run is made of.

@@ -2,14 +2,15 @@
 //! nothing much or fail in every way that a sweep has to live through.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use plugin::{BuildError, Plugin, schema_of};
+use plugin::{BuildError, Content, Files, Plugin, schema_of};
 use rand::RngExt;
 use runner::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use trading_env::{
     Action, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt,
     Learner, Observation, StepRecord, TensorDigest, TimingRecord, Training, UpdateRecord, rng,
@@ -147,11 +148,20 @@ struct TestParams {
     /// Step size of nothing at all.
     #[schemars(range(min = 0.0))]
     learning_rate: f64,
+    /// Model that it looks at without reading it; empty: none.
+    #[schemars(extend("x-unhashed" = true))]
+    model: PathBuf,
 }
 
 impl Default for TestParams {
     fn default() -> Self {
-        Self { behaviour: Behaviour::Learn, seeds: Vec::new(), total_timesteps: 40, learning_rate: 1e-3 }
+        Self {
+            behaviour: Behaviour::Learn,
+            seeds: Vec::new(),
+            total_timesteps: 40,
+            learning_rate: 1e-3,
+            model: PathBuf::new(),
+        }
     }
 }
 
@@ -169,6 +179,18 @@ impl Plugin<AgentKind> for TestAgent {
 
     fn schema(&self) -> Value {
         schema_of::<TestParams>()
+    }
+
+    fn content(&self, params: &Value, files: &Files) -> Result<Content, BuildError> {
+        let model = plugin::params::<TestParams>(params)?.model;
+        if model.as_os_str().is_empty() {
+            return Ok(Content::default());
+        }
+        let invalid = |e: &dyn std::fmt::Display| BuildError::Invalid(format!("agent.model: {e}"));
+        let found = hub::locate(&model, None, files).map_err(|e| invalid(&e))?;
+        let bytes = std::fs::read(found.folder.join("config.json")).map_err(|e| invalid(&e))?;
+        let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Content { files: vec![("config.json".to_owned(), digest)], pin: found.pin })
     }
 
     fn build(&self, params: &Value, _context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {

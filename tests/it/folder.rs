@@ -91,10 +91,12 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_it"));
         command.args(args).current_dir(self.dir.path());
         for (key, _) in std::env::vars_os() {
-            if key.to_string_lossy().starts_with("FLAGLAB_") {
+            if key.to_string_lossy().starts_with("FLAGLAB_") || key.to_string_lossy().starts_with("HF_") {
                 command.env_remove(key);
             }
         }
+        // Neither a cache of this machine nor the network.
+        command.env("HF_HOME", self.path("hf")).env("HF_ENDPOINT", "http://127.0.0.1:9");
         command.envs(self.env.iter().cloned());
         let output = command.output().unwrap();
         Output {

@@ -8,6 +8,10 @@ mod dataset;
 mod evaluate;
 mod failures;
 mod folder;
+// The server that the tests of `hub` use.
+#[path = "../../crates/hub/src/loopback.rs"]
+mod loopback;
 mod metrics;
+mod model;
 mod plugins;
 mod sweep;

@@ -25,7 +25,7 @@ Scores
 
 Data and settings
   dataset              list, check, import or synthesise canonical data sets
-  model                inspect a language model, print its logits, export what a run trained
+  model                fetch a language model, inspect it, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use llm::Adam;
 use ppo::{ActorCritic, Decider, PpoConfig};
 use serde::{Deserialize, Serialize};
-use trading_env::{AgentError, Decision, FreezeReceipt, Learner, Observation, Training};
+use trading_env::{AgentError, Decision, FreezeReceipt, Learner, Observation, PromptCounts, Training};
 
 use crate::receipt::{TensorState, receipt};
 
@@ -28,6 +28,11 @@ pub(crate) trait Network: ActorCritic + Send {
 
     /// Digest of the frozen model that the trained tensors belong to.
     fn base(&self) -> Option<String>;
+
+    /// Prompts that it has read; absent for a network that reads none.
+    fn prompts(&self) -> Option<PromptCounts> {
+        None
+    }
 }
 
 /// One seed's learner.
@@ -137,6 +142,10 @@ impl<N: Network> Learner for PpoLearner<N> {
 
     fn receipt(&self) -> Option<FreezeReceipt> {
         self.trained.as_ref().map(|t| t.receipt.clone())
+    }
+
+    fn prompts(&self) -> Option<PromptCounts> {
+        self.network.prompts()
     }
 }
 

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use llm::{Body, LlmError, LoraSpec, PrefixCache, TrainSpec};
-use plugin::{BuildError, Files, ParamError, Plugin, toml_text};
+use plugin::{BuildError, Content, Files, ParamError, Plugin, toml_text};
 use ppo::PpoConfig;
-use prompt::{Encoder, PromptConfig};
+use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,8 +104,9 @@ impl Plugin<AgentKind> for PpoLlmPlugin {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    fn content(&self, params: &Value, files: &Files) -> Result<Vec<(String, String)>, BuildError> {
-        plugin::params::<PpoLlmParams>(params)?.model.content(files)
+    fn content(&self, params: &Value, files: &Files) -> Result<Content, BuildError> {
+        let params: PpoLlmParams = plugin::params(params)?;
+        params.model.content(files, params.prompt.chat_template)
     }
 
     fn build(&self, params: &Value, context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {
@@ -119,20 +120,29 @@ impl PpoLlm {
         let model = Model::open(&params.model, &device, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         params.train_spec().plan(model.config()).map_err(invalid)?;
-        let (limit, longest) = (params.prompt.max_tokens, model.config().max_position_embeddings);
-        if limit >= longest {
-            return Err(BuildError::Invalid(format!(
-                "agent.prompt.max_tokens: expected less than {longest}, the model's longest sequence, which the \
-                 account must fit into too, found {limit}"
-            )));
-        }
-        let encoder = Encoder::new(params.prompt.clone(), model.tokenizer().clone());
+        let encoder = encoder(&params.prompt, &model)?;
         let cache_key = format!("prefix-cache/{}", params.prefix_cache_mib);
         let cache = context.shared.get_or_try_init(&cache_key, || {
             Ok::<_, BuildError>(PrefixCache::new(params.prefix_cache_mib.saturating_mul(1 << 20)))
         })?;
         Ok(Self { params, model, encoder: Arc::new(encoder), cache, device })
     }
+}
+
+/// What turns observations into the model's tokens.
+fn encoder(config: &PromptConfig, model: &Model) -> Result<Encoder, BuildError> {
+    let at = |key: &str, e: &PromptError| BuildError::Invalid(format!("{key}{e}"));
+    let mut encoder = Encoder::new(config.clone(), model.tokenizer().clone());
+    if config.chat_template {
+        let template = ChatTemplate::from_dir(model.folder());
+        encoder = template
+            .and_then(|template| encoder.in_chat(&template))
+            .map_err(|e| at("agent.prompt.chat_template: ", &e))?;
+    }
+    encoder.within(model.config().max_position_embeddings).map_err(|e| match &e {
+        PromptError::TooLong { .. } => at("agent.", &e),
+        _ => at("agent.prompt: ", &e),
+    })
 }
 
 /// An error of the training spec as one of parameters.

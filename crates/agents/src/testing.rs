@@ -99,7 +99,7 @@ pub fn agent_plugin(name: &str) -> &'static dyn Plugin<AgentKind> {
 
 /// Builds an agent on Flex, sharing through `shared`.
 pub fn try_agent(name: &str, given: Value, shared: &SharedPool) -> Result<Box<dyn Agent>, BuildError> {
-    let files = Files { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")), data: None };
+    let files = Files { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")), ..Files::default() };
     let compute = FlexPlugin.build(&serde_json::json!({}), ()).unwrap();
     agent_plugin(name)
         .build(&resolved(name, given), AgentContext { files: &files, compute: &*compute, shared })

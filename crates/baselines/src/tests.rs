@@ -27,7 +27,7 @@ impl Compute for NoDevice {
 }
 
 fn build(name: &str, params: &Value) -> Result<Box<dyn Agent>, plugin::BuildError> {
-    let files = Files { root: "/".into(), data: None };
+    let files = Files { root: "/".into(), ..Files::default() };
     let context = AgentContext { files: &files, compute: &NoDevice, shared: &SharedPool::default() };
     AGENTS.iter().find(|p| p.name() == name).unwrap().build(params, context)
 }

@@ -52,6 +52,18 @@ impl From<PlanError> for Failure {
     }
 }
 
+impl From<experiment::ConfigErrors> for Failure {
+    fn from(errors: experiment::ConfigErrors) -> Self {
+        Failure::Wrong(errors.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<hub::HubError> for Failure {
+    fn from(error: hub::HubError) -> Self {
+        if error.is_input() { Failure::wrong(error.to_string()) } else { Failure::Broken(error.to_string()) }
+    }
+}
+
 impl From<plugin::BuildError> for Failure {
     fn from(error: plugin::BuildError) -> Self {
         match error {

@@ -37,9 +37,10 @@ impl Paths {
         Paths { runs: folder("FLAGLAB_RUNS", "runs"), reports: folder("FLAGLAB_REPORTS", "reports"), root }
     }
 
-    /// Where relative paths of settings start.
+    /// Where relative paths of settings start; repositories are not pinned.
     pub fn files(&self) -> Files {
-        Files { root: self.root.clone(), data: data_folder() }
+        let root = self.root.clone();
+        Files { root, data: data_folder(), hub: hub::cache_folder(), ..Files::default() }
     }
 }
 

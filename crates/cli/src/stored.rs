@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use experiment::RunSpec;
+use plugin::Files;
 use runner::Registry;
 use store::{ExperimentStore, Manifest, StateWord};
 
 use crate::failure::Failure;
+use crate::paths::Paths;
 
-/// Settings of a completed run.
-pub(crate) fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<RunSpec, Failure> {
+/// Settings of a completed run, and what their paths lead to: the same commits of models as in the run.
+pub(crate) fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<(RunSpec, Files), Failure> {
     let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", run_dir.display()));
     let manifest = std::fs::read_to_string(run_dir.join("manifest.json"));
     let manifest =
@@ -23,6 +25,6 @@ pub(crate) fn stored_spec(registry: &Registry, run_dir: &Path) -> Result<RunSpec
     }
     let text = ExperimentStore::open(run_dir, "").read_spec(run_dir)?;
     let source = run_dir.join("spec.toml").display().to_string();
-    RunSpec::from_toml(&text, &source, &registry.sections())
-        .map_err(|errors| Failure::Wrong(errors.iter().map(ToString::to_string).collect()))
+    let spec = RunSpec::from_toml(&text, &source, &registry.sections())?;
+    Ok((spec, Files { pins: manifest.start.models, ..Paths::of_run(run_dir).files() }))
 }

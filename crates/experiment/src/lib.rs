@@ -3,7 +3,7 @@
 //! [`load`] merges the layers (`extends` chain, then `FLAGLAB_SET__…`, then `--set`), expands the sweep, fills
 //! defaults and checks every arm; all problems come back together as [`ConfigErrors`]. This crate knows no
 //! plugin's parameters: what a file may say is given by [`Sections`], which the runner's registry builds. It reads
-//! no file besides the experiment's TOML layers, never the process environment or a clock, and prints nothing.
+//! no file besides the experiment's TOML layers and its [`Lock`], never the process environment or a clock, and prints nothing.
 
 mod canonical;
 mod error;
@@ -14,6 +14,7 @@ mod fixture;
 mod keys;
 mod layer;
 mod load;
+mod lock;
 mod merge;
 mod names;
 mod reference;
@@ -27,6 +28,7 @@ pub use error::{ConfigError, ConfigErrors, Problem};
 pub use experiment::{Arm, Axis, Change, Experiment, Role};
 pub use file_keys::{Mode, RunOptions};
 pub use load::load;
+pub use lock::{Lock, LockedModel};
 pub use reference::options_markdown;
 pub use run_spec::RunSpec;
 pub use sections::{AGENT, CONTEXT, Identity, Section, SectionKind, Sections};

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod check;
+mod content;
 mod defaults;
 mod error;
 mod files;
@@ -20,9 +21,10 @@ mod text;
 
 pub use catalog::{Catalog, Check, PluginInfo};
 pub use check::{check_value, is_unhashed, unhashed_keys, unknown_key, unknown_name};
+pub use content::{Content, Pin};
 pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
-pub use files::Files;
+pub use files::{Files, Pins};
 pub use near::nearest;
 pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;
@@ -58,10 +60,9 @@ pub trait Plugin<K: Kind>: Sync {
         Ok(())
     }
 
-    /// Digests of the files that the parameters name, as `(name, sha256 hex)`; they enter the run's identity in
-    /// place of the paths.
-    fn content(&self, _params: &Value, _files: &Files) -> Result<Vec<(String, String)>, BuildError> {
-        Ok(Vec::new())
+    /// The files that the parameters name, which stand for the paths in the run's identity.
+    fn content(&self, _params: &Value, _files: &Files) -> Result<Content, BuildError> {
+        Ok(Content::default())
     }
 
     /// Makes the thing. `params` are resolved: every key of the schema is present.

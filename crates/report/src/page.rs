@@ -41,6 +41,8 @@ pub(crate) struct Page {
     pub provenance: Vec<Fact>,
     pub receipts: Vec<ReceiptRow>,
     pub runs: Vec<RunRow>,
+    /// Whether any run tells how many prompts it has shortened.
+    pub has_prompts: bool,
 }
 
 /// A run that failed or was skipped.
@@ -120,6 +122,8 @@ pub(crate) struct RunRow {
     pub attempt: Option<u32>,
     pub state: &'static str,
     pub scores: Vec<String>,
+    /// Prompts that were shortened, of those that were read.
+    pub shortened: Option<String>,
 }
 
 /// What the charts read, by group.
@@ -201,6 +205,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
         provenance: provenance(input),
         receipts: receipts(input),
         runs: run_rows(input),
+        has_prompts: input.runs.iter().any(|run| shortened(run).is_some()),
     };
     (page, ChartData { groups: charts })
 }
@@ -326,6 +331,13 @@ fn run_rows(input: &ReportInput) -> Vec<RunRow> {
         attempt: run.manifest.as_ref().map(|m| m.attempt).filter(|a| *a > 1),
         state: run.state.word(),
         scores: SCORES.iter().map(|m| m.unit.write(run.test_metric(m.key))).collect(),
+        shortened: shortened(run),
     };
     input.runs.iter().map(row).collect()
+}
+
+fn shortened(run: &crate::ReportRun) -> Option<String> {
+    let prompts = run.manifest.as_ref()?.prompts?;
+    let count = |n: u64| numbers::count(usize::try_from(n).unwrap_or(usize::MAX));
+    Some(format!("{} of {}", count(prompts.shortened), count(prompts.encoded)))
 }

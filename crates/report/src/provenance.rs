@@ -55,6 +55,14 @@ pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
             ))
         }),
     );
+    let mut models: Vec<String> = Vec::new();
+    for (name, commit) in manifests.iter().flat_map(|m| &m.start.models) {
+        let model = format!("{name}: commit {commit}");
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    add("Models", models);
     let mut files: Vec<String> = Vec::new();
     for manifest in &manifests {
         for (name, digest) in &manifest.start.content {

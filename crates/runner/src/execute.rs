@@ -227,6 +227,7 @@ impl Plan<'_> {
             machine: provenance.machine.clone(),
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),
+            models: arm.pins.clone(),
             command: provenance.command.clone(),
         }
     }
@@ -262,7 +263,7 @@ impl Work<'_> {
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt })
+        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts() })
     }
 
     fn train(

@@ -1,11 +1,11 @@
 //! Which runs an experiment has: data, splits, identities and states. Cheap: no device, no agent, nothing written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use experiment::{Arm, Experiment, RunSpec, canonical_json};
+use experiment::{Arm, Experiment, LockedModel, RunSpec, canonical_json};
 use market_data::{BarSeries, Segment, SourceKind, SplitSpec, Splits};
-use plugin::{BuildError, Catalog, Files, Kind};
+use plugin::{BuildError, Catalog, Content, Files, Kind, Pins};
 use serde_json::Value;
 use store::{DataInfo, ExperimentStore, RunState, StoreError};
 use trading_env::{AgentKind, BackendKind, EnvConfig, RewardKind, Role, RulesKind};
@@ -54,6 +54,8 @@ pub struct PlannedArm {
     pub env: EnvConfig,
     /// Digests of files that entered the identity, besides the data, as `<section>.<name>`.
     pub content: Vec<(String, String)>,
+    /// Commit of each model repository among them.
+    pub pins: Pins,
 }
 
 impl PlannedArm {
@@ -92,6 +94,8 @@ pub struct Plan<'a> {
     /// Runs: the seeds of an arm stand together. Arms that resolve to the same settings have runs of the same id,
     /// which are done once.
     pub runs: Vec<PlannedRun>,
+    /// Model repositories that the arms read, by the name that the settings give them: what a lock holds.
+    pub models: BTreeMap<String, LockedModel>,
 }
 
 impl<'a> Plan<'a> {
@@ -107,9 +111,10 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, PlanError> {
         let mut problems = Problems::of(experiment);
         let mut data: HashMap<String, Result<Loaded, String>> = HashMap::new();
-        let mut digests: HashMap<String, Result<Vec<(String, String)>, String>> = HashMap::new();
+        let mut contents: HashMap<String, Result<Content, String>> = HashMap::new();
         let mut cuts: HashMap<String, Result<Arc<Splits>, BuildError>> = HashMap::new();
         let mut arms = Vec::new();
+        let mut models: BTreeMap<String, LockedModel> = BTreeMap::new();
         for (index, arm) in experiment.all().enumerate() {
             let spec = arm.run(0);
             problems.arm(&arm.name);
@@ -118,16 +123,25 @@ impl<'a> Plan<'a> {
                 .entry(canonical_json(source))
                 .or_insert_with(|| load(registry, files, source, &spec.params(SourceKind::SECTION)));
             let mut content = Vec::new();
+            let mut pins = Pins::new();
             for section in [RulesKind::SECTION, RewardKind::SECTION, AgentKind::SECTION, BackendKind::SECTION]
             {
                 let key = format!("{section} {}", canonical_json(spec.section(section)));
-                let found = digests.entry(key).or_insert_with(|| {
+                let found = contents.entry(key).or_insert_with(|| {
                     let found = registry.content(section, spec.kind(section), &spec.params(section), files);
                     found.map_err(|e| e.to_string())
                 });
                 match found {
-                    Ok(found) => {
-                        content.extend(found.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())));
+                    Ok(Content { files, pin }) => {
+                        content.extend(files.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())));
+                        if let Some(pin) = pin {
+                            pins.insert(pin.name.clone(), pin.commit.clone());
+                            let model = models.entry(pin.name.clone()).or_insert_with(|| LockedModel {
+                                commit: pin.commit.clone(),
+                                files: BTreeMap::new(),
+                            });
+                            model.files.extend(files.iter().cloned());
+                        }
                     }
                     Err(text) => problems.add(section, text),
                 }
@@ -154,11 +168,12 @@ impl<'a> Plan<'a> {
                 splits,
                 env,
                 content,
+                pins,
             });
         }
         problems.finish()?;
         let runs = runs(experiment, &arms, &store)?;
-        Ok(Plan { registry, files, experiment, store, arms, runs })
+        Ok(Plan { registry, files, experiment, store, arms, runs, models })
     }
 
     /// The run's arm.
@@ -244,7 +259,7 @@ impl Registry {
         kind: &str,
         params: &Value,
         files: &Files,
-    ) -> Result<Vec<(String, String)>, BuildError> {
+    ) -> Result<Content, BuildError> {
         match section {
             RulesKind::SECTION => find(&self.rules, kind)?.content(params, files),
             RewardKind::SECTION => find(&self.rewards, kind)?.content(params, files),

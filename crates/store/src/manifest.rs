@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trading_env::{FreezeReceipt, Role};
+use trading_env::{FreezeReceipt, PromptCounts, Role};
 
 /// What is known when a run starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct ManifestStart {
     pub data: DataInfo,
     /// sha256 (hex) of every further file that entered the run's identity, such as a base checkpoint, by name.
     pub content: BTreeMap<String, String>,
+    /// Commit of each model repository that was read, by the name that the settings give it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub models: BTreeMap<String, String>,
     /// The command that started it, program first.
     pub command: Vec<String>,
 }
@@ -120,6 +123,8 @@ pub struct CompletedInfo {
     pub metrics: Metrics,
     /// Proof of what was trained; absent for agents without a network.
     pub receipt: Option<FreezeReceipt>,
+    /// Prompts that it read; absent for agents that read none.
+    pub prompts: Option<PromptCounts>,
 }
 
 /// The whole of `manifest.json`.
@@ -146,4 +151,7 @@ pub struct Manifest {
     pub metrics: Metrics,
     /// Proof of what was trained.
     pub receipt: Option<FreezeReceipt>,
+    /// Prompts that the completed run read, and how many of them were shortened.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prompts: Option<PromptCounts>,
 }

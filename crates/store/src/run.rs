@@ -44,6 +44,7 @@ impl RunWriter {
             finished: None,
             metrics: Default::default(),
             receipt: None,
+            prompts: None,
         };
         let spec = dir.join("spec.toml");
         if !spec.exists() {
@@ -109,6 +110,7 @@ impl RunWriter {
         }
         self.manifest.metrics = outcome.metrics;
         self.manifest.receipt = outcome.receipt;
+        self.manifest.prompts = outcome.prompts;
         self.end(StateWord::Completed, None, None)
     }
 

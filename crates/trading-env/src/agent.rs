@@ -82,6 +82,11 @@ pub trait Learner: Send {
     fn receipt(&self) -> Option<FreezeReceipt> {
         None
     }
+
+    /// Prompts that it has read since it was made; absent for agents that read none.
+    fn prompts(&self) -> Option<PromptCounts> {
+        None
+    }
 }
 
 /// What a learner trains with.
@@ -154,6 +159,15 @@ pub struct GroupNorm {
     pub group: String,
     /// Mean over updates.
     pub mean_grad_norm: f64,
+}
+
+/// How many prompts a run has read, in training and evaluation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptCounts {
+    /// Prompts encoded.
+    pub encoded: u64,
+    /// Those of them that lost news or prices for want of room.
+    pub shortened: u64,
 }
 
 /// Why a run stopped.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use hub::{Located, RepoId};
 use llm::{Backbone, LlmConfig, LlmError};
-use plugin::{BuildError, Files, ParamError, SharedPool};
-use prompt::Tokenizer;
+use plugin::{BuildError, Content, Files, ParamError, SharedPool};
+use prompt::{ChatTemplate, Tokenizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,9 +20,14 @@ use trading_env::{AgentContext, AgentError};
 #[serde(deny_unknown_fields, default)]
 pub struct ModelParams {
     /// Folder in Hugging Face layout: `config.json`, `tokenizer.json`, and `model.safetensors` (or its shards and
-    /// their index) when the weights come from it. The contents identify a run, the path does not.
+    /// their index) when the weights come from it; or, where there is no such folder, `OWNER/NAME` of a hub repository
+    /// that `cargo xtask model fetch` has brought here. The contents identify a run, the path does not.
     #[schemars(extend("x-unhashed" = true))]
     pub path: PathBuf,
+    /// Branch, tag or commit of a hub repository; absent: its default branch. The first sweep writes the commit into
+    /// the lock beside the experiment file, and later sweeps read that commit.
+    #[schemars(extend("x-unhashed" = true))]
+    pub revision: Option<String>,
     /// Where the weights come from.
     pub weights: Weights,
     /// Seed of random weights; absent: the run's own, so that every seed has another model.
@@ -30,7 +36,12 @@ pub struct ModelParams {
 
 impl Default for ModelParams {
     fn default() -> Self {
-        Self { path: PathBuf::from("models/tiny-llama"), weights: Weights::Checkpoint, weights_seed: None }
+        Self {
+            path: PathBuf::from("models/tiny-llama"),
+            revision: None,
+            weights: Weights::Checkpoint,
+            weights_seed: None,
+        }
     }
 }
 
@@ -58,7 +69,13 @@ impl ModelParams {
             expected: expected.to_owned(),
         };
         if self.path.as_os_str().is_empty() {
-            errors.push(error("path", "\"\"".to_owned(), "a folder with config.json and tokenizer.json"));
+            let expected = format!("a folder with config.json and tokenizer.json, or {}", RepoId::ACCEPTED);
+            errors.push(error("path", "\"\"".to_owned(), &expected));
+        }
+        if let Some(revision) = &self.revision
+            && hub::parse_revision(revision).is_err()
+        {
+            errors.push(error("revision", format!("{revision:?}"), "a branch, tag or commit"));
         }
         if let (Weights::Checkpoint, Some(seed)) = (self.weights, self.weights_seed) {
             let expected = "nothing, because weights = \"checkpoint\" draws none (or weights = \"random\")";
@@ -67,10 +84,19 @@ impl ModelParams {
         errors
     }
 
-    /// `(file name, sha256)` of every file that a run reads.
-    pub(super) fn content(&self, files: &Files) -> Result<Vec<(String, String)>, BuildError> {
-        let dir = files.resolve(&self.path);
+    /// The model's folder.
+    fn locate(&self, files: &Files) -> Result<Located, BuildError> {
+        hub::locate(&self.path, self.revision.as_deref(), files)
+            .map_err(|e| BuildError::Invalid(format!("agent.model.path: {e}")))
+    }
+
+    /// Every file that a run reads, with its digest; with those of the chat template if there is to be one.
+    pub(super) fn content(&self, files: &Files, chat_template: bool) -> Result<Content, BuildError> {
+        let Located { folder: dir, pin } = self.locate(files)?;
         let mut names = vec![CONFIG.to_owned(), TOKENIZER.to_owned()];
+        if chat_template {
+            names.extend(ChatTemplate::files(&dir).into_iter().map(str::to_owned));
+        }
         if self.weights == Weights::Checkpoint {
             let index = dir.join(llm::checkpoint::INDEX);
             if index.is_file() {
@@ -80,7 +106,8 @@ impl ModelParams {
                 names.push(llm::checkpoint::SINGLE.to_owned());
             }
         }
-        names.into_iter().map(|name| Ok((name.clone(), file_digest(&dir.join(name))?))).collect()
+        let digest = |name: String| Ok((name.clone(), file_digest(&dir.join(name))?));
+        Ok(Content { files: names.into_iter().map(digest).collect::<Result<_, BuildError>>()?, pin })
     }
 }
 
@@ -116,6 +143,7 @@ fn file_digest(path: &Path) -> Result<String, BuildError> {
 
 /// An opened model folder.
 pub(super) struct Model {
+    folder: PathBuf,
     config: LlmConfig,
     tokenizer: Arc<Tokenizer>,
     weights: Held,
@@ -137,8 +165,8 @@ impl Model {
         context: AgentContext<'_>,
     ) -> Result<Self, BuildError> {
         let invalid = |e: &dyn std::fmt::Display| BuildError::Invalid(format!("agent.model.path: {e}"));
-        let dir = context.files.resolve(&params.path);
-        let digests = params.content(context.files)?;
+        let dir = params.locate(context.files)?.folder;
+        let digests = params.content(context.files, false)?.files;
         let content: Vec<&str> = digests.iter().map(|(_, digest)| digest.as_str()).collect();
         let content = content.join(".");
         let config = LlmConfig::read(&dir).map_err(|e| invalid(&e))?;
@@ -169,7 +197,12 @@ impl Model {
                 Held::PerSeed { content, pool }
             }
         };
-        Ok(Self { config, tokenizer, weights })
+        Ok(Self { folder: dir, config, tokenizer, weights })
+    }
+
+    /// Where its files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Shape of the model.

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use llm::{Body, OwnPart, ParamSet, PrefixCache, SharedPart};
 use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
 use prompt::Encoder;
-use trading_env::{AgentError, Observation};
+use trading_env::{AgentError, Observation, PromptCounts};
 
 use crate::learner::{Network, resident_bytes};
 use crate::receipt::TensorState;
@@ -19,6 +19,7 @@ pub(super) struct LlmNet {
     encoder: Arc<Encoder>,
     cache: Arc<PrefixCache>,
     usage: Usage,
+    prompts: PromptCounts,
 }
 
 /// Both parts of a prompt at the freeze boundary.
@@ -36,7 +37,15 @@ impl LlmNet {
         let params = body.params_mut();
         let policy = Mlp::head(params, "policy_head", [d, 3], &config.policy_head, POLICY_GAIN, seed);
         let value = Mlp::head(params, "value_head", [d, 1], &config.value_head, VALUE_GAIN, seed);
-        Self { body, policy, value, encoder, cache, usage: Usage::default() }
+        Self {
+            body,
+            policy,
+            value,
+            encoder,
+            cache,
+            usage: Usage::default(),
+            prompts: PromptCounts::default(),
+        }
     }
 
     /// The language model, whose parameter set holds the heads too.
@@ -50,6 +59,8 @@ impl LlmNet {
         let (shared, found) = self.cache.shared(&self.body, &tokens.shared).map_err(|e| failed(&e))?;
         let own = self.body.encode_own(&shared, &tokens.own).map_err(|e| failed(&e))?;
         self.usage.tokens += tokens.own.len() as u64;
+        self.prompts.encoded += 1;
+        self.prompts.shortened += u64::from(tokens.is_shortened());
         if found {
             self.usage.cache_hits += 1;
         } else {
@@ -127,5 +138,9 @@ impl Network for LlmNet {
 
     fn base(&self) -> Option<String> {
         Some(self.body.backbone().digest().to_owned())
+    }
+
+    fn prompts(&self) -> Option<PromptCounts> {
+        Some(self.prompts)
     }
 }

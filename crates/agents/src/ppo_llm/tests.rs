@@ -28,6 +28,9 @@ fn write_model(dir: &Path) {
     let texts = [parts.shared.as_str(), parts.own.as_str(), numbers];
     let tokenizer = prompt::train_bpe(texts.into_iter().cycle().take(9), 512).unwrap();
     std::fs::write(dir.join("tokenizer.json"), tokenizer).unwrap();
+    let template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>";
+    let config = json!({ "chat_template": template });
+    std::fs::write(dir.join("tokenizer_config.json"), config.to_string()).unwrap();
 }
 
 fn prompt_config() -> PromptConfig {
@@ -194,6 +197,7 @@ fn every_parameter_of_its_own_changes_the_result() {
         trained(with(base(), "model.weights_seed", json!(null))),
         trained(with(base(), "prompt.history", json!(2))),
         trained(with(base(), "prompt.news_items", json!(0))),
+        trained(with(base(), "prompt.chat_template", json!(true))),
         trained(with(base(), "policy_head", json!([4]))),
         trained(lora()),
         trained(with(lora(), "lora.alpha", json!(1.0))),
@@ -214,9 +218,10 @@ fn arms_and_seeds_share_one_backbone() {
     let two =
         try_agent("ppo-llm", with(params(dir.path()), "n_trainable_layers", json!(0)), &shared).unwrap();
     // The pool hands out what somebody holds: a second make must not happen.
-    let files = Files { root: dir.path().to_owned(), data: None };
+    let files = Files { root: dir.path().to_owned(), ..Files::default() };
     let model: ModelParams = serde_json::from_value(params(dir.path())["model"].clone()).unwrap();
-    let content: Vec<String> = model.content(&files).unwrap().into_iter().map(|(_, digest)| digest).collect();
+    let content: Vec<String> =
+        model.content(&files, false).unwrap().files.into_iter().map(|(_, digest)| digest).collect();
     let key = format!("backbone/{}/Some(5)/{:?}", content.join("."), Device::flex());
     let held =
         shared.get_or_try_init::<llm::Backbone, String>(&key, || Err("made again".to_owned())).unwrap();
@@ -228,8 +233,8 @@ fn arms_and_seeds_share_one_backbone() {
 fn content_identifies_a_run_and_the_path_does_not() {
     let (dir, copy) = (model_dir(), model_dir());
     let plugin = agent_plugin("ppo-llm");
-    let files = Files { root: dir.path().to_owned(), data: None };
-    let content = |dir: &Path| plugin.content(&resolved("ppo-llm", params(dir)), &files);
+    let files = Files { root: dir.path().to_owned(), ..Files::default() };
+    let content = |dir: &Path| plugin.content(&resolved("ppo-llm", params(dir)), &files).map(|c| c.files);
     let digests = content(dir.path()).unwrap();
     assert_eq!(
         digests.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
@@ -257,7 +262,7 @@ fn what_does_not_fit_the_model_is_refused_at_build() {
         "agent.n_trainable_layers: expected 0 to 3, the model's layers, found 4"
     );
     assert!(error(with(base(), "trainable", json!(["layers.3"]))).starts_with("agent.trainable: "));
-    assert!(error(with(base(), "prompt.max_tokens", json!(512))).starts_with("agent.prompt.max_tokens: "));
+    assert!(error(with(base(), "prompt.max_tokens", json!(16))).starts_with("agent.prompt.max_tokens: "));
     let missing = error(with(base(), "model.path", json!("no/such/folder")));
     assert!(missing.starts_with("agent.model.path: ") && missing.contains("no/such/folder"), "{missing}");
     let checkpoint = json!({ "path": dir.path(), "weights": "checkpoint" });
@@ -269,6 +274,84 @@ fn what_does_not_fit_the_model_is_refused_at_build() {
     std::fs::write(&path, text.replace("512", "300")).unwrap();
     let small = error(base());
     assert!(small.contains("config.json: vocab_size: expected at least "), "{small}");
+    std::fs::write(&path, text.replace("\"max_position_embeddings\":512", "\"max_position_embeddings\":30"))
+        .unwrap();
+    let short = error(base());
+    assert!(short.starts_with("agent.prompt: ") && short.ends_with("longest sequence is 30"), "{short}");
+}
+
+#[test]
+fn a_chat_template_is_the_models_and_identifies_a_run() {
+    let dir = model_dir();
+    let plugin = agent_plugin("ppo-llm");
+    let files = Files { root: dir.path().to_owned(), ..Files::default() };
+    let chat = || with(params(dir.path()), "prompt.chat_template", json!(true));
+    let names = |params: Value| {
+        let content = plugin.content(&resolved("ppo-llm", params), &files).unwrap();
+        content.files.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(params(dir.path())), ["config.json", "tokenizer.json"]);
+    assert_eq!(names(chat()), ["config.json", "tokenizer.json", "tokenizer_config.json"]);
+
+    let config = dir.path().join("tokenizer_config.json");
+    std::fs::write(&config, "{}").unwrap();
+    let error = try_agent("ppo-llm", chat(), &SharedPool::default()).err().unwrap().to_string();
+    assert!(error.starts_with("agent.prompt.chat_template: ") && error.contains("found nothing"), "{error}");
+    std::fs::remove_file(&config).unwrap();
+    let error = try_agent("ppo-llm", chat(), &SharedPool::default()).err().unwrap().to_string();
+    assert!(error.contains("tokenizer_config.json"), "{error}");
+}
+
+#[test]
+fn shortened_prompts_are_counted() {
+    let dir = model_dir();
+    let counts = |max_tokens: u64| {
+        let agent = agent("ppo-llm", with(params(dir.path()), "prompt.max_tokens", json!(max_tokens)));
+        let (mut learner, _) = train(&*agent, 1);
+        let trained = learner.prompts().unwrap();
+        decisions(&mut *learner, &masking_arena(reverting_market(2, 20), SplitName::Test));
+        (trained, learner.prompts().unwrap())
+    };
+    let (trained, evaluated) = counts(400);
+    // 48 steps and what stands after the last one in each of two environments, ends of episodes aside.
+    assert!(trained.encoded >= 50 && trained.shortened == 0, "{trained:?}");
+    assert_eq!(evaluated.encoded, trained.encoded + 19);
+    // The dates of the first bars have no news yet: their prompts fit.
+    let (_, tight) = counts(40);
+    assert_eq!(tight.encoded, evaluated.encoded);
+    assert!(tight.shortened > 0 && tight.shortened < tight.encoded, "{tight:?}");
+}
+
+/// A repository of the hub is a folder of its cache, pinned to a commit.
+#[test]
+fn a_model_may_be_a_repository_of_the_hub() {
+    let cache = tempfile::tempdir().unwrap();
+    let commit = "0123456789012345678901234567890123456789";
+    let repository = cache.path().join("models--org--tiny");
+    let snapshot = repository.join("snapshots").join(commit);
+    std::fs::create_dir_all(&snapshot).unwrap();
+    write_model(&snapshot);
+    let plugin = agent_plugin("ppo-llm");
+    let with_revision = |revision: Value| {
+        resolved("ppo-llm", with(params(Path::new("org/tiny")), "model.revision", revision))
+    };
+    let unpinned = Files { hub: Some(cache.path().to_owned()), ..Files::default() };
+    let pinned = Files { pins: [("org/tiny".to_owned(), commit.to_owned())].into(), ..unpinned.clone() };
+    let folder = plugin.content(&resolved("ppo-llm", params(&snapshot)), &unpinned).unwrap();
+    assert_eq!(folder.pin, None);
+    for (revision, files) in [(json!(commit), &unpinned), (json!(null), &pinned)] {
+        let content = plugin.content(&with_revision(revision), files).unwrap();
+        assert_eq!(content.files, folder.files);
+        assert_eq!(content.pin.unwrap().commit, commit);
+    }
+    let error = plugin.content(&with_revision(json!(null)), &unpinned).unwrap_err().to_string();
+    assert!(
+        error.starts_with("agent.model.path: ") && error.contains("cargo xtask model fetch org/tiny"),
+        "{error}"
+    );
+    for key in ["model.path", "model.revision"] {
+        assert!(plugin::unhashed_keys(&plugin.schema()).contains(&key.to_owned()), "{key}");
+    }
 }
 
 #[test]
@@ -290,6 +373,9 @@ fn relations_are_checked_without_the_model() {
         error(json!({ "model": { "weights_seed": 3 } })).starts_with("model.weights_seed: expected nothing")
     );
     assert!(error(json!({ "model": { "path": "" } })).starts_with("model.path: expected a folder"));
+    assert!(
+        error(json!({ "model": { "revision": "../x" } })).starts_with("model.revision: expected a branch")
+    );
     assert!(
         error(json!({ "total_timesteps": 1 })).starts_with("total_timesteps: expected at least num_steps")
     );

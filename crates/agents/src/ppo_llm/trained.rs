@@ -39,9 +39,9 @@ impl TrainedLlm {
         context: AgentContext<'_>,
     ) -> Result<Self, BuildError> {
         let parsed: PpoLlmParams = plugin::params(params)?;
-        let base = context.files.resolve(&parsed.model.path);
         let base_name = parsed.model.path.display().to_string();
         let agent = PpoLlm::build(parsed, context)?;
+        let base = agent.model.folder().to_owned();
         let learner = agent.fresh(seed).and_then(|fresh| fresh.load(checkpoint));
         let body = learner.map_err(|e| BuildError::Invalid(e.to_string()))?.into_network().into_body();
         Ok(Self { body, base, base_name })

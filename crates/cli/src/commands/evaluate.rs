@@ -15,7 +15,6 @@ use trading_env::Rules;
 use crate::arguments::{date, not_negative, positive};
 use crate::failure::Failure;
 use crate::output;
-use crate::paths::Paths;
 use crate::stored::stored_spec;
 
 /// Arguments of `evaluate`.
@@ -131,7 +130,7 @@ fn score_policy(
     run_dir: &Path,
     rules: Arc<dyn Rules>,
 ) -> Result<Scorecard, Failure> {
-    let spec = stored_spec(registry, run_dir)?;
+    let (spec, files) = stored_spec(registry, run_dir)?;
     let window = series.between(args.from, args.to);
     if window.len() < 2 {
         let (from, to, found) = (args.from, args.to, window.len());
@@ -145,7 +144,6 @@ fn score_policy(
     // Bars before the window are the policy's look-back; later ones are cut off.
     let known = series.slice(0..window.end).map_err(|e| Failure::wrong(e.to_string()))?;
     let segment = Segment { series: Arc::new(known), first: window.start };
-    let files = Paths::of_run(run_dir).files();
     let checkpoint = run_dir.join("checkpoint");
     let evaluated = evaluate_policy(registry, &files, &spec, &checkpoint, segment, rules, args.initial_cash);
     let evaluation = evaluated.map_err(|error| match error {

@@ -1,6 +1,7 @@
 //! `model`: language models in Hugging Face layout.
 
 mod export;
+mod fetch;
 mod inspect;
 mod logits;
 
@@ -27,6 +28,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Logits of the token after a sequence.
     Logits(logits::Args),
+    /// Download a model of the Hugging Face hub into its cache, check it, and print its folder and commit.
+    Fetch(fetch::Args),
     /// Write what a run trained as a model folder or as a PEFT adapter.
     Export(export::Args),
 }
@@ -36,6 +39,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     match &args.command {
         Command::Inspect(args) => inspect::run(args),
         Command::Logits(args) => logits::run(registry, args),
+        Command::Fetch(args) => fetch::run(args),
         Command::Export(args) => export::run(registry, args),
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use experiment::Lock;
+use plugin::Files;
 use report::{PlanInfo, PlannedRun};
 use runner::{Plan, Registry};
 use store::ExperimentStore;
@@ -30,8 +32,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
         let folder = shown(store.dir());
         return Err(Failure::wrong(format!("{folder}: no run is stored there; `sweep` the file first")));
     }
-    let files = paths.files();
-    let plan = Plan::new(registry, &experiment, &files, store)?;
+    let lock = Lock::of(&args.file)?;
+    let files = Files { pins: lock.commits().collect(), ..paths.files() };
+    let (plan, _) = super::sweep::plan(registry, &experiment, &files, lock, store)?;
     let report = render(&plan, &paths, &args.set)?;
     output::print(&shown(&report));
     Ok(ExitCode::SUCCESS)

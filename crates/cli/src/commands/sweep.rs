@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use experiment::Experiment;
+use experiment::{Experiment, Lock};
+use plugin::Files;
 use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, RunEnd, Selection};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -58,8 +59,22 @@ pub(crate) fn load(registry: &Registry, file: &Path, set: &[String]) -> Result<E
     let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    experiment::load(file, set, &environment, &registry.sections())
-        .map_err(|errors| Failure::Wrong(errors.iter().map(ToString::to_string).collect()))
+    Ok(experiment::load(file, set, &environment, &registry.sections())?)
+}
+
+/// The plan of an experiment and its lock, in which every model of the plan stands. Nothing is written.
+pub(crate) fn plan<'a>(
+    registry: &'a Registry,
+    experiment: &'a Experiment,
+    files: &'a Files,
+    mut lock: Lock,
+    store: ExperimentStore,
+) -> Result<(Plan<'a>, Lock), Failure> {
+    let plan = Plan::new(registry, experiment, files, store)?;
+    for (name, model) in &plan.models {
+        lock.add(name, model)?;
+    }
+    Ok((plan, lock))
 }
 
 /// `sweep`.
@@ -83,15 +98,20 @@ fn go(
     set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
     let experiment = load(registry, &args.file, &set)?;
     let paths = Paths::of(&args.file);
-    let files = paths.files();
+    let lock = Lock::of(&args.file)?;
+    let files = Files { pins: lock.commits().collect(), ..paths.files() };
     let store = ExperimentStore::open(&paths.runs, &experiment.name);
-    let plan = Plan::new(registry, &experiment, &files, store)?;
+    let (plan, mut lock) = plan(registry, &experiment, &files, lock, store)?;
     if plan_only {
         print_plan(&plan, args.format);
         return Ok(ExitCode::SUCCESS);
     }
     let total = plan.runs.len();
     let ready = plan.prepare(selection)?;
+    let lock_file = shown(lock.path());
+    if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
+        eprintln!("{lock_file}: holds the commits of the models from now on");
+    }
     let (plan, outcome) = if ready.is_empty() {
         ready.plan.write_summary()?;
         (ready.plan, None)

@@ -14,7 +14,7 @@ fn workspace() -> PathBuf {
 }
 
 fn files(data: Option<&Path>) -> Files {
-    Files { root: workspace(), data: data.map(Path::to_owned) }
+    Files { root: workspace(), data: data.map(Path::to_owned), ..Files::default() }
 }
 
 /// Checks and builds with absent keys left to serde's defaults, and loads.

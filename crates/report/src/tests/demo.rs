@@ -8,7 +8,9 @@ use report::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 use serde_json::{Map, Value, json};
 use stats::TearSheet;
 use store::{CompletedInfo, DataInfo, ExperimentStore, Machine, ManifestStart, Metrics, Versions};
-use trading_env::{Action, FreezeReceipt, GroupNorm, Role, SplitName, StepRecord, TensorDigest};
+use trading_env::{
+    Action, FreezeReceipt, GroupNorm, PromptCounts, Role, SplitName, StepRecord, TensorDigest,
+};
 
 /// What the demo's experiment looks like.
 pub struct Demo {
@@ -177,7 +179,10 @@ impl Demo {
             }
             let metrics = Metrics { test: Some(scores(&steps)), ..Metrics::default() };
             let receipt = (arm.role == Role::Arm).then(|| receipt(run.seed));
-            writer.complete(CompletedInfo { metrics, receipt }).expect("writes");
+            let reads = arm.spec["agent"]["kind"] == "ppo-llm";
+            let prompts =
+                reads.then(|| PromptCounts { encoded: 1_000 + run.seed, shortened: 12 * place as u64 });
+            writer.complete(CompletedInfo { metrics, receipt, prompts }).expect("writes");
         }
         store
     }
@@ -207,6 +212,7 @@ impl Demo {
                 source: "synthetic-news".to_owned(),
             },
             content: BTreeMap::new(),
+            models: BTreeMap::new(),
             command: vec![
                 "flaglab".to_owned(),
                 "sweep".to_owned(),

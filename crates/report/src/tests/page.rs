@@ -261,6 +261,23 @@ fn other_modes_average_over_the_other_axes_seed_by_seed() {
 }
 
 #[test]
+fn shortened_prompts_are_shown_run_by_run_where_there_are_prompts() {
+    let mut input = input(3);
+    let (shown, _) = page(&input);
+    assert!(shown.has_prompts);
+    let of = |arm: &str, seed| shown.runs.iter().find(|r| r.arm == arm && r.seed == seed).unwrap();
+    assert_eq!(of("base", 2).shortened.as_deref(), Some("0 of 1,002"));
+    assert_eq!(of(&shown.runs[3].arm, 1).shortened.as_deref(), Some("12 of 1,001"));
+    assert_eq!(of("buy-and-hold", 0).shortened, None);
+    assert!(html(&input).unwrap().contains("Shortened prompts"));
+
+    for manifest in input.runs.iter_mut().filter_map(|r| r.manifest.as_mut()) {
+        manifest.prompts = None;
+    }
+    assert!(!html(&input).unwrap().contains("Shortened prompts"));
+}
+
+#[test]
 fn a_curve_begins_at_one_and_falls_from_its_peak() {
     // 100 -> 110 -> 99 -> 121: growth 1, 1.1, 0.99, 1.21; the fall is 0.99 / 1.1 - 1 = -0.1.
     let mut input = input(3);

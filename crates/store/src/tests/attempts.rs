@@ -152,7 +152,7 @@ fn fresh_attempts_leave_the_old_ones_as_they_are() {
     let mut run = claim(&store, false).unwrap();
     fs::write(run.checkpoint_dir().unwrap().join("head"), "1").unwrap();
     let metrics = Metrics { test: Some(serde_json::json!({"sharpe": 1.0})), ..Metrics::default() };
-    run.complete(CompletedInfo { metrics, receipt: None }).unwrap();
+    run.complete(CompletedInfo { metrics, ..CompletedInfo::default() }).unwrap();
     let first = snapshot(&store.dir().join(RUN));
 
     let second = claim(&store, true).unwrap();

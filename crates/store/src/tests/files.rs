@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::json;
 use trading_env::{
-    FreezeReceipt, GroupNorm, SplitName, StepRecord, TensorDigest, TimingRecord, UpdateRecord,
+    FreezeReceipt, GroupNorm, PromptCounts, SplitName, StepRecord, TensorDigest, TimingRecord, UpdateRecord,
 };
 
 use super::sample::{RUN, start, step_row, steps, timings, updates};
@@ -63,6 +63,7 @@ fn a_manifest_comes_back_as_it_went() {
             }],
             groups: vec![GroupNorm { group: "policy_head".to_owned(), mean_grad_norm: 0.1 }],
         }),
+        prompts: Some(PromptCounts { encoded: 9, shortened: 2 }),
     };
     run.complete(outcome.clone()).unwrap();
 
@@ -71,6 +72,7 @@ fn a_manifest_comes_back_as_it_went() {
     assert_eq!(manifest.state, StateWord::Completed);
     assert_eq!(manifest.metrics, outcome.metrics);
     assert_eq!(manifest.receipt, outcome.receipt);
+    assert_eq!(manifest.prompts, outcome.prompts);
     assert!(manifest.finished.unwrap() >= manifest.started);
     assert_eq!(store.read_spec(&dir).unwrap(), "kind = 1\n");
 }

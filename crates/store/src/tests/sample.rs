@@ -32,6 +32,7 @@ pub(super) fn start(run_id: &str, arm: &str, seed: u64) -> ManifestStart {
             source: "csv".to_owned(),
         },
         content: BTreeMap::from([("checkpoint".to_owned(), "d".to_owned())]),
+        models: BTreeMap::from([("org/tiny".to_owned(), "c0ffee".to_owned())]),
         command: vec!["flaglab".to_owned(), "sweep".to_owned()],
     }
 }

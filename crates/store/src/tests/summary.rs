@@ -28,7 +28,7 @@ fn row(run_id: &str, axes: Value, test: Option<Value>) -> SummaryRow {
     match test {
         Some(test) => {
             let metrics = Metrics { train: None, valid: None, test: Some(test) };
-            run.complete(CompletedInfo { metrics, receipt: None }).unwrap();
+            run.complete(CompletedInfo { metrics, ..CompletedInfo::default() }).unwrap();
         }
         None => run.fail("boom", None).unwrap(),
     }

@@ -12,7 +12,7 @@ use trading_env::AgentContext;
 use super::compute;
 use crate::failure::Failure;
 use crate::output;
-use crate::paths::{Paths, shown};
+use crate::paths::shown;
 use crate::stored::stored_spec;
 
 /// Arguments of `model export`.
@@ -44,12 +44,12 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     if args.out.exists() {
         return Err(Failure::wrong(format!("{}: exists already, expected a new folder", args.out.display())));
     }
-    let spec = stored_spec(registry, &args.run)?;
+    let (spec, files) = stored_spec(registry, &args.run)?;
     if spec.kind("agent") != "ppo-llm" {
         return Err(wrong(format!("expected a run of ppo-llm, found one of {}", spec.kind("agent"))));
     }
     let compute = compute(registry, "flex")?;
-    let (files, shared) = (Paths::of_run(&args.run).files(), SharedPool::default());
+    let shared = SharedPool::default();
     let context = AgentContext { files: &files, compute: &*compute, shared: &shared };
     let checkpoint = args.run.join("checkpoint");
     let trained = TrainedLlm::open(&spec.params("agent"), spec.seed, &checkpoint, context)
