@@ -69,14 +69,14 @@ fn snapshot(cache: &Path, id: &RepoId, revision: &str) -> Option<(PathBuf, Strin
 }
 
 fn missing(id: &RepoId, revision: Option<&str>, pinned: bool) -> String {
-    let why = match (revision, pinned) {
-        (Some(commit), true) => format!("commit {commit}, to which the experiment is pinned,"),
-        (Some(revision), false) => format!("revision {revision}"),
-        (None, _) => "it".to_owned(),
+    let of = match (revision, pinned) {
+        (Some(commit), true) => format!("commit {commit}, to which the experiment is pinned, of "),
+        (Some(revision), false) => format!("revision {revision} of "),
+        (None, _) => String::new(),
     };
     let option = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
     format!(
-        "there is no folder {id}, and of the hub repository {id} {why} is not on this machine; \
+        "there is no folder {id}, and {of}the hub repository of that name is not on this machine; \
          `cargo xtask model fetch {id}{option}` fetches it"
     )
 }
