@@ -9,7 +9,7 @@ pub struct TensorState {
     pub name: String,
     /// Group of the optimiser that trains it; absent for a frozen tensor.
     pub group: Option<String>,
-    /// sha256 (hex) of its values.
+    /// BLAKE3 (hex) of its values.
     pub digest: String,
 }
 

@@ -6,11 +6,13 @@ mod tests;
 use std::path::Path;
 
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::checkpoint::{Checkpoint, HostTensor, SINGLE, write_file};
 use crate::decoder::{Geometry, Layer, Product, RotaryTable, rms_norm};
 use crate::names::{EMBEDDING, LM_HEAD, NORM, Projection, input_norm, model_tensors, post_norm};
-use crate::params::{to_host, transpose};
+use crate::params::to_host;
+use crate::transpose::{beside, transpose};
 use crate::{LlmConfig, LlmError, combined_digest, init, tensor_digest};
 
 /// Weights of a model without a graph. Nothing changes them after construction.
@@ -40,8 +42,19 @@ struct FrozenLayer {
     down: FrozenProduct,
 }
 
-/// Reads a tensor of a name and a shape; returns the shape with the values.
-type Take<'a> = dyn FnMut((String, Vec<usize>)) -> Result<(Vec<usize>, Vec<f32>), LlmError> + 'a;
+/// Values of a tensor by name and shape, in on-disk layout.
+type Read<'a> = dyn Fn(&str, &[usize]) -> Result<Vec<f32>, LlmError> + Sync + 'a;
+
+/// `(name, digest)` of tensors in their order.
+type Digests = Vec<(String, String)>;
+
+/// What a new model is made from. Layers are made in parallel, each from its own tensors, so that little more than
+/// the finished model is ever in memory.
+struct Source<'a> {
+    config: &'a LlmConfig,
+    device: &'a Device,
+    read: &'a Read<'a>,
+}
 
 /// One or several projections of the same input.
 #[derive(Debug)]
@@ -52,13 +65,65 @@ struct FrozenProduct {
     bias: Option<Tensor<2>>,
 }
 
+impl Source<'_> {
+    fn take(&self, name: String, shape: &[usize], digests: &mut Digests) -> Result<Vec<f32>, LlmError> {
+        let values = (self.read)(&name, shape)?;
+        digests.push((name, tensor_digest(shape, &values)));
+        Ok(values)
+    }
+
+    fn place(&self, values: Vec<f32>, shape: [usize; 2]) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(values, shape), self.device)
+    }
+
+    fn row(&self, name: String, n: usize, digests: &mut Digests) -> Result<Tensor<2>, LlmError> {
+        Ok(self.place(self.take(name, &[n], digests)?, [1, n]))
+    }
+
+    fn layer(&self, i: usize) -> Result<(FrozenLayer, Digests), LlmError> {
+        let d = self.config.hidden_size;
+        let mut digests = Vec::new();
+        let layer = FrozenLayer {
+            input_norm: self.row(input_norm(i), d, &mut digests)?,
+            qkv: self.product(i, &Projection::QKV, &mut digests)?,
+            o: self.product(i, &[Projection::O], &mut digests)?,
+            post_norm: self.row(post_norm(i), d, &mut digests)?,
+            gate_up: self.product(i, &Projection::GATE_UP, &mut digests)?,
+            down: self.product(i, &[Projection::Down], &mut digests)?,
+        };
+        Ok((layer, digests))
+    }
+
+    /// Projections of the same input beside each other.
+    fn product(
+        &self,
+        layer: usize,
+        projections: &[Projection],
+        digests: &mut Digests,
+    ) -> Result<FrozenProduct, LlmError> {
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for projection in projections {
+            for (name, shape) in projection.tensors(self.config, layer) {
+                let values = self.take(name, &shape, digests)?;
+                if shape.len() == 2 { weights.push(values) } else { biases.extend(values) }
+            }
+        }
+        let parts: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+        let d_in = projections[0].shape(self.config)[1];
+        let weight = beside(&parts, d_in);
+        let d_out = weight.len() / d_in;
+        let bias = (!biases.is_empty()).then(|| self.place(biases, [1, d_out]));
+        Ok(FrozenProduct { weight: self.place(weight, [d_in, d_out]), bias })
+    }
+}
+
 impl Backbone {
     /// Loads a folder in Hugging Face layout: `config.json` and safetensors.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, LlmError> {
         let config = LlmConfig::read(dir)?;
         let checkpoint = Checkpoint::open(dir)?;
         checkpoint.check(&config)?;
-        Self::build(config, device, |name, shape| checkpoint.read(name, shape))
+        Self::build(config, device, &|name, shape| checkpoint.read(name, shape))
     }
 
     /// Random weights: matrices normal with the config's `initializer_range`, norms 1, biases 0, as `transformers` does. Each
@@ -71,70 +136,37 @@ impl Backbone {
                 Ok(init::normal(seed, &purpose, shape.iter().product(), config.initializer_range))
             }
         };
-        Self::build(config.clone(), device, draw).expect("invariant: drawing weights cannot fail")
+        Self::build(config.clone(), device, &draw).expect("invariant: drawing weights cannot fail")
     }
 
-    fn build(
-        config: LlmConfig,
-        device: &Device,
-        mut read: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, LlmError>,
-    ) -> Result<Self, LlmError> {
+    fn build(config: LlmConfig, device: &Device, read: &Read<'_>) -> Result<Self, LlmError> {
         let device = device.clone().without_autodiff();
-        let mut digests = Vec::new();
-        let mut take = |(name, shape): (String, Vec<usize>)| {
-            let values = read(&name, &shape)?;
-            digests.push((name, tensor_digest(&shape, &values)));
-            Ok::<_, LlmError>((shape, values))
-        };
-        let place =
-            |values, shape: [usize; 2]| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
-        // Rows of several `[d_out, d_in]` weights under each other, transposed.
-        let beside = |parts: &[(Vec<usize>, Vec<f32>)]| {
-            let d_in = parts[0].0[1];
-            let d_out = parts.iter().map(|(shape, _)| shape[0]).sum();
-            let rows: Vec<f32> = parts.iter().flat_map(|(_, values)| values.iter().copied()).collect();
-            place(transpose(&rows, d_out, d_in), [d_in, d_out])
-        };
-        let row = |(_, values): (Vec<usize>, Vec<f32>)| {
-            let n = values.len();
-            place(values, [1, n])
-        };
+        let source = Source { config: &config, device: &device, read };
         let (vocab, d) = (config.vocab_size, config.hidden_size);
-        let embedding = place(take((EMBEDDING.to_owned(), vec![vocab, d]))?.1, [vocab, d]);
-        let mut layers = Vec::with_capacity(config.num_hidden_layers);
-        for layer in 0..config.num_hidden_layers {
-            let product = |take: &mut Take<'_>, projections: &[Projection]| {
-                let (mut weights, mut biases) = (Vec::new(), Vec::new());
-                for projection in projections {
-                    for tensor in projection.tensors(&config, layer) {
-                        let (shape, values) = take(tensor)?;
-                        if shape.len() == 2 { weights.push((shape, values)) } else { biases.extend(values) }
-                    }
-                }
-                let bias = (!biases.is_empty()).then(|| row((vec![biases.len()], biases)));
-                Ok::<_, LlmError>(FrozenProduct { weight: beside(&weights), bias })
-            };
-            let norm = |name| (name, vec![d]);
-            layers.push(FrozenLayer {
-                input_norm: row(take(norm(input_norm(layer)))?),
-                qkv: product(&mut take, &Projection::QKV)?,
-                o: product(&mut take, &[Projection::O])?,
-                post_norm: row(take(norm(post_norm(layer)))?),
-                gate_up: product(&mut take, &Projection::GATE_UP)?,
-                down: product(&mut take, &[Projection::Down])?,
-            });
+        let mut digests = Vec::new();
+        let embedding = source.take(EMBEDDING.to_owned(), &[vocab, d], &mut digests)?;
+        let embedding = source.place(embedding, [vocab, d]);
+        let layers: Vec<_> = (0..config.num_hidden_layers).into_par_iter().map(|i| source.layer(i)).collect();
+        let mut frozen = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let (layer, of_layer) = layer?;
+            frozen.push(layer);
+            digests.extend(of_layer);
         }
-        let norm = row(take((NORM.to_owned(), vec![d]))?);
+        let norm = source.row(NORM.to_owned(), d, &mut digests)?;
         let lm_head = match config.tie_word_embeddings {
             true => None,
-            false => Some(beside(&[take((LM_HEAD.to_owned(), vec![vocab, d]))?])),
+            false => {
+                let head = source.take(LM_HEAD.to_owned(), &[vocab, d], &mut digests)?;
+                Some(source.place(transpose(&head, vocab, d), [d, vocab]))
+            }
         };
         let dtype = FloatDType::F32;
         let rotary = RotaryTable::new(&config, &device, dtype);
         let shape = serde_json::to_string(&config).expect("invariant: a config is plain numbers");
         let parts = digests.iter().map(|(name, digest)| (name.as_str(), digest.as_str()));
         let digest = combined_digest(std::iter::once(("config", shape.as_str())).chain(parts));
-        Ok(Self { config, device, dtype, embedding, layers, norm, lm_head, rotary, digests, digest })
+        Ok(Self { config, device, dtype, embedding, layers: frozen, norm, lm_head, rotary, digests, digest })
     }
 
     /// The same model computing in another type: weights, activations and their gradients. Sums of squares, softmax,
@@ -191,12 +223,12 @@ impl Backbone {
         &self.digest
     }
 
-    /// `(name, sha256)` of every tensor as it was loaded, before any cast.
+    /// `(name, digest)` of every tensor as it was loaded, before any cast.
     pub fn digests(&self) -> &[(String, String)] {
         &self.digests
     }
 
-    /// `(name, sha256)` of every tensor as it stands on the device now, read back and hashed again.
+    /// `(name, digest)` of every tensor as it stands on the device now, read back and hashed again.
     pub fn digests_now(&self) -> Vec<(String, String)> {
         let digest = |(name, shape): (String, Vec<usize>)| {
             let digest = tensor_digest(&shape, &self.values(&name));

@@ -81,7 +81,7 @@ pub struct BodyDigest {
     pub name: String,
     /// Whether it is trained.
     pub trained: bool,
-    /// sha256 (hex) of its present values.
+    /// Of its present values, see [`tensor_digest`](crate::tensor_digest).
     pub digest: String,
 }
 
@@ -226,33 +226,68 @@ impl Body {
         Ok(part)
     }
 
-    /// Carries the own part up to the boundary, with the shared part's keys and values. Always computed as a batch
-    /// of one: its bytes depend on its tokens and on the shared part, not on companions.
+    /// Carries the own part up to the boundary, with the shared part's keys and values.
     pub fn encode_own(&self, shared: &SharedPart, ids: &[u32]) -> Result<OwnPart, LlmError> {
-        self.backbone.check_tokens(shared.ids.len(), ids)?;
-        let mut part = OwnPart { ids: ids.into(), hidden: None };
-        if self.plan.embedding {
-            return Ok(part);
+        let mut parts = self.encode_all(&[(shared, ids)])?;
+        Ok(parts.remove(0))
+    }
+
+    /// The same for several sequences at once, where the operations in use can. The matrix library may choose another
+    /// kernel for another number of rows, so the bytes of a part can depend on its companions: equal calls give equal
+    /// bytes.
+    pub fn encode_all(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<Vec<OwnPart>, LlmError> {
+        for (shared, ids) in sequences {
+            self.backbone.check_tokens(shared.ids.len(), ids)?;
         }
+        let mut parts: Vec<OwnPart> =
+            sequences.iter().map(|(_, ids)| OwnPart { ids: (*ids).into(), hidden: None }).collect();
+        if self.plan.embedding || sequences.is_empty() {
+            return Ok(parts);
+        }
+        let lengths: Vec<_> = sequences.iter().map(|(shared, ids)| (shared.ids.len(), ids.len())).collect();
+        match Geometry::continued(self.backbone.rotary(), &lengths) {
+            Some(at) => {
+                let x = self.continue_at(sequences, &at);
+                let mut first = 0;
+                for part in &mut parts {
+                    // One row per sequence when no layer is trained.
+                    let n = if self.boundary == self.n_layers() { 1 } else { part.ids.len() };
+                    part.hidden = Some(x.clone().narrow(0, first, n));
+                    first += n;
+                }
+            }
+            None => {
+                for (part, sequence) in parts.iter_mut().zip(sequences) {
+                    let (shared, ids) = sequence;
+                    let past = shared.ids.len();
+                    let at = Geometry::row(self.backbone.rotary(), past, ids.len(), self.device());
+                    part.hidden = Some(self.continue_at(std::slice::from_ref(sequence), &at));
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Hidden states of own parts at the boundary.
+    fn continue_at(&self, sequences: &[(&SharedPart, &[u32])], at: &Geometry) -> Tensor<2> {
         let config = self.backbone.config();
-        let at = Geometry::row(self.backbone.rotary(), shared.ids.len(), ids.len(), self.device());
-        let mut x = self.backbone.embed(ids);
-        for (i, past) in shared.past.iter().enumerate() {
+        let ids: Vec<u32> = sequences.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let mut x = self.backbone.embed(&ids);
+        for i in 0..self.boundary {
             let layer = self.backbone.layer(i);
+            let past: Vec<KeyValues> = sequences.iter().map(|(shared, _)| shared.past[i].clone()).collect();
             x = if i + 1 == self.n_layers() {
-                layer.forward_last(config, x, &at, Some(past.clone()))
+                layer.forward_last(config, x, at, Some(&past))
             } else {
-                layer.forward(config, x, &at, Some(past.clone())).0
+                layer.forward(config, x, at, Some(&past)).0
             };
         }
-        part.hidden = Some(x);
-        Ok(part)
+        x
     }
 
     /// Hidden states of the last token after the final norm, `[batch, d]` in f32, with the graph of the trained tensors.
     ///
-    /// Rows are padded on the left to the longest; padding is seen by nobody and positions count from a row's first
-    /// token, so padding changes a row by float error at most. The matrix library may choose another kernel for
+    /// Where sequences are padded ([`Geometry::padded`]), that changes a row by float error at most. The matrix library may choose another kernel for
     /// another number of rows, so the bytes of a row can depend on its companions: equal batches give equal bytes.
     ///
     /// # Panics
@@ -276,7 +311,7 @@ impl Body {
         } else {
             let lengths: Vec<usize> = batch.iter().map(|(s, own)| s.ids.len() + own.ids.len()).collect();
             let at = Geometry::padded(self.backbone.rotary(), &lengths, self.device());
-            let mut x = self.padded_rows(batch, at.seq, graph);
+            let mut x = self.padded_rows(batch, &at, graph);
             for i in self.boundary..self.n_layers() {
                 let layer = self.layer(i, graph);
                 x = if i + 1 == self.n_layers() {
@@ -290,12 +325,12 @@ impl Body {
         rms_norm(x, self.norm(graph), config.rms_norm_eps).cast(FloatDType::F32)
     }
 
-    /// Hidden states at the boundary of all rows, each padded on the left: `[batch * seq, d]`.
-    fn padded_rows(&self, batch: &[(Arc<SharedPart>, OwnPart)], seq: usize, graph: bool) -> Tensor<2> {
+    /// Hidden states at the boundary of all sequences with their padding: `[rows, d]`.
+    fn padded_rows(&self, batch: &[(Arc<SharedPart>, OwnPart)], at: &Geometry, graph: bool) -> Tensor<2> {
         let d = self.backbone.config().hidden_size;
         let mut pieces = Vec::with_capacity(3 * batch.len());
         for (shared, own) in batch {
-            let pad = seq - shared.ids.len() - own.ids.len();
+            let pad = at.padding(shared.ids.len() + own.ids.len());
             if pad > 0 {
                 pieces.push(Tensor::<2>::zeros([pad, d], self.device()).cast(self.backbone.dtype()));
             }
@@ -364,6 +399,14 @@ impl Body {
             gate_up: product(&Projection::GATE_UP),
             down: product(&[Projection::Down]),
         }
+    }
+
+    /// Layer `i` alone, with the graph of its trained tensors, for hidden states `[batch * seq, d]` of `batch` sequences
+    /// from their first position on.
+    pub fn layer_alone(&self, i: usize, x: Tensor<2>, batch: usize) -> Tensor<2> {
+        let lengths = vec![x.dims()[0] / batch; batch];
+        let at = Geometry::padded(self.backbone.rotary(), &lengths, self.device());
+        self.layer(i, true).forward(self.backbone.config(), x, &at, None).0
     }
 
     /// Hidden states after the final norm of one sequence, `[ids, d]`, through every layer without cache or padding:

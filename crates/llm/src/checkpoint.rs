@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::names::{LM_HEAD, model_tensors};
@@ -40,11 +40,11 @@ impl HostTensor {
     }
 }
 
-/// A memory-mapped checkpoint folder in Hugging Face layout: `model.safetensors`, or
-/// `model.safetensors.index.json` with its shards.
+/// A checkpoint folder in Hugging Face layout: `model.safetensors`, or `model.safetensors.index.json` with its shards.
+/// A tensor is mapped while it is read, so that what has been read no longer counts as this process's memory.
 pub struct Checkpoint {
     entry: PathBuf,
-    files: Vec<(PathBuf, Mmap)>,
+    files: Vec<(PathBuf, File)>,
     tensors: BTreeMap<String, Entry>,
 }
 
@@ -111,7 +111,8 @@ impl Checkpoint {
     }
 
     fn add_file(&mut self, path: PathBuf, listed: impl Fn(&str) -> bool) -> Result<(), LlmError> {
-        let map = map_file(&path)?;
+        let file = File::open(&path).map_err(|e| LlmError::io(&path, e))?;
+        let map = map(&file, None).map_err(|e| LlmError::io(&path, e))?;
         let malformed = |e: safetensors::SafeTensorError| LlmError::Malformed {
             path: path.clone(),
             problem: format!("not a safetensors file: {e}"),
@@ -133,7 +134,7 @@ impl Checkpoint {
             };
             self.tensors.insert(name, entry);
         }
-        self.files.push((path, map));
+        self.files.push((path, file));
         Ok(())
     }
 
@@ -201,10 +202,10 @@ impl Checkpoint {
     /// Reads one tensor that must have the given shape.
     pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LlmError> {
         let entry = self.entry(name, shape)?;
-        let (path, map) = &self.files[entry.file];
-        let values = widen(entry.dtype, &map[entry.bytes.clone()])
-            .map_err(|problem| LlmError::tensor(path, name, problem))?;
-        match values.iter().position(|v| !v.is_finite()) {
+        let (path, file) = &self.files[entry.file];
+        let bytes = map(file, Some(&entry.bytes)).map_err(|e| LlmError::io(path, e))?;
+        let values = widen(entry.dtype, &bytes).map_err(|problem| LlmError::tensor(path, name, problem))?;
+        match first_unbounded(&values) {
             Some(at) => {
                 let problem = format!("expected finite values, found {} at index {at}", values[at]);
                 Err(LlmError::tensor(path, name, problem))
@@ -219,12 +220,30 @@ fn is_derived(name: &str, config: &LlmConfig) -> bool {
     name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == LM_HEAD)
 }
 
-#[allow(unsafe_code)]
 fn map_file(path: &Path) -> Result<Mmap, LlmError> {
-    let file = File::open(path).map_err(|e| LlmError::io(path, e))?;
+    File::open(path).and_then(|file| map(&file, None)).map_err(|e| LlmError::io(path, e))
+}
+
+/// A file, or a range of its bytes.
+#[allow(unsafe_code)]
+fn map(file: &File, bytes: Option<&Range<usize>>) -> std::io::Result<Mmap> {
+    let mut options = MmapOptions::new();
+    if let Some(bytes) = bytes {
+        options.offset(bytes.start as u64).len(bytes.len());
+    }
     // SAFETY: the map is only read, and values are copied out of it during loading. Files are replaced by rename, not
     // written in place, so nobody truncates it under the map.
-    unsafe { Mmap::map(&file) }.map_err(|e| LlmError::io(path, e))
+    unsafe { options.map(file) }
+}
+
+/// Index of the first value that is infinite or no number.
+fn first_unbounded(values: &[f32]) -> Option<usize> {
+    /// All ones in those alone.
+    const EXPONENT: u32 = 0x7f80_0000;
+    // Without an exit in its loop, the test of a piece compiles to vectors.
+    let bounded =
+        |piece: &[f32]| !piece.iter().fold(false, |found, v| found | (v.to_bits() & EXPONENT == EXPONENT));
+    if values.chunks(1024).all(bounded) { None } else { values.iter().position(|v| !v.is_finite()) }
 }
 
 /// Little-endian values of a supported type as f32. Widening f16 and bf16 is exact.

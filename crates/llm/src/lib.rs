@@ -16,6 +16,7 @@ mod digest;
 mod error;
 mod footprint;
 pub mod init;
+mod kernels;
 mod lora;
 mod names;
 mod params;
@@ -24,6 +25,7 @@ mod prefix;
 mod spec;
 #[cfg(test)]
 mod testing;
+mod transpose;
 
 pub use architecture::Architecture;
 pub use backbone::Backbone;

@@ -17,11 +17,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use rayon::prelude::*;
 
 use crate::LlmError;
 use crate::checkpoint::{HostTensor, read_file, write_file};
 use crate::digest::tensor_digest;
+use crate::transpose::transpose;
 
 /// Description and initial values of one parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -240,7 +240,7 @@ impl ParamSet {
         }
     }
 
-    /// `(name, sha256)` of every parameter in order, over its on-disk shape and values.
+    /// `(name, digest)` of every parameter in order, see [`tensor_digest`].
     pub fn digests(&self) -> Vec<(String, String)> {
         let host: Vec<_> = self.params.iter().map(|p| (p, p.values())).collect();
         let digest = |(p, values): (&Param, Vec<f32>)| (p.name.clone(), tensor_digest(&p.shape, &values));
@@ -325,17 +325,4 @@ fn place(values: Vec<f32>, shape: &[usize], transposed: bool, device: &Device) -
     } else {
         Tensor::from_data(TensorData::new(values, [rows, columns]), device)
     }
-}
-
-/// Row-major `[rows, columns]` to row-major `[columns, rows]`.
-pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = vec![0.0; values.len()];
-    if rows > 0 {
-        out.par_chunks_mut(rows).enumerate().for_each(|(c, column)| {
-            for (r, slot) in column.iter_mut().enumerate() {
-                *slot = values[r * columns + c];
-            }
-        });
-    }
-    out
 }

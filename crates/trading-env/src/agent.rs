@@ -146,9 +146,9 @@ pub struct TensorDigest {
     pub name: String,
     /// Whether the spec trains it.
     pub trained: bool,
-    /// sha256 (hex) before training.
+    /// BLAKE3 (hex) before training.
     pub before: String,
-    /// sha256 (hex) after training.
+    /// BLAKE3 (hex) after training.
     pub after: String,
 }
 

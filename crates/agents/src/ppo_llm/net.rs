@@ -53,11 +53,11 @@ impl LlmNet {
         self.body
     }
 
-    fn encode_one(&mut self, observation: &Observation<'_>) -> Result<Parts, AgentError> {
+    /// The shared part of a prompt, from the cache when it is there, with the tokens of the own part.
+    fn shared(&mut self, observation: &Observation<'_>) -> Result<(Arc<SharedPart>, Vec<u32>), AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
         let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
         let (shared, found) = self.cache.shared(&self.body, &tokens.shared).map_err(|e| failed(&e))?;
-        let own = self.body.encode_own(&shared, &tokens.own).map_err(|e| failed(&e))?;
         self.usage.tokens += tokens.own.len() as u64;
         self.prompts.encoded += 1;
         self.prompts.shortened += u64::from(tokens.is_shortened());
@@ -67,7 +67,7 @@ impl LlmNet {
             self.usage.cache_misses += 1;
             self.usage.tokens += tokens.shared.len() as u64;
         }
-        Ok((shared, own))
+        Ok((shared, tokens.own))
     }
 
     fn batch(batch: &[&Parts]) -> Vec<Parts> {
@@ -79,7 +79,10 @@ impl ActorCritic for LlmNet {
     type Encoded = Parts;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
-        observations.iter().map(|o| self.encode_one(o)).collect()
+        let prompts: Vec<_> = observations.iter().map(|o| self.shared(o)).collect::<Result<_, _>>()?;
+        let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
+        let own = self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))?;
+        Ok(prompts.into_iter().map(|(shared, _)| shared).zip(own).collect())
     }
 
     fn forward(&self, batch: &[&Parts]) -> Output {

@@ -127,6 +127,28 @@ fn rollout_and_update_see_the_same_values() {
 }
 
 #[test]
+fn sequences_encoded_together_are_those_encoded_alone() {
+    let backbone = backbone();
+    for spec in specs() {
+        let body = moved(&backbone, spec);
+        let rows = rows();
+        let shared: Vec<_> = rows.iter().map(|(shared, _)| body.encode_shared(shared).unwrap()).collect();
+        let sequences: Vec<_> = shared.iter().zip(&rows).map(|(s, (_, own))| (s, own.as_slice())).collect();
+        let together = body.encode_all(&sequences).unwrap();
+        assert_eq!(together.len(), rows.len());
+        for (part, (shared, ids)) in together.into_iter().zip(sequences) {
+            let alone = body.encode_own(shared, ids).unwrap();
+            assert_eq!(part.ids(), alone.ids());
+            match (part.hidden, alone.hidden) {
+                (Some(part), Some(alone)) => assert!(distance(&to_host(part), &to_host(alone)) < 1e-5),
+                (part, alone) => assert!(part.is_none() && alone.is_none() && body.plan().embedding),
+            }
+        }
+        assert!(body.encode_all(&[]).unwrap().is_empty());
+    }
+}
+
+#[test]
 fn encoding_again_gives_the_same_bytes() {
     let body = moved(&backbone(), spec(1, &[], 0, &[]));
     let (shared, own) = (ids(1, 9), ids(2, 4));
@@ -256,7 +278,9 @@ fn dropout_is_drawn_per_training_pass_and_keeps_the_mean() {
     // The same passes again are the same.
     assert_eq!(to_host(body(0.5).forward(&rows)), passes[0]);
     let mean: Vec<f32> = (0..exact.len()).map(|i| passes.iter().map(|p| p[i]).sum::<f32>() / 400.0).collect();
-    assert!(distance(&mean, &exact) < distance(&passes[0], &exact) / 3.0, "{}", distance(&mean, &exact));
+    let typical = passes.iter().map(|p| distance(p, &exact)).sum::<f32>() / 400.0;
+    // Not 0 in the limit: layers are not linear.
+    assert!(distance(&mean, &exact) < typical / 2.0, "{} of {typical}", distance(&mean, &exact));
 }
 
 #[test]

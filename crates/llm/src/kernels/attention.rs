@@ -1,0 +1,473 @@
+//! Causal attention with grouped queries and rotary positions, forward and backward.
+//!
+//! Works on blocks of queries, as FlashAttention does (arXiv 2205.14135): scores of a block live in the cache and are
+//! computed again in the backward pass, so no `[seq, seq]` matrix or mask is ever stored. The keys of a block end at
+//! its last query. Query heads that share a key head are stacked in one product.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::matrix::{View, multiply};
+use super::rows::for_each_block;
+use super::simd::{dot, exp_shifted, max, wide};
+
+/// Queries of a block.
+const BLOCK: usize = 64;
+/// Multiplications from which on heads are shared among rayon's threads.
+const PARALLEL: usize = 64 * 64 * 64;
+
+/// Numbers and width of heads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heads {
+    /// Query heads.
+    pub queries: usize,
+    /// Key and value heads; query head `h` reads key head `h / (queries / keys)`.
+    pub keys: usize,
+    /// Width of a head.
+    pub width: usize,
+}
+
+impl Heads {
+    fn group(self) -> usize {
+        self.queries / self.keys
+    }
+}
+
+/// Columns of a matrix: row `i` starts at `i * stride + first`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns<'a> {
+    /// All rows.
+    pub data: &'a [f32],
+    /// Numbers from row to row.
+    pub stride: usize,
+    /// First column.
+    pub first: usize,
+}
+
+impl<'a> Columns<'a> {
+    fn at(&self, row: usize, column: usize, width: usize) -> &'a [f32] {
+        &self.data[row * self.stride + self.first + column..][..width]
+    }
+}
+
+/// One sequence: rows of keys and values of its own, and those of earlier positions.
+#[derive(Debug, Clone)]
+pub(super) struct Sequence<'a> {
+    /// Its rows among all rows.
+    pub rows: Range<usize>,
+    /// Rows of padding directly before, up to the sequence before.
+    pub padding: usize,
+    /// Keys (rotated) and values of earlier positions, each `[past, keys * width]`.
+    pub past: [&'a [f32]; 2],
+}
+
+/// What attention reads.
+#[derive(Debug, Clone)]
+pub(super) struct Inputs<'a> {
+    /// Heads.
+    pub heads: Heads,
+    /// Queries before rotation: one row per position, or one per sequence when `last` is set.
+    pub queries: Columns<'a>,
+    /// Keys before rotation, a row per position.
+    pub keys: Columns<'a>,
+    /// Values, a row per position.
+    pub values: Columns<'a>,
+    /// The sequences.
+    pub sequences: Vec<Sequence<'a>>,
+    /// Whether only the last position of each sequence asks.
+    pub last: bool,
+    /// Cosines and sines of all positions from 0, each `[positions, width / 2]`.
+    pub angles: [&'a [f32]; 2],
+}
+
+/// Result of the forward pass.
+#[derive(Debug)]
+pub(super) struct Mixed {
+    /// Values mixed by attention: `[query rows, queries * width]`.
+    pub values: Vec<f32>,
+    /// Keys after rotation: `[rows, keys * width]`.
+    pub keys: Vec<f32>,
+    /// Logarithm of the sum of exponentials of the scores: `[query rows, queries]`.
+    pub log_sums: Vec<f32>,
+}
+
+/// What the backward pass reads of [`Mixed`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub values: &'a [f32],
+    pub keys: &'a [f32],
+    pub log_sums: &'a [f32],
+}
+
+/// A sequence with one key head: the unit of work of one thread.
+struct Task<'a> {
+    inputs: &'a Inputs<'a>,
+    sequence: &'a Sequence<'a>,
+    /// Index of the sequence.
+    index: usize,
+    /// Key head.
+    head: usize,
+    /// Rotated keys of all rows.
+    rotated: &'a [f32],
+}
+
+impl Inputs<'_> {
+    fn past(&self, sequence: &Sequence<'_>) -> usize {
+        sequence.past[0].len() / (self.heads.keys * self.heads.width)
+    }
+
+    /// Rotated keys of all rows.
+    pub fn rotated_keys(&self) -> Vec<f32> {
+        let Heads { keys, width, .. } = self.heads;
+        let rows = self.sequences.last().map_or(0, |s| s.rows.end);
+        let mut positions = Vec::with_capacity(rows);
+        for sequence in &self.sequences {
+            let past = self.past(sequence);
+            positions.extend(std::iter::repeat_n(0, sequence.padding));
+            positions.extend(past..past + sequence.rows.len());
+        }
+        let mut out = vec![0.0; rows * keys * width];
+        for_each_block(&mut out, keys * width, |first, block| {
+            wide(
+                #[inline(always)]
+                || {
+                    for (i, out) in block.chunks_exact_mut(keys * width).enumerate() {
+                        let row = self.keys.at(first + i, 0, keys * width);
+                        let angles = self.angles(positions[first + i]);
+                        for (x, out) in row.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                            rotate(x, angles, 1.0, out);
+                        }
+                    }
+                },
+            );
+        });
+        out
+    }
+
+    fn angles(&self, position: usize) -> [&[f32]; 2] {
+        let half = self.heads.width / 2;
+        self.angles.map(|table| &table[position * half..][..half])
+    }
+
+    /// All tasks with their results, in the order of sequences and heads.
+    fn each<R: Send>(&self, rotated: &[f32], work: impl Fn(&Task<'_>) -> R + Sync) -> Vec<R> {
+        let Heads { keys, queries, width } = self.heads;
+        let n = self.sequences.len() * keys;
+        let task = |i: usize| {
+            let sequence = &self.sequences[i / keys];
+            work(&Task { inputs: self, sequence, index: i / keys, head: i % keys, rotated })
+        };
+        let cost = |s: &Sequence<'_>| {
+            let asked = if self.last { 1 } else { s.rows.len() };
+            asked * (self.past(s) + s.rows.len()) * queries * width
+        };
+        if self.sequences.iter().map(cost).sum::<usize>() < PARALLEL {
+            (0..n).map(task).collect()
+        } else {
+            (0..n).into_par_iter().map(task).collect()
+        }
+    }
+
+    /// Number of query rows, or of all rows.
+    fn n_rows(&self, asking: bool) -> usize {
+        self.sequences.iter().map(|s| self.rows_of(s, asking)).sum()
+    }
+
+    fn rows_of(&self, sequence: &Sequence<'_>, asking: bool) -> usize {
+        if asking && self.last { 1 } else { sequence.padding + sequence.rows.len() }
+    }
+
+    /// Puts the results of tasks, each `[rows of its sequence, width]`, into the columns from `first` on of `out`,
+    /// whose rows have `stride` numbers: head by head. The rows are those that ask when `asking` is set; padding is
+    /// left alone.
+    fn place<'p>(
+        &self,
+        mut out: &mut [f32],
+        [stride, first, width]: [usize; 3],
+        asking: bool,
+        part: impl Fn(usize) -> &'p [f32] + Sync,
+    ) {
+        let keys = self.heads.keys;
+        let mut targets = Vec::with_capacity(self.sequences.len());
+        for sequence in &self.sequences {
+            let (target, later) = out.split_at_mut(self.rows_of(sequence, asking) * stride);
+            targets.push(target);
+            out = later;
+        }
+        targets.into_par_iter().enumerate().for_each(|(i, target)| {
+            let padding = if asking && self.last { 0 } else { self.sequences[i].padding };
+            for head in 0..keys {
+                let source = part(i * keys + head).chunks_exact(width);
+                for (row, source) in target.chunks_exact_mut(stride).skip(padding).zip(source) {
+                    row[first + head * width..][..width].copy_from_slice(source);
+                }
+            }
+        });
+    }
+}
+
+impl Task<'_> {
+    fn past(&self) -> usize {
+        self.inputs.past(self.sequence)
+    }
+
+    /// Positions within the own part that ask.
+    fn asking(&self) -> Range<usize> {
+        let n = self.sequence.rows.len();
+        if self.inputs.last { n - 1..n } else { 0..n }
+    }
+
+    /// Blocks of [`Task::asking`].
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let Range { start, end } = self.asking();
+        (start..end).step_by(BLOCK).map(move |at| at..(at + BLOCK).min(end))
+    }
+
+    /// Row of the queries and of the result for a position of the own part.
+    fn query_row(&self, position: usize) -> usize {
+        if self.inputs.last { self.index } else { self.sequence.rows.start + position }
+    }
+
+    /// Keys and values of all positions, each `[positions, width]`.
+    fn keys_and_values(&self) -> [Vec<f32>; 2] {
+        let Heads { keys, width, .. } = self.inputs.heads;
+        let stride = keys * width;
+        let positions = self.past() + self.sequence.rows.len();
+        let mut both = [Vec::with_capacity(positions * width), Vec::with_capacity(positions * width)];
+        for (out, past) in both.iter_mut().zip(self.sequence.past) {
+            for row in past.chunks_exact(stride) {
+                out.extend_from_slice(&row[self.head * width..][..width]);
+            }
+        }
+        for row in self.sequence.rows.clone() {
+            both[0].extend_from_slice(&self.rotated[row * stride + self.head * width..][..width]);
+            both[1].extend_from_slice(self.inputs.values.at(row, self.head * width, width));
+        }
+        both
+    }
+
+    /// Rotated and scaled queries of a block: `[queries * group, width]`, position by position.
+    fn queries(&self, block: Range<usize>) -> Vec<f32> {
+        let heads = self.inputs.heads;
+        let (width, group) = (heads.width, heads.group());
+        let scale = (width as f32).sqrt().recip();
+        let mut out = vec![0.0; block.len() * group * width];
+        wide(
+            #[inline(always)]
+            || {
+                for (position, out) in block.zip(out.chunks_exact_mut(group * width)) {
+                    let angles = self.inputs.angles(self.past() + position);
+                    let row = self.query_row(position);
+                    let x = self.inputs.queries.at(row, self.head * group * width, group * width);
+                    for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                        rotate(x, angles, scale, out);
+                    }
+                }
+            },
+        );
+        out
+    }
+
+    /// What the queries of a block have in `data: [query rows, queries * width]`: `[queries * group, width]`.
+    fn gather(&self, data: &[f32], width: usize, block: &Range<usize>) -> Vec<f32> {
+        let heads = self.inputs.heads;
+        let n = heads.group() * width;
+        let mut out = Vec::with_capacity(block.len() * n);
+        for position in block.clone() {
+            let start = self.query_row(position) * heads.queries * width + self.head * n;
+            out.extend_from_slice(&data[start..start + n]);
+        }
+        out
+    }
+
+    /// `([asked, group * width], [asked, group])`: mixed values, and logarithms of sums.
+    fn forward(&self) -> [Vec<f32>; 2] {
+        let heads = self.inputs.heads;
+        let (width, group) = (heads.width, heads.group());
+        let [keys, values] = self.keys_and_values();
+        let positions = keys.len() / width;
+        let keys = transpose(&keys, width);
+        let n = self.asking().len();
+        let (mut out, mut log_sums) = (vec![0.0; n * group * width], vec![0.0; n * group]);
+        let mut scores = vec![0.0; BLOCK.min(n) * group * positions];
+        for block in self.blocks() {
+            let seen = self.past() + block.end;
+            let rows = block.len() * group;
+            let first = block.start - self.asking().start;
+            let out = &mut out[first * group * width..][..rows * width];
+            let log_sums = &mut log_sums[first * group..][..rows];
+            let scores = &mut scores[..rows * seen];
+            let queries = self.queries(block.clone());
+            let queries = View::new(&queries, [rows, width], width);
+            let mut sums = vec![0.0; rows];
+            multiply(scores, seen, queries, View::new(&keys, [width, seen], positions), false);
+            wide(
+                #[inline(always)]
+                || {
+                    let rows = scores.chunks_exact_mut(seen).zip(&mut *log_sums).zip(&mut sums);
+                    for (i, ((row, log_sum), sum)) in rows.enumerate() {
+                        let (visible, hidden) = row.split_at_mut(self.past() + block.start + i / group + 1);
+                        let most = max(visible);
+                        *sum = exp_shifted(visible, most);
+                        *log_sum = most + sum.ln();
+                        hidden.fill(0.0);
+                    }
+                },
+            );
+            let weights = View::new(scores, [rows, seen], seen);
+            multiply(out, width, weights, View::new(&values, [seen, width], width), false);
+            wide(
+                #[inline(always)]
+                || {
+                    for (out, sum) in out.chunks_exact_mut(width).zip(&sums) {
+                        let scale = sum.recip();
+                        out.iter_mut().for_each(|v| *v *= scale);
+                    }
+                },
+            );
+        }
+        [out, log_sums]
+    }
+
+    /// Gradients with respect to queries (`[asked, group * width]`), keys and values (`[own positions, width]`),
+    /// rotation undone.
+    fn backward(&self, mixed: Kept<'_>, d_mixed: &[f32]) -> [Vec<f32>; 3] {
+        let heads = self.inputs.heads;
+        let (width, group) = (heads.width, heads.group());
+        let [keys, values] = self.keys_and_values();
+        let positions = keys.len() / width;
+        let (keys_t, values_t) = (transpose(&keys, width), transpose(&values, width));
+        let n = self.asking().len();
+        let mut d_queries = vec![0.0; n * group * width];
+        let (mut d_keys, mut d_values) = (vec![0.0; keys.len()], vec![0.0; keys.len()]);
+        let mut weights = vec![0.0; BLOCK.min(n) * group * positions];
+        let mut d_weights = weights.clone();
+        for block in self.blocks() {
+            let seen = self.past() + block.end;
+            let rows = block.len() * group;
+            let queries = self.queries(block.clone());
+            let (y, dy) = (self.gather(mixed.values, width, &block), self.gather(d_mixed, width, &block));
+            let log_sums = self.gather(mixed.log_sums, 1, &block);
+            let (weights, d_weights) = (&mut weights[..rows * seen], &mut d_weights[..rows * seen]);
+            let q = View::new(&queries, [rows, width], width);
+            let dy_view = View::new(&dy, [rows, width], width);
+            multiply(weights, seen, q, View::new(&keys_t, [width, seen], positions), false);
+            multiply(d_weights, seen, dy_view, View::new(&values_t, [width, seen], positions), false);
+            wide(
+                #[inline(always)]
+                || {
+                    let rows = weights.chunks_exact_mut(seen).zip(d_weights.chunks_exact_mut(seen));
+                    let ys = y.chunks_exact(width).zip(dy.chunks_exact(width)).zip(&log_sums);
+                    for (i, ((weights, d_weights), ((y, dy), log_sum))) in rows.zip(ys).enumerate() {
+                        let n = self.past() + block.start + i / group + 1;
+                        exp_shifted(&mut weights[..n], *log_sum);
+                        let mean = dot(y, dy);
+                        for (d, w) in d_weights[..n].iter_mut().zip(&weights[..n]) {
+                            *d = w * (*d - mean);
+                        }
+                        weights[n..].fill(0.0);
+                        d_weights[n..].fill(0.0);
+                    }
+                },
+            );
+            let weights = View::new(weights, [rows, seen], seen).transposed();
+            let d_scores = View::new(d_weights, [rows, seen], seen);
+            multiply(&mut d_values, width, weights, dy_view, true);
+            multiply(&mut d_keys, width, d_scores.transposed(), q, true);
+            let first = (block.start - self.asking().start) * group * width;
+            let d_queries = &mut d_queries[first..][..rows * width];
+            multiply(d_queries, width, d_scores, View::new(&keys, [seen, width], width), false);
+        }
+        let own = self.past() * width;
+        let (mut d_keys, d_values) = (d_keys.split_off(own), d_values.split_off(own));
+        let scale = (width as f32).sqrt().recip();
+        wide(
+            #[inline(always)]
+            || {
+                for (position, row) in self.asking().zip(d_queries.chunks_exact_mut(group * width)) {
+                    let angles = self.inputs.angles(self.past() + position);
+                    row.chunks_exact_mut(width).for_each(|head| rotate_back(head, angles, scale));
+                }
+                for (position, row) in d_keys.chunks_exact_mut(width).enumerate() {
+                    rotate_back(row, self.inputs.angles(self.past() + position), 1.0);
+                }
+            },
+        );
+        [d_queries, d_keys, d_values]
+    }
+}
+
+/// Attention of all sequences.
+pub(super) fn forward(inputs: &Inputs<'_>) -> Mixed {
+    let Heads { queries, width, .. } = inputs.heads;
+    let group = inputs.heads.group();
+    let keys = inputs.rotated_keys();
+    let parts = inputs.each(&keys, |task| task.forward());
+    let n = inputs.n_rows(true);
+    let (mut values, mut log_sums) = (vec![0.0; n * queries * width], vec![0.0; n * queries]);
+    inputs.place(&mut values, [queries * width, 0, group * width], true, |i| &parts[i][0]);
+    inputs.place(&mut log_sums, [queries, 0, group], true, |i| &parts[i][1]);
+    Mixed { values, keys, log_sums }
+}
+
+/// Gradients of queries, keys and values beside each other, `[rows, (queries + 2 keys) * width]`, or with `last` that
+/// of the queries, `[sequences, queries * width]`, and that of keys and values, `[rows, 2 keys * width]`.
+pub(super) fn backward(inputs: &Inputs<'_>, kept: Kept<'_>, d_mixed: &[f32]) -> Vec<Vec<f32>> {
+    let Heads { queries, keys, width } = inputs.heads;
+    let parts = inputs.each(kept.keys, |task| task.backward(kept, d_mixed));
+    let [q, kv] = [queries * width, keys * width];
+    let per_group = inputs.heads.group() * width;
+    let rows = inputs.n_rows(false);
+    if inputs.last {
+        let mut d_queries = vec![0.0; inputs.n_rows(true) * q];
+        let mut d_rest = vec![0.0; rows * 2 * kv];
+        inputs.place(&mut d_queries, [q, 0, per_group], true, |i| &parts[i][0]);
+        inputs.place(&mut d_rest, [2 * kv, 0, width], false, |i| &parts[i][1]);
+        inputs.place(&mut d_rest, [2 * kv, kv, width], false, |i| &parts[i][2]);
+        vec![d_queries, d_rest]
+    } else {
+        let stride = q + 2 * kv;
+        let mut out = vec![0.0; rows * stride];
+        inputs.place(&mut out, [stride, 0, per_group], true, |i| &parts[i][0]);
+        inputs.place(&mut out, [stride, q, width], false, |i| &parts[i][1]);
+        inputs.place(&mut out, [stride, q + kv, width], false, |i| &parts[i][2]);
+        vec![out]
+    }
+}
+
+/// `out = scale R x` for the rotation `R` of pairs `(x[i], x[i + width / 2])`.
+#[inline(always)]
+fn rotate(x: &[f32], [cos, sin]: [&[f32]; 2], scale: f32, out: &mut [f32]) {
+    let (a, b) = x.split_at(cos.len());
+    let (out_a, out_b) = out.split_at_mut(cos.len());
+    for i in 0..cos.len().min(a.len()).min(b.len()).min(sin.len()).min(out_a.len()).min(out_b.len()) {
+        let (c, s) = (cos[i] * scale, sin[i] * scale);
+        out_a[i] = a[i] * c - b[i] * s;
+        out_b[i] = b[i] * c + a[i] * s;
+    }
+}
+
+/// `x = scale R^T x`.
+#[inline(always)]
+fn rotate_back(x: &mut [f32], [cos, sin]: [&[f32]; 2], scale: f32) {
+    let (a, b) = x.split_at_mut(cos.len());
+    for (((a, b), c), s) in a.iter_mut().zip(b).zip(cos).zip(sin) {
+        let (c, s) = (c * scale, s * scale);
+        (*a, *b) = (*a * c + *b * s, *b * c - *a * s);
+    }
+}
+
+/// `[rows, width]` to `[width, rows]`.
+fn transpose(x: &[f32], width: usize) -> Vec<f32> {
+    let rows = x.len() / width;
+    let mut out = vec![0.0; x.len()];
+    for (first, rows_x) in x.chunks(16 * width).enumerate() {
+        for (column, out) in out.chunks_exact_mut(rows).enumerate() {
+            for (slot, row) in out[first * 16..].iter_mut().zip(rows_x.chunks_exact(width)) {
+                *slot = row[column];
+            }
+        }
+    }
+    out
+}
