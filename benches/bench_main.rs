@@ -7,6 +7,7 @@ mod llm_passes;
 mod parquet_rows;
 mod ppo_updates;
 mod prompt_tokens;
+mod smol_layer;
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ fn settings() -> Criterion {
 criterion_group! {
     name = benches;
     config = settings();
-    targets = env_steps::bench, prompt_tokens::bench, llm_passes::bench, ppo_updates::bench, parquet_rows::bench,
-        experiment_plan::bench, bootstrap::bench
+    targets = env_steps::bench, prompt_tokens::bench, llm_passes::bench, smol_layer::bench, ppo_updates::bench,
+        parquet_rows::bench, experiment_plan::bench, bootstrap::bench
 }
 criterion_main!(benches);

@@ -1,10 +1,11 @@
 //! Inputs that the benches share: the settings of `experiments/base.toml`, as a sweep resolves them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agents::PpoLlmParams;
 use experiment::RunSpec;
+use llm::LlmConfig;
 use market_data::{SplitSpec, Splits};
 use plugin::{Files, SharedPool};
 use prompt::{Encoder, PromptConfig, Tokenizer};
@@ -109,4 +110,35 @@ pub fn trade(envs: &mut EnvBatch, i: usize, action: Action) -> f64 {
         envs.reset(i);
     }
     reward
+}
+
+/// SmolLM2-135M's shape.
+pub fn smol() -> LlmConfig {
+    let config = serde_json::json!({
+        "model_type": "llama",
+        "vocab_size": 49152,
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1e5,
+        "tie_word_embeddings": true,
+    });
+    LlmConfig::from_json(&config, Path::new("SmolLM2-135M")).expect("a valid config")
+}
+
+/// The same with one layer and hardly a vocabulary.
+pub fn smol_layer() -> LlmConfig {
+    LlmConfig { vocab_size: 16, num_hidden_layers: 1, ..smol() }
+}
+
+/// Peak of this process's resident memory in bytes; 0 where the system does not tell.
+pub fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }

@@ -2,6 +2,7 @@
 //!
 //! Thin on purpose: it links none of the heavy crates, so that `cargo xtask --help` answers at once.
 
+mod bench;
 mod ci;
 mod flaglab;
 mod python;
@@ -33,7 +34,7 @@ Project
   ci                   formatting, lints, docs, tests, sweeps; --full adds transformers, PEFT, a browser, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
-  bench                criterion benches
+  bench [--peer]       criterion benches; --peer runs the same work in PyTorch beside and writes benches/RESULTS.md
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";
@@ -47,12 +48,7 @@ fn main() -> ExitCode {
         }
         Some("ci") => ci::run(&args[1..]),
         Some("oracle") => python::run(&args[1..]),
-        Some("bench") => workspace::cargo()
-            .args(["bench", "--profile", "dev", "--package", "bench"])
-            .args(&args[1..])
-            .status()
-            .map_err(anyhow::Error::from)
-            .map(|status| workspace::exit_code(status.code())),
+        Some("bench") => bench::run(&args[1..]),
         Some(flaglab::WITH_FEATURES) => flaglab::start_with(&args[1..]),
         Some(_) => flaglab::start(&args),
     };

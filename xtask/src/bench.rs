@@ -1,0 +1,157 @@
+//! `cargo xtask bench`: criterion benches, or with `--peer` the same work beside PyTorch.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::{python, workspace};
+
+/// Turns of each program: one of ours, one of theirs, and so on, so that a change of the machine's load meets both.
+const TURNS: usize = 5;
+const RESULTS: &str = "benches/RESULTS.md";
+
+/// One measurement of both programs.
+struct Case {
+    /// Arguments of both.
+    args: Vec<String>,
+    /// Said of every row.
+    title: &'static str,
+}
+
+/// Values by name, one per turn.
+type Values = BTreeMap<String, Vec<f64>>;
+
+/// Runs the criterion benches with `args`, or the comparison.
+pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
+    match args {
+        [flag] if flag == "--peer" => peer(),
+        _ => {
+            let mut cargo = workspace::cargo();
+            cargo.args(["bench", "--profile", "dev", "--package", "bench"]).args(args);
+            Ok(workspace::exit_code(cargo.status()?.code()))
+        }
+    }
+}
+
+fn peer() -> anyhow::Result<ExitCode> {
+    let ours = build()?;
+    let threads = std::thread::available_parallelism()?.get();
+    let theirs = || -> anyhow::Result<Command> {
+        let mut command = python::script("benches/peer.py")?;
+        command.env("FLAGLAB_THREADS", threads.to_string());
+        Ok(command)
+    };
+    let versions = output(theirs()?.arg("versions"))?;
+    let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
+    for (dtype, title) in
+        [("float32", "load 135M from an f32 file"), ("bfloat16", "load 135M from a bf16 file")]
+    {
+        let folder = workspace::target()?.join("bench").join(dtype);
+        if !folder.join("model.safetensors").is_file() {
+            fs::create_dir_all(&folder)?;
+            eprintln!("writing {}", folder.display());
+            output(theirs()?.arg("make").arg(&folder).arg(dtype))?;
+        }
+        cases.push(Case { args: vec!["load".to_owned(), folder.display().to_string()], title });
+    }
+    let mut table = String::new();
+    for case in &cases {
+        let (mut our_values, mut their_values) = (Values::new(), Values::new());
+        for turn in 1..=TURNS {
+            eprintln!("{}: turn {turn} of {TURNS}", case.title);
+            collect(&mut our_values, &output(Command::new(&ours).args(&case.args))?)?;
+            collect(&mut their_values, &output(theirs()?.args(&case.args))?)?;
+        }
+        rows(&mut table, case.title, &our_values, &their_values)?;
+    }
+    let text = page(&table, &versions, threads)?;
+    fs::write(workspace::root().join(RESULTS), &text)?;
+    print!("{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Our program, in the profile that sweeps run in.
+fn build() -> anyhow::Result<PathBuf> {
+    let target = workspace::target()?;
+    let status = workspace::cargo()
+        .args(["build", "--package", "bench", "--example", "peer", "--target-dir"])
+        .arg(&target)
+        .status()?;
+    ensure!(status.success(), "the peer program does not build");
+    Ok(target.join("debug/examples").join(if cfg!(windows) { "peer.exe" } else { "peer" }))
+}
+
+fn output(command: &mut Command) -> anyhow::Result<String> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let output = command.output().with_context(|| program.clone())?;
+    let messages = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {}\n{messages}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Takes lines of `name value`.
+fn collect(values: &mut Values, text: &str) -> anyhow::Result<()> {
+    for line in text.lines() {
+        let Some((name, value)) = line.rsplit_once(' ') else {
+            bail!("expected `name value`, found `{line}`")
+        };
+        let value: f64 = value.parse().with_context(|| format!("`{line}`"))?;
+        values.entry(name.to_owned()).or_default().push(value);
+    }
+    Ok(())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// A row per name that both programs print.
+fn rows(table: &mut String, title: &str, ours: &Values, theirs: &Values) -> anyhow::Result<()> {
+    for (name, ours) in ours {
+        let theirs = theirs.get(name).with_context(|| format!("peer.py prints no `{name}`"))?;
+        let (ours, theirs) = (median(ours), median(theirs));
+        let unit = if name.contains("memory") {
+            |value: f64| format!("{:.0} MiB", value / 1024.0 / 1024.0)
+        } else {
+            |value: f64| format!("{:.1} ms", 1e3 * value)
+        };
+        writeln!(table, "| {title} | `{name}` | {} | {} | {:.2} |", unit(ours), unit(theirs), theirs / ours)?;
+    }
+    Ok(())
+}
+
+fn page(table: &str, versions: &str, threads: usize) -> anyhow::Result<String> {
+    let rustc =
+        output(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
+    let date = output(Command::new("date").arg("+%Y-%m-%d"))?;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown");
+    Ok(format!(
+        "# Beside PyTorch\n\n\
+         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians. A ratio above 1 is in\n\
+         our favour. SmolLM2-135M's shape with random weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
+         `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are 513 MiB in f32.\n\n\
+         | what | measure | flaglab | PyTorch | ratio |\n|---|---|---|---|---|\n{table}\n\
+         {} with {threads} threads, load average {load} at the end; {}, {}; {}.\n",
+        processor(),
+        versions.trim(),
+        rustc.trim(),
+        date.trim(),
+    ))
+}
+
+/// The processor's name, where the system tells.
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}

@@ -1,0 +1,29 @@
+use super::*;
+
+fn values(text: &str) -> Values {
+    let mut values = Values::new();
+    text.split('|').for_each(|turn| collect(&mut values, turn).unwrap());
+    values
+}
+
+#[test]
+fn a_row_holds_medians_and_their_ratio() {
+    let ours = values(
+        "layer/forward 0.030\nload/memory 2097152|layer/forward 0.010\nload/memory 2097152|layer/forward 0.020",
+    );
+    let theirs = values("layer/forward 0.050\nload/memory 1048576|layer/forward 0.060");
+    let mut table = String::new();
+    rows(&mut table, "case", &ours, &theirs).unwrap();
+    assert_eq!(
+        table,
+        "| case | `layer/forward` | 20.0 ms | 60.0 ms | 3.00 |\n| case | `load/memory` | 2 MiB | 1 MiB | 0.50 |\n"
+    );
+}
+
+#[test]
+fn what_the_other_program_does_not_measure_is_an_error() {
+    let error = rows(&mut String::new(), "case", &values("a 1"), &values("b 1")).unwrap_err();
+    assert_eq!(error.to_string(), "peer.py prints no `a`");
+    assert!(collect(&mut Values::new(), "a one").is_err());
+    assert!(collect(&mut Values::new(), "nothing").is_err());
+}
