@@ -26,7 +26,7 @@ Scores
 
 Data and settings
   dataset              list, check, import or synthesise canonical data sets
-  model                fetch a language model, inspect it, print its logits, export what a run trained
+  model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
 

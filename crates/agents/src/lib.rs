@@ -1,8 +1,8 @@
 //! Learned agents, put together from prompt, language model and PPO, and the devices they compute on.
 //!
 //! `ppo-llm` is the subject of the experiments; `ppo-mlp` is the same training on numbers alone. Both are plugins of
-//! the `agent` section, burn's backends are plugins of the `backend` section. With `llm` and `ppo` this is the only
-//! crate that knows burn.
+//! the `agent` section, burn's backends are plugins of the `backend` section. With `llm`, `ppo` and
+//! `pretrain` this is the only crate that knows burn.
 
 mod backend;
 mod learner;

@@ -5,6 +5,7 @@
 //! the layers below the boundary, where nothing is trained, so their results can be kept as long as the backbone;
 //! [`Body::forward`] goes on from there with gradients.
 
+pub(crate) mod causal_lm;
 #[cfg(test)]
 mod tests;
 

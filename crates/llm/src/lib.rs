@@ -29,6 +29,7 @@ mod transpose;
 
 pub use architecture::Architecture;
 pub use backbone::Backbone;
+pub use body::causal_lm::TokenSequences;
 pub use body::{Body, BodyDigest, OwnPart, SharedPart};
 pub use config::{Biases, LlmConfig, Rope, RopeScaling};
 pub use digest::{combined_digest, tensor_digest};

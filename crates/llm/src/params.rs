@@ -250,9 +250,12 @@ impl ParamSet {
     /// Writes all parameters to a safetensors file (f32, names and shapes as on disk); an existing file is replaced
     /// in one rename.
     pub fn save(&self, path: &Path) -> Result<(), LlmError> {
-        let tensors =
-            self.params.iter().map(|p| (p.name.clone(), HostTensor::new(p.shape.clone(), p.values())));
-        write_file(path, tensors.collect())
+        write_file(path, self.host_tensors())
+    }
+
+    /// Names and values of all parameters in order, in on-disk layout.
+    pub fn host_tensors(&self) -> Vec<(String, HostTensor)> {
+        self.params.iter().map(|p| (p.name.clone(), HostTensor::new(p.shape.clone(), p.values()))).collect()
     }
 
     /// Reads what [`ParamSet::save`] wrote. The file must hold exactly the parameters of this set; on an error

@@ -1,6 +1,6 @@
 //! The synthetic market: regimes, fat tails, and headlines with a planted signal, from a seed.
 
-mod headlines;
+pub mod headlines;
 #[cfg(test)]
 mod tests;
 

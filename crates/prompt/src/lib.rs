@@ -26,4 +26,4 @@ pub use encoder::{Encoded, Encoder};
 pub use error::PromptError;
 pub use render::PromptParts;
 pub use tokenizer::Tokenizer;
-pub use train::{END_OF_TEXT, train_bpe};
+pub use train::{END_OF_TEXT, END_OF_TEXT_ID, train_bpe};

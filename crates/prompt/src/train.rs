@@ -8,8 +8,11 @@ use tokenizers::{AddedToken, TokenizerBuilder};
 
 use crate::PromptError;
 
-/// The one special token of a trained tokenizer, id 0.
+/// The one special token of a trained tokenizer.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// Id of [`END_OF_TEXT`] in a trained tokenizer.
+pub const END_OF_TEXT_ID: u32 = 0;
 
 /// Text of a `tokenizer.json` with at most `vocab_size` tokens: GPT-2's splitting into words, all 256 bytes (no text
 /// is out of vocabulary), and the most frequent merges. Equal texts give equal bytes.

@@ -105,3 +105,22 @@ fn equal_tensors_give_equal_files() {
     assert_eq!(std::fs::read(dir.path().join("1")).unwrap(), std::fs::read(dir.path().join("2")).unwrap());
     assert_eq!(read_file(&dir.path().join("1")).unwrap(), tensors().into_iter().collect());
 }
+
+#[test]
+fn values_are_rounded_to_half_precision_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("half");
+    let tensor = |values: Vec<f32>| vec![("a".to_owned(), HostTensor::new(vec![values.len()], values))];
+    // 1 + 2^-11 lies between 1 and 1 + 2^-10 and goes to the even one; 0.1 is 1638.4 units of 2^-14.
+    let values = vec![1.0, 1.0 + 2f32.powi(-11), -0.1, 65504.0, f32::INFINITY];
+    write_file_as(&path, tensor(values), StoredType::F16).unwrap();
+    let rounded = vec![1.0, 1.0, -1638.0 / 16384.0, 65504.0, f32::INFINITY];
+    assert_eq!(read_file(&path).unwrap(), tensor(rounded).into_iter().collect());
+    assert!(std::fs::metadata(&path).unwrap().len() < 128);
+
+    let error =
+        write_file_as(&dir.path().join("large"), tensor(vec![1.0, 1e6]), StoredType::F16).unwrap_err();
+    let error = error.to_string();
+    assert!(error.ends_with("tensor `a`: expected values within F16's range, found 1000000"), "{error}");
+    assert!(!dir.path().join("large").exists());
+}

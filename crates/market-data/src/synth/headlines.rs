@@ -4,10 +4,13 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 /// What a headline says about the return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mood {
+    /// The price will rise.
     Good,
+    /// The price will fall.
     Bad,
+    /// Nothing.
     Neutral,
 }
 
@@ -15,6 +18,12 @@ pub(super) enum Mood {
 /// before the first and a validation split that ends before the second, validation and test hold wordings that
 /// training never saw.
 pub const WAVE_STARTS: [f64; 2] = [0.75, 0.875];
+
+/// The last wave: from then on every wording may appear.
+pub const LAST_WAVE: usize = WAVE_STARTS.len();
+
+/// Name of the company in all headlines, also part of longer names.
+pub const COMPANY: &str = "Solmera";
 
 /// How often a slot or a sentence is filled from a later wave, where there is one.
 const LATE_SHARE: f64 = 0.35;
@@ -28,7 +37,10 @@ pub(super) fn wave(t: usize, bars: usize) -> usize {
 }
 
 /// One headline of 8 to 14 words.
-pub(super) fn headline(mood: Mood, wave: usize, rng: &mut ChaCha8Rng) -> String {
+///
+/// # Panics
+/// When `wave` is above [`LAST_WAVE`].
+pub fn headline(mood: Mood, wave: usize, rng: &mut ChaCha8Rng) -> String {
     let sentences = if mood == Mood::Neutral { &NEUTRAL } else { &TELLING };
     let mut rest = pick(sentences, wave, rng);
     let mut text = String::new();
@@ -173,12 +185,16 @@ const TRADE_BAD: Waves = [&["dumps", "avoids"], &["unloads"], &["discards"]];
 const FEEL_GOOD: Waves = [&["happy", "pleased"], &["satisfied"], &["delighted"]];
 const FEEL_BAD: Waves = [&["unhappy", "annoyed"], &["frustrated"], &["disappointed"]];
 
-#[cfg(test)]
-pub(super) const MOOD_SLOTS: [&str; 9] =
-    ["act", "why", "view", "win", "rule", "gain", "draw", "trade", "feel"];
+/// Slots of a sentence whose wordings tell the mood.
+pub const MOOD_SLOTS: [&str; 9] = ["act", "why", "view", "win", "rule", "gain", "draw", "trade", "feel"];
 
-/// All wordings of a slot.
-#[cfg(test)]
-pub(super) fn wordings(name: &str, mood: Mood) -> Vec<&'static str> {
-    slot(name, mood).iter().flat_map(|w| w.iter().copied()).collect()
+/// Slots of a sentence whose wordings say nothing about the return.
+pub const PLAIN_SLOTS: [&str; 8] = ["who", "goal", "size", "client", "place", "site", "product", "topic"];
+
+/// All wordings of a slot, of every wave. A wording may hold the slot `{place}`.
+///
+/// # Panics
+/// When `name` is none of [`MOOD_SLOTS`] and [`PLAIN_SLOTS`].
+pub fn wordings(name: &str, mood: Mood) -> impl Iterator<Item = &'static str> {
+    slot(name, mood).iter().flat_map(|w| w.iter().copied())
 }

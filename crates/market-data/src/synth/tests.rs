@@ -98,8 +98,8 @@ fn the_words_of_a_day_say_its_signal() {
 #[test]
 fn moods_share_no_wording() {
     for slot in MOOD_SLOTS {
-        let good: HashSet<_> = wordings(slot, Mood::Good).into_iter().collect();
-        assert!(wordings(slot, Mood::Bad).iter().all(|w| !good.contains(w)), "{slot}");
+        let good: HashSet<_> = wordings(slot, Mood::Good).collect();
+        assert!(wordings(slot, Mood::Bad).all(|w| !good.contains(w)), "{slot}");
     }
 }
 
