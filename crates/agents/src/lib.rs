@@ -11,7 +11,8 @@ mod ppo_mlp;
 mod receipt;
 
 pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
-pub use ppo_llm::{HEADS, ModelParams, PpoLlmParams, PpoLlmPlugin, TrainedLlm, Weights};
+pub use burn::tensor::FloatDType;
+pub use ppo_llm::{HEADS, ModelParams, PpoLlmParams, PpoLlmPlugin, TrainedLlm, Weights, dtype};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
 
 use plugin::Plugin;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::ParamSet;
-use plugin::{BuildError, ParamError, Plugin};
-use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
+use plugin::{BuildError, ParamError, Plugin, toml_text};
+use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, TrainDtype, Usage, VALUE_GAIN};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,7 +57,16 @@ impl Plugin<AgentKind> for PpoMlpPlugin {
     }
 
     fn check(&self, params: &Value) -> Result<(), Vec<ParamError>> {
-        check_ppo(&parse::<PpoMlpParams>(params)?.ppo)
+        let parsed: PpoMlpParams = parse(params)?;
+        let mut errors = check_ppo(&parsed.ppo).err().unwrap_or_default();
+        if parsed.ppo.train_dtype != TrainDtype::Float32 {
+            errors.push(ParamError {
+                key: "train_dtype".to_owned(),
+                found: toml_text(&params["train_dtype"]),
+                expected: "\"float32\": this agent has no language model".to_owned(),
+            });
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn build(&self, params: &Value, context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {

@@ -71,6 +71,20 @@ fn logits_are_one_bare_array_and_those_of_transformers() {
 }
 
 #[test]
+fn narrower_formats_round() {
+    let checkpoint = root().join("crates/llm/fixtures/parity/llama-gqa");
+    let of = |dtype: &str| {
+        let args = ["--checkpoint", checkpoint.to_str().unwrap(), "--ids", "1,2,3", "--dtype", dtype];
+        logits(&root(), &args)
+    };
+    let full = of("float32");
+    let largest = full.iter().fold(0f32, |m, v| m.max(v.abs()));
+    let error = |dtype: &str| distance(&of(dtype), &full) / largest;
+    assert!((1e-6..1e-2).contains(&error("float16")), "{}", error("float16"));
+    assert!((1e-4..1e-1).contains(&error("bfloat16")), "{}", error("bfloat16"));
+}
+
+#[test]
 fn impossible_sequences_and_folders_are_refused() {
     let tied = fixture("llama-llama3-rope-scaling");
     let tied = tied.as_str();

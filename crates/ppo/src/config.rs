@@ -62,7 +62,8 @@ pub struct PpoConfig {
     /// Dropout; only 0 is possible, because the ratio of old and new policy would be noise otherwise (the paper: 0).
     #[schemars(range(min = 0.0, max = 0.0))]
     pub dropout: f64,
-    /// Number format of training. The paper has float16; training here is float32.
+    /// Number format in which the language model computes, where the backend can; heads, optimiser and the weights that it
+    /// moves are float32 (the paper: float16).
     pub train_dtype: TrainDtype,
 
     /// Adam's epsilon (CleanRL: 1e-5).
@@ -96,6 +97,12 @@ pub enum TrainDtype {
     #[default]
     #[serde(rename = "float32")]
     Float32,
+    /// 16-bit floats with 11 bits of precision, up to 65504.
+    #[serde(rename = "float16")]
+    Float16,
+    /// 16-bit floats with 8 bits of precision and the range of `float32`.
+    #[serde(rename = "bfloat16")]
+    Bfloat16,
 }
 
 /// How a trained policy decides.

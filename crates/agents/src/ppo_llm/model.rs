@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 use hub::{Located, RepoId};
 use llm::{Backbone, LlmConfig, LlmError};
 use plugin::{BuildError, Content, Files, ParamError, SharedPool};
@@ -147,6 +147,8 @@ pub(super) struct Model {
     config: LlmConfig,
     tokenizer: Arc<Tokenizer>,
     weights: Held,
+    /// Number format in which it computes.
+    dtype: FloatDType,
 }
 
 /// The weights that an arm holds.
@@ -162,6 +164,7 @@ impl Model {
     pub(super) fn open(
         params: &ModelParams,
         device: &Device,
+        dtype: FloatDType,
         context: AgentContext<'_>,
     ) -> Result<Self, BuildError> {
         let invalid = |e: &dyn std::fmt::Display| BuildError::Invalid(format!("agent.model.path: {e}"));
@@ -183,13 +186,16 @@ impl Model {
             )));
         }
         let one = |key: String, make: &dyn Fn() -> Result<Backbone, LlmError>| {
+            let make = || make()?.cast(dtype);
             context.shared.get_or_try_init(&key, make).map(Held::One).map_err(|e| invalid(&e))
         };
         let weights = match (params.weights, params.weights_seed) {
-            (Weights::Checkpoint, _) => one(key(&content, None, device), &|| Backbone::load(&dir, device))?,
-            (Weights::Random, Some(seed)) => {
-                one(key(&content, Some(seed), device), &|| Ok(Backbone::random(&config, seed, device)))?
+            (Weights::Checkpoint, _) => {
+                one(key(&content, None, device, dtype), &|| Backbone::load(&dir, device))?
             }
+            (Weights::Random, Some(seed)) => one(key(&content, Some(seed), device, dtype), &|| {
+                Ok(Backbone::random(&config, seed, device))
+            })?,
             (Weights::Random, None) => {
                 let pool = context
                     .shared
@@ -197,7 +203,7 @@ impl Model {
                 Held::PerSeed { content, pool }
             }
         };
-        Ok(Self { folder: dir, config, tokenizer, weights })
+        Ok(Self { folder: dir, config, tokenizer, weights, dtype })
     }
 
     /// Where its files are.
@@ -219,15 +225,17 @@ impl Model {
     pub(super) fn backbone(&self, seed: u64, device: &Device) -> Result<Arc<Backbone>, AgentError> {
         match &self.weights {
             Held::One(backbone) => Ok(backbone.clone()),
-            Held::PerSeed { content, pool } => pool
-                .get_or_try_init(&key(content, Some(seed), device), || {
-                    Ok(Backbone::random(&self.config, seed, device))
-                }),
+            Held::PerSeed { content, pool } => {
+                pool.get_or_try_init(&key(content, Some(seed), device, self.dtype), || {
+                    let backbone = Backbone::random(&self.config, seed, device).cast(self.dtype);
+                    backbone.map_err(|e| AgentError::Other(e.to_string()))
+                })
+            }
         }
     }
 }
 
-/// What makes two backbones one: content of the files, seed of random weights, device.
-fn key(content: &str, seed: Option<u64>, device: &Device) -> String {
-    format!("backbone/{content}/{seed:?}/{device:?}")
+/// What makes two backbones one: content of the files, seed of random weights, device, number format.
+fn key(content: &str, seed: Option<u64>, device: &Device, dtype: FloatDType) -> String {
+    format!("backbone/{content}/{seed:?}/{device:?}/{dtype:?}")
 }

@@ -83,6 +83,28 @@ fn keeps_the_promises_of_agents() {
 }
 
 #[test]
+fn a_model_may_compute_in_sixteen_bits() {
+    let dir = model_dir();
+    let trained = |dtype: &str| {
+        let mut params = params(dir.path());
+        params["train_dtype"] = json!(dtype);
+        let agent = agent("ppo-llm", params);
+        let (learner, log) = train(&*agent, 1);
+        assert!(log.updates.iter().all(|u| u.policy_loss.is_finite() && u.grad_norm > 0.0), "{dtype}");
+        learner.receipt().unwrap()
+    };
+    let full = trained("float32");
+    for dtype in ["float16", "bfloat16"] {
+        let narrow = trained(dtype);
+        // The same tensors are trained, from the same start, to other values.
+        for (a, b) in full.tensors.iter().zip(&narrow.tensors) {
+            assert_eq!((&a.name, a.trained), (&b.name, b.trained));
+        }
+        assert!(full.tensors.iter().zip(&narrow.tensors).any(|(a, b)| a.trained && a.after != b.after));
+    }
+}
+
+#[test]
 fn the_receipt_shows_what_was_trained() {
     let dir = model_dir();
     let cases = [

@@ -148,11 +148,15 @@ fn the_schema_is_flat_and_complete() {
     wrong["learning_rate"] = json!(-1.0);
     wrong["windoe"] = json!(3);
     wrong["dropout"] = json!(0.1);
-    wrong["train_dtype"] = json!("float16");
+    wrong["train_dtype"] = json!("float8");
     wrong["action_at_test"] = json!("argmin");
     let mut keys: Vec<_> = plugin::check_value(&schema, &wrong).into_iter().map(|e| e.key).collect();
     keys.sort();
     assert_eq!(keys, ["action_at_test", "dropout", "learning_rate", "train_dtype", "windoe"]);
+
+    let narrow = resolved_unchecked("ppo-mlp", json!({ "train_dtype": "float16" }));
+    let errors = plugin.check(&narrow).unwrap_err();
+    assert_eq!((errors.len(), errors[0].key.as_str()), (1, "train_dtype"));
 
     let relation = resolved_unchecked("ppo-mlp", json!({ "total_timesteps": 10, "num_steps": 40 }));
     let errors = plugin.check(&relation).unwrap_err();

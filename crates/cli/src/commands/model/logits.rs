@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Where to compute, see `plugins backend`.
     #[arg(long, value_name = "NAME", default_value = "flex")]
     backend: String,
+    /// Number format of the computation: float32, float16 or bfloat16.
+    #[arg(long, value_name = "NAME", value_parser = agents::dtype, default_value = "float32")]
+    dtype: agents::FloatDType,
     /// `json`: one number per token of the vocabulary; `text`: the ten most likely tokens.
     #[arg(long, value_enum, default_value = "json")]
     format: Format,
@@ -42,7 +45,7 @@ const LISTED: usize = 10;
 /// `model logits`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
     let compute = compute(registry, &args.backend)?;
-    let backbone = Arc::new(Backbone::load(&args.checkpoint, device(&*compute)?.device())?);
+    let backbone = Arc::new(Backbone::load(&args.checkpoint, device(&*compute)?.device())?.cast(args.dtype)?);
     let ids = match (&args.ids, &args.text) {
         (Some(ids), _) => ids.clone(),
         (None, text) => tokenizer(&args.checkpoint)?
