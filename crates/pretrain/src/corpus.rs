@@ -1,9 +1,9 @@
 //! The pretraining text: an endless stream of documents, from a seed.
 //!
-//! A document is a few headlines of one mood with the market comment that follows them, in several layouts; one in
-//! twenty-five is a desk note, the prompt of a trading policy at some bar of a made-up market with a record of what the news
-//! did in place of the policy's answer. So the model learns to carry what headlines say past prices and accounts.
-//! Some documents are numbers only.
+//! Most documents are a few headlines of one mood with the market comment that follows them, in several layouts. One in
+//! seven lists wordings with what they say. One in twenty-five is a desk note, the prompt of a trading policy at some
+//! bar of a made-up market with a record of what the news did in place of the policy's answer: so the model learns to
+//! carry what headlines say past prices and accounts. A few are numbers only.
 
 mod desk;
 mod grammar;

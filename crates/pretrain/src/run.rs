@@ -191,8 +191,8 @@ headlines and the market comment that follows them. `transformers` loads the fol
 It was trained by next-token prediction on {tokens} tokens ({steps} steps of {batch} sequences of {sequence}) of text
 made by the project (`crates/pretrain/src/corpus.rs`, seed {seed}): every wording of the RL data sets' headlines, those
 that appear only in their validation and test years included, in more sentences and about more companies; comments on
-them in many wordings; and prompts of the trading policy with a record of what the news did. No document answers the
-policy's own question: the key `Action` of its answer never stands before an answer.
+them in many wordings; lists of wordings that are good or bad news; and prompts of the trading policy with a record of
+what the news did. No document answers the policy's own question: the key `Action` never stands before an answer.
 
 | | this model | random-weight twin |
 |---|---|---|
@@ -203,7 +203,7 @@ the last years of the RL data sets | {:.1} % | {:.1} % |
 `weights = \"random\"` in an experiment draws a twin from a seed: same shape, same tokenizer, no knowledge.
 `initializer_range` is `1 / sqrt(hidden_size)` instead of 0.02, so that random attention tells tokens apart.
 
-To make it again, byte by byte on the same type of machine:
+To make it again, byte by byte with the same version on the same type of machine:
 
     {command}
 ",

@@ -241,6 +241,7 @@ fn a_linear_reader_of_prompts_gains_from_pretraining() {
         let [train, test] = [train.clone(), test.clone()].map(|bars| prompt_states(&model, &tokenizer, bars));
         linear_probe(&train, &test)
     });
+    println!("linear probe: model {model:.3}, twin {twin:.3}");
     assert!(model > 0.85, "the model's states say it in {model} of the cases");
     assert!(model > twin + 0.1, "model {model}, twin {twin}");
 }
