@@ -203,7 +203,7 @@ the last years of the RL data sets | {:.1} % | {:.1} % |
 `weights = \"random\"` in an experiment draws a twin from a seed: same shape, same tokenizer, no knowledge.
 `initializer_range` is `1 / sqrt(hidden_size)` instead of 0.02, so that random attention tells tokens apart.
 
-To make it again, byte by byte with the same version on the same type of machine:
+The command that made it (one version gives the same bytes again on one type of machine):
 
     {command}
 ",
