@@ -364,5 +364,18 @@ fn write<'a>(
     }
     let entries = entries.into_iter().chain([("format", "pt")]);
     let metadata = entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    safetensors::serialize_to_file(views, Some(metadata), path).map_err(malformed)
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(malformed)?;
+    readable(path).map_err(|e| LlmError::io(path, e))
+}
+
+/// The library leaves a file that its owner alone can read; a model is for everybody who reaches its folder.
+#[cfg(unix)]
+fn readable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
