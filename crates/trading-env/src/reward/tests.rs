@@ -148,7 +148,7 @@ fn downside_is_the_derivative_of_the_moving_ratio() {
         let returns = equity.windows(2).map(|e| e[1] / e[0] - 1.0);
         let (a, b) =
             returns.fold((0.0, 0.0), |(a, b), r| (0.9 * a + 0.1 * r, 0.9 * b + 0.1 * r.min(0.0).powi(2)));
-        let simple_return = after / 100.0 - 1.0;
+        let simple_return: f64 = after / 100.0 - 1.0;
         let ratio = |eta: f64| {
             let b = b + eta * (simple_return.min(0.0).powi(2) - b);
             (a + eta * (simple_return - a)) / b.sqrt()
