@@ -441,10 +441,11 @@ pub(super) fn backward(inputs: &Inputs<'_>, kept: Kept<'_>, d_mixed: &[f32]) -> 
 fn rotate(x: &[f32], [cos, sin]: [&[f32]; 2], scale: f32, out: &mut [f32]) {
     let (a, b) = x.split_at(cos.len());
     let (out_a, out_b) = out.split_at_mut(cos.len());
-    for i in 0..cos.len().min(a.len()).min(b.len()).min(sin.len()).min(out_a.len()).min(out_b.len()) {
-        let (c, s) = (cos[i] * scale, sin[i] * scale);
-        out_a[i] = a[i] * c - b[i] * s;
-        out_b[i] = b[i] * c + a[i] * s;
+    for ((((a, b), c), s), (out_a, out_b)) in
+        a.iter().zip(b).zip(cos).zip(sin).zip(out_a.iter_mut().zip(out_b))
+    {
+        let (c, s) = (c * scale, s * scale);
+        (*out_a, *out_b) = (a * c - b * s, b * c + a * s);
     }
 }
 

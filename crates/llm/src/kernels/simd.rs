@@ -49,8 +49,8 @@ pub(super) fn fold(x: &[f32], y: &[f32], step: impl Fn(f32, f32, f32) -> f32) ->
     let (y, y_rest) = y.as_chunks::<LANES>();
     let mut sums = [0.0f32; LANES];
     for (x, y) in x.iter().zip(y) {
-        for lane in 0..LANES {
-            sums[lane] = step(sums[lane], x[lane], y[lane]);
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum = step(*sum, *x, *y);
         }
     }
     let rest = x_rest.iter().zip(y_rest).fold(0.0, |sum, (x, y)| step(sum, *x, *y));
@@ -64,11 +64,12 @@ pub(super) fn max(x: &[f32]) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut most = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
-        for lane in 0..LANES {
-            most[lane] = larger(most[lane], chunk[lane]);
+        for (most, value) in most.iter_mut().zip(chunk) {
+            *most = larger(*most, *value);
         }
     }
-    most.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+    let most = most.into_iter().fold(f32::NEG_INFINITY, larger);
+    rest.iter().copied().fold(most, larger)
 }
 
 /// `x[i] = e^(x[i] - shift)`; returns the sum.
@@ -77,9 +78,9 @@ pub(super) fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
     let (chunks, rest) = x.as_chunks_mut::<LANES>();
     let mut sums = [0.0f32; LANES];
     for chunk in chunks {
-        for lane in 0..LANES {
-            chunk[lane] = exp(chunk[lane] - shift);
-            sums[lane] += chunk[lane];
+        for (value, sum) in chunk.iter_mut().zip(&mut sums) {
+            *value = exp(*value - shift);
+            *sum += *value;
         }
     }
     let mut sum = 0.0;
