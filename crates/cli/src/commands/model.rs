@@ -6,15 +6,17 @@ mod inspect;
 mod logits;
 mod pretrain;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agents::BurnDevice;
-use plugin::{fill_defaults, nearest};
+use plugin::{Files, fill_defaults, nearest};
 use runner::Registry;
 use serde_json::{Map, Value};
 use trading_env::Compute;
 
 use crate::failure::Failure;
+use crate::paths::Paths;
 
 /// Arguments of `model`.
 #[derive(clap::Args)]
@@ -59,6 +61,15 @@ fn compute(registry: &Registry, name: &str) -> Result<Box<dyn Compute>, Failure>
     let mut params = Map::new();
     fill_defaults(&plugin.schema(), &mut params);
     Ok(plugin.build(&Value::Object(params), ())?)
+}
+
+/// The folder of a model on this machine: one that is named from here, or a snapshot in the hub's cache.
+fn folder(path: &Path) -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let files = Files { root: here, ..Paths::of(path).files() };
+    let located = hub::locate(path, None, &files).map_err(Failure::wrong)?;
+    // As the user wrote it, where it is a folder.
+    Ok(if located.pin.is_some() { located.folder } else { path.to_owned() })
 }
 
 /// The burn device behind a backend.

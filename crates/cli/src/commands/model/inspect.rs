@@ -8,13 +8,14 @@ use llm::{Footprint, LlmConfig, LoraSpec, Projection, RopeScaling, TrainSpec};
 use prompt::Tokenizer;
 use serde_json::{Value, json};
 
+use super::folder;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
 /// Arguments of `model inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder in Hugging Face layout.
+    /// Folder in Hugging Face layout, or the name of a fetched repository.
     dir: PathBuf,
     /// Layers trained from the top, with the final norm.
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -45,7 +46,8 @@ fn projection(text: &str) -> Result<Projection, String> {
 
 /// `model inspect`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let config = LlmConfig::read(&args.dir)?;
+    let dir = folder(&args.dir)?;
+    let config = LlmConfig::read(&dir)?;
     let mut lora = LoraSpec { rank: args.lora_rank, ..LoraSpec::default() };
     if !args.lora_targets.is_empty() {
         lora.targets.clone_from(&args.lora_targets);
@@ -55,8 +57,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let plan =
         spec.plan(&config).map_err(|e| Failure::wrong(format!("--{}", e.to_string().replace('_', "-"))))?;
     let footprint = Footprint::new(&config, &plan, args.lora_rank, args.tokens);
-    let weights = weights(&args.dir, &config)?;
-    let tokenizer = tokenizer(&args.dir, &config)?;
+    let weights = weights(&dir, &config)?;
+    let tokenizer = tokenizer(&dir, &config)?;
     match args.format {
         Format::Json => output::print_json(&json!({
             "config": config.to_json(),

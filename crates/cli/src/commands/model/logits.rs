@@ -8,7 +8,7 @@ use llm::{Backbone, Body, LoraAdapter};
 use prompt::Tokenizer;
 use runner::Registry;
 
-use super::{compute, device};
+use super::{compute, device, folder};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -16,7 +16,7 @@ use crate::output::{self, Format};
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("sequence").required(true).args(["ids", "text"])))]
 pub(crate) struct Args {
-    /// Folder in Hugging Face layout.
+    /// Folder in Hugging Face layout, or the name of a fetched repository.
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
     /// Token ids.
@@ -45,10 +45,11 @@ const LISTED: usize = 10;
 /// `model logits`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
     let compute = compute(registry, &args.backend)?;
-    let backbone = Arc::new(Backbone::load(&args.checkpoint, device(&*compute)?.device())?.cast(args.dtype)?);
+    let checkpoint = folder(&args.checkpoint)?;
+    let backbone = Arc::new(Backbone::load(&checkpoint, device(&*compute)?.device())?.cast(args.dtype)?);
     let ids = match (&args.ids, &args.text) {
         (Some(ids), _) => ids.clone(),
-        (None, text) => tokenizer(&args.checkpoint)?
+        (None, text) => tokenizer(&checkpoint)?
             .encode_document(text.as_deref().unwrap_or_default())
             .map_err(|e| Failure::wrong(e.to_string()))?,
     };
@@ -61,7 +62,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     };
     match args.format {
         Format::Json => output::print_line(&logits),
-        Format::Text => output::print(&most_likely(&logits, tokenizer(&args.checkpoint).ok().as_ref())),
+        Format::Text => output::print(&most_likely(&logits, tokenizer(&checkpoint).ok().as_ref())),
     }
     Ok(ExitCode::SUCCESS)
 }
