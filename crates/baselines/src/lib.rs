@@ -7,6 +7,7 @@ mod flat;
 mod macd;
 mod mean_reversion;
 mod momentum;
+mod oracle;
 mod random;
 mod sma_crossover;
 
@@ -15,6 +16,7 @@ pub use flat::{Flat, FlatParams, FlatPlugin};
 pub use macd::{Macd, MacdParams, MacdPlugin};
 pub use mean_reversion::{MeanReversion, MeanReversionParams, MeanReversionPlugin};
 pub use momentum::{Momentum, MomentumParams, MomentumPlugin};
+pub use oracle::{Oracle, OracleParams, OraclePlugin};
 pub use random::{Random, RandomParams, RandomPlugin};
 pub use sma_crossover::{SmaCrossover, SmaCrossoverParams, SmaCrossoverPlugin};
 
@@ -30,6 +32,7 @@ pub static AGENTS: &[&'static dyn Plugin<AgentKind>] = &[
     &SmaCrossoverPlugin,
     &MeanReversionPlugin,
     &MacdPlugin,
+    &OraclePlugin,
 ];
 
 /// The wish where it is legal, else Hold.

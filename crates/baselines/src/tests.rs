@@ -40,6 +40,10 @@ fn arena(closes: &[f64], first: usize, rules: &str) -> Arena {
     let start = NaiveDate::from_ymd_opt(2020, 1, 6).unwrap();
     let dates = (0..closes.len()).map(|i| start + Days::new(i as u64)).collect();
     let series = BarSeries::from_columns("TEST", None, Columns::of_closes(dates, closes.to_vec())).unwrap();
+    arena_of(series, first, rules)
+}
+
+fn arena_of(series: BarSeries, first: usize, rules: &str) -> Arena {
     let rules = RULES.iter().find(|p| p.name() == rules).unwrap().build(&json!({}), ()).unwrap();
     let config = EnvConfig { num_envs: 3, max_episode_steps: 4, ..EnvConfig::default() };
     let reward = Arc::new(LogReturn::new(LogReturnParams::default()).unwrap());
@@ -70,7 +74,8 @@ use Action::{Buy, Hold, Sell};
 #[test]
 fn every_agent_keeps_the_contract_under_every_rule_set() {
     let names: Vec<_> = AGENTS.iter().map(|p| p.name()).collect();
-    let known = ["buy-and-hold", "flat", "random", "momentum", "sma-crossover", "mean-reversion", "macd"];
+    let known =
+        ["buy-and-hold", "flat", "random", "momentum", "sma-crossover", "mean-reversion", "macd", "oracle"];
     assert_eq!(names, known);
     for name in names {
         for rules in RULES {
@@ -123,6 +128,30 @@ fn macd_compares_its_line_with_the_signal() {
     assert_eq!(free("macd", &params, &[1.0, 2.0, 2.0, 9.0]), [Hold, Hold, Sell]);
     let error = build("macd", &json!({"fast": 26})).err().unwrap().to_string();
     assert!(error.contains("agent.slow") && error.contains("more than fast (26)"), "{error}");
+}
+
+#[test]
+fn oracle_reads_the_news_of_the_bar_and_nothing_else() {
+    let start = NaiveDate::from_ymd_opt(2020, 1, 6).unwrap();
+    let news = [
+        vec!["Solmera beats its quarterly sales target on strong demand"],
+        vec!["Regulator in Asia blocks the Solmera plan for a new factory"],
+        vec!["Solmera sets the date of its annual meeting in Kenya"],
+        vec![
+            "Solmera lands a key contract from a bank in Japan",
+            "Solmera cedes market share in Europe as backlog melts",
+        ],
+        vec![],
+        vec![],
+    ];
+    let mut columns = Columns::of_closes(
+        (0..news.len()).map(|i| start + Days::new(i as u64)).collect(),
+        vec![1.0; news.len()],
+    );
+    columns.news = news.iter().map(|texts| texts.iter().map(|t| (*t).to_owned()).collect()).collect();
+    let series = BarSeries::from_columns("TEST", None, columns).unwrap();
+    let arena = arena_of(series, 0, "investor-bench");
+    assert_eq!(actions(&*agent("oracle", &json!({})), 0, &arena), [Buy, Sell, Hold, Hold, Hold]);
 }
 
 #[test]

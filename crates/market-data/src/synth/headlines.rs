@@ -198,3 +198,21 @@ pub const PLAIN_SLOTS: [&str; 8] = ["who", "goal", "size", "client", "place", "s
 pub fn wordings(name: &str, mood: Mood) -> impl Iterator<Item = &'static str> {
     slot(name, mood).iter().flat_map(|w| w.iter().copied())
 }
+
+/// What a headline of this grammar says; neutral for any other text.
+pub fn mood(headline: &str) -> Mood {
+    let words: Vec<&str> = headline.split_whitespace().collect();
+    let says = |mood| MOOD_SLOTS.iter().flat_map(|slot| wordings(slot, mood)).any(|w| holds(&words, w));
+    match (says(Mood::Good), says(Mood::Bad)) {
+        (true, false) => Mood::Good,
+        (false, true) => Mood::Bad,
+        _ => Mood::Neutral,
+    }
+}
+
+/// Whether `words` hold a wording, up to its slot where it has one.
+fn holds(words: &[&str], wording: &str) -> bool {
+    let fixed = wording.split('{').next().unwrap_or(wording);
+    let fixed: Vec<&str> = fixed.split_whitespace().collect();
+    words.windows(fixed.len()).any(|window| window == fixed)
+}

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::headlines::{MOOD_SLOTS, Mood, wave, wordings};
-use super::{SynthParams, Synthetic, generate};
+use super::{SynthParams, Synthetic, generate, stream};
 
 /// Share of the days on which the signal agrees with the sign of the return `lag` bars on; days without a change
 /// of price are left out.
@@ -231,4 +231,19 @@ fn parameters_out_of_range_are_named() {
     let worthless = SynthParams { volatility: 2.0, drift: -1.0, bars: 10_000, ..base };
     let error = generate(&worthless).unwrap_err().to_string();
     assert!(error.contains("the price falls below 0.01 at bar"), "{error}");
+}
+
+#[test]
+fn a_headline_tells_the_mood_that_it_was_made_with() {
+    use super::headlines::{LAST_WAVE, headline, mood};
+    let mut rng = stream(3, "test headlines");
+    for wave in 0..=LAST_WAVE {
+        for wanted in [Mood::Good, Mood::Bad, Mood::Neutral] {
+            for _ in 0..2000 {
+                let text = headline(wanted, wave, &mut rng);
+                assert_eq!(mood(&text), wanted, "{text}");
+            }
+        }
+    }
+    assert_eq!(mood("Shares rose on other news"), Mood::Neutral);
 }
