@@ -244,7 +244,7 @@ fn arms_and_seeds_share_one_backbone() {
     let model: ModelParams = serde_json::from_value(params(dir.path())["model"].clone()).unwrap();
     let content: Vec<String> =
         model.content(&files, false).unwrap().files.into_iter().map(|(_, digest)| digest).collect();
-    let key = format!("backbone/{}/Some(5)/{:?}", content.join("."), Device::flex());
+    let key = format!("backbone/{}/Some(5)/{:?}/F32", content.join("."), Device::flex());
     let held =
         shared.get_or_try_init::<llm::Backbone, String>(&key, || Err("made again".to_owned())).unwrap();
     assert_eq!(Arc::strong_count(&held), 3, "two arms and this test");
