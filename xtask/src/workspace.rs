@@ -16,8 +16,17 @@ pub fn target() -> anyhow::Result<PathBuf> {
 }
 
 /// The cargo that runs us, in the workspace root.
+///
+/// It does not see what cargo told us of our own package: some build scripts look at these variables, and would run
+/// again, with all that depends on them, whenever a plain `cargo` follows a `cargo xtask`.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_PACKAGE"];
+    for (name, _) in std::env::vars_os() {
+        if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(root());
     command
 }

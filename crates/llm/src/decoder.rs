@@ -76,6 +76,7 @@ pub(crate) struct Geometry {
 }
 
 /// The way to compute, with what it needs to know of positions.
+#[expect(clippy::large_enum_variant, reason = "one per forward pass, not kept")]
 enum Means {
     Plain(plain::Positions),
     Fused(Rows),
@@ -140,6 +141,7 @@ pub(crate) struct RotaryTable {
 
 /// Angles where they are read.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per model")]
 enum Known {
     Plain(plain::Rotations),
     Fused(Arc<Angles>),
@@ -204,7 +206,7 @@ impl Geometry {
             Known::Plain(rotations) => {
                 Means::Plain(plain::Positions::row(&rotations, past, seq, device, table.dtype))
             }
-            Known::Fused(angles) => Means::Fused(Rows { sequences: vec![0..seq], angles }),
+            Known::Fused(angles) => Means::Fused(Rows { sequences: ranges(&[seq]), angles }),
         };
         Self { batch: 1, seq, means }
     }

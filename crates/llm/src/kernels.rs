@@ -82,6 +82,7 @@ pub(crate) struct Rows {
 
 /// What attention reads: queries, keys and values beside each other, `[rows, q + 2 kv]`, or, when only the last
 /// position of each sequence asks, queries `[sequences, q]` apart from keys and values `[rows, 2 kv]`.
+#[expect(clippy::large_enum_variant, reason = "one per call, not kept")]
 pub(crate) enum Projected {
     /// All positions ask.
     Together(Tensor<2>),

@@ -140,13 +140,13 @@ impl LoraAdapter {
             factors: BTreeMap::new(),
             base_digest: known,
         };
-        adapter.read_factors(tensors, config)?;
-        adapter.check_targets(&keys, dir.join(TENSORS))?;
+        adapter.read_factors(&tensors, config)?;
+        adapter.check_targets(&keys, tensors)?;
         Ok(adapter)
     }
 
-    fn read_factors(&mut self, path: PathBuf, config: &LlmConfig) -> Result<(), LlmError> {
-        let mut tensors = read_file(&path)?;
+    fn read_factors(&mut self, path: &Path, config: &LlmConfig) -> Result<(), LlmError> {
+        let mut tensors = read_file(path)?;
         let mut stored: Vec<String> = tensors.keys().cloned().collect();
         stored.sort();
         for layer in 0..config.num_hidden_layers {
@@ -161,13 +161,13 @@ impl LoraAdapter {
                 let mut values = Vec::with_capacity(2);
                 for ((found, name), shape) in found.into_iter().zip(&names).zip(shapes) {
                     let tensor = found.and_then(|f| tensors.remove(&f));
-                    let tensor = tensor.ok_or_else(|| LlmError::tensor(&path, name, "missing"))?;
+                    let tensor = tensor.ok_or_else(|| LlmError::tensor(path, name, "missing"))?;
                     if tensor.shape != shape {
                         let problem = format!("expected shape {shape:?}, found {:?}", tensor.shape);
-                        return Err(LlmError::tensor(&path, name, problem));
+                        return Err(LlmError::tensor(path, name, problem));
                     }
                     if !tensor.values.iter().all(|v| v.is_finite()) {
-                        return Err(LlmError::tensor(&path, name, "holds a value that is not finite"));
+                        return Err(LlmError::tensor(path, name, "holds a value that is not finite"));
                     }
                     values.push(tensor.values);
                 }
@@ -178,7 +178,7 @@ impl LoraAdapter {
         match tensors.keys().min() {
             Some(unknown) => {
                 let problem = "expected LoRA factors of q, k, v, o, gate, up or down of this model's layers";
-                Err(LlmError::tensor(&path, unknown, problem))
+                Err(LlmError::tensor(path, unknown, problem))
             }
             None => Ok(()),
         }
