@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "tokenizer": tokenizer,
         })),
         Format::Text => {
-            output::print(&text(args, &config, &footprint, plan.boundary(), &weights, &tokenizer))
+            output::print(&text(args, &config, &footprint, plan.boundary(), &weights, &tokenizer));
         }
     }
     Ok(ExitCode::SUCCESS)
