@@ -90,6 +90,7 @@ fn start() -> ManifestStart {
             source: "synthetic-news".to_owned(),
         },
         content: BTreeMap::new(),
+        models: BTreeMap::new(),
         command: Vec::new(),
     }
 }

@@ -1,5 +1,8 @@
 //! `flaglab model` on real folders: fixtures with transformers' numbers, and models that runs made.
 
+// Helpers are part of the tests: what goes wrong in them is the failure of the test.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

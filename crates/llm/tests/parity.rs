@@ -2,6 +2,9 @@
 //! (float32, eager attention, no cache), one per feature, and adapters that PEFT saved, in `fixtures/peft`.
 //! `cargo xtask ci` prints the tables, `cargo xtask ci --full` makes the fixtures again and compares.
 
+// Helpers are part of the tests: what goes wrong in them is the failure of the test.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

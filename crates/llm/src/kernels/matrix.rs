@@ -188,7 +188,7 @@ mod tests {
             let more: Vec<f32> = expected.iter().chain(expected).map(|v| v + 1.0).collect();
             assert_eq!(row, more);
         }
-        let mut wide = vec![2.0; 5 * 7];
+        let mut wide = [2.0; 5 * 7];
         multiply(&mut wide[1..], 7, a, b, true);
         assert_eq!(wide[7 * 4 + 1], 2.0 + expected[3 * 4]);
         assert_eq!((wide[0], wide[4], wide[7]), (2.0, 2.0, 2.0));

@@ -11,7 +11,7 @@ fn fixture(name: &str) -> String {
 }
 
 /// A folder whose `tokenizer_config.json` has this template.
-fn folder(template: serde_json::Value) -> TempDir {
+fn folder(template: &serde_json::Value) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let config = json!({
         "add_bos_token": true,
@@ -25,7 +25,7 @@ fn folder(template: serde_json::Value) -> TempDir {
 }
 
 fn around(name: &str) -> Surroundings {
-    let dir = folder(fixture(name).into());
+    let dir = folder(&fixture(name).into());
     ChatTemplate::from_dir(dir.path()).unwrap().around(TASK).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn without_a_system_message_the_task_begins_the_users() {
 
     // A template that drops it without a word.
     let dir = folder(
-        "{% for m in messages if m.role == 'user' %}U: {{ m.content }}{% endfor %}{{ '\\nA:' }}".into(),
+        &"{% for m in messages if m.role == 'user' %}U: {{ m.content }}{% endfor %}{{ '\\nA:' }}".into(),
     );
     let dropped = ChatTemplate::from_dir(dir.path()).unwrap().around(TASK).unwrap();
     assert_eq!(dropped, Surroundings { before: format!("U: {merged}"), after: "\nA:".to_owned() });
@@ -77,15 +77,15 @@ fn without_a_system_message_the_task_begins_the_users() {
 fn the_template_is_found_where_transformers_looks() {
     let source = "{{ messages[0].content }}{{ messages[1].content }}";
     let read = |dir: &TempDir| ChatTemplate::from_dir(dir.path()).unwrap().source;
-    assert_eq!(read(&folder(source.into())), source);
+    assert_eq!(read(&folder(&source.into())), source);
     let list = json!([
         { "name": "tool_use", "template": "other" },
         { "name": "default", "template": source },
     ]);
-    assert_eq!(read(&folder(list)), source);
+    assert_eq!(read(&folder(&list)), source);
 
     // A file of its own comes first.
-    let dir = folder("other".into());
+    let dir = folder(&"other".into());
     assert_eq!(ChatTemplate::files(dir.path()), [CONFIG]);
     std::fs::write(dir.path().join(FILE), source).unwrap();
     assert_eq!(read(&dir), source);
@@ -94,22 +94,22 @@ fn the_template_is_found_where_transformers_looks() {
 
 #[test]
 fn what_cannot_be_used_is_an_error_with_the_file() {
-    let error = |template: serde_json::Value| {
+    let error = |template: &serde_json::Value| {
         let dir = folder(template);
         let error = ChatTemplate::from_dir(dir.path()).and_then(|t| t.around(TASK)).unwrap_err().to_string();
         let (path, problem) = error.split_once(": chat_template: ").unwrap();
         assert_eq!(Path::new(path), dir.path().join(CONFIG));
         problem.to_owned()
     };
-    assert!(error(json!(null)).contains("found nothing"));
-    assert!(error(json!([{ "name": "rag", "template": "x" }])).contains("found a list without it"));
-    assert!(error(json!(3)).contains("found something else"));
-    assert!(error("{% for m in messages %}".into()).contains("syntax error"));
-    assert!(error("{{ raise_exception('not for you') }}".into()).contains("not for you"));
-    assert!(error("{{ strftime_now('%Y') }}".into()).contains("strftime_now"));
-    assert!(error("{{ messages|length }}".into()).contains("shows the user's message as it is"));
-    assert!(error("{{ messages[-1].content }}{{ messages[-1].content }}".into()).contains("once"));
-    assert!(error("{{ messages[-1].content | upper }}".into()).contains("as it is"));
+    assert!(error(&json!(null)).contains("found nothing"));
+    assert!(error(&json!([{ "name": "rag", "template": "x" }])).contains("found a list without it"));
+    assert!(error(&json!(3)).contains("found something else"));
+    assert!(error(&"{% for m in messages %}".into()).contains("syntax error"));
+    assert!(error(&"{{ raise_exception('not for you') }}".into()).contains("not for you"));
+    assert!(error(&"{{ strftime_now('%Y') }}".into()).contains("strftime_now"));
+    assert!(error(&"{{ messages|length }}".into()).contains("shows the user's message as it is"));
+    assert!(error(&"{{ messages[-1].content }}{{ messages[-1].content }}".into()).contains("once"));
+    assert!(error(&"{{ messages[-1].content | upper }}".into()).contains("as it is"));
 
     let empty = tempfile::tempdir().unwrap();
     let missing = ChatTemplate::from_dir(empty.path()).unwrap_err().to_string();
