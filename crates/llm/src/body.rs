@@ -288,8 +288,9 @@ impl Body {
 
     /// Hidden states of the last token after the final norm, `[batch, d]` in f32, with the graph of the trained tensors.
     ///
-    /// Where sequences are padded ([`Geometry::padded`]), that changes a row by float error at most. The matrix library may choose another kernel for
-    /// another number of rows, so the bytes of a row can depend on its companions: equal batches give equal bytes.
+    /// Backends without fused operations pad sequences, which changes a row by float error at most. The matrix library
+    /// may choose another kernel for another number of rows, so the bytes of a row can depend on its companions: equal
+    /// batches give equal bytes.
     ///
     /// # Panics
     /// When the batch is empty or a part was encoded by a body with another boundary.
