@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use plugin::nearest;
 use runner::PlanError;
 
 use crate::screen;
@@ -21,6 +22,13 @@ impl Failure {
     /// One problem of the input.
     pub fn wrong(problem: impl Into<String>) -> Self {
         Failure::Wrong(vec![problem.into()])
+    }
+
+    /// A name that is none of the known ones, with the nearest: `what` is what was named, such as `--rules: unknown rules`.
+    pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
+        let near = nearest(name, known.iter().copied());
+        let near = near.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
+        Failure::wrong(format!("{what} \"{name}\"; known: {}{near}", known.join(", ")))
     }
 
     /// Prints to stderr, at most one screen; hands over to a build with the missing features where there is one.

@@ -8,7 +8,7 @@ mod qwen2;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::config::Keys;
+use crate::config::{Biases, Keys, Rope};
 use crate::{LlmConfig, LlmError};
 
 /// A family of checkpoints.
@@ -95,7 +95,45 @@ fn common(config: &LlmConfig) -> Map<String, Value> {
     }
 }
 
-/// The activation that the decoder computes, under both of its names.
-fn silu(keys: &Keys<'_>) -> Result<(), LlmError> {
-    keys.fixed("hidden_act", [json!("silu"), json!("swish")])
+/// What absent keys mean, where architectures differ.
+struct Defaults {
+    vocab_size: usize,
+    intermediate_size: usize,
+    /// By the number of query heads.
+    num_key_value_heads: fn(usize) -> usize,
+    max_position_embeddings: usize,
+}
+
+/// Reads the keys that every architecture has.
+fn read_common(
+    keys: &Keys<'_>,
+    architecture: Architecture,
+    bias: Biases,
+    defaults: &Defaults,
+) -> Result<LlmConfig, LlmError> {
+    keys.fixed("hidden_act", [json!("silu"), json!("swish")])?;
+    let hidden_size = keys.size("hidden_size", 4096)?;
+    let heads = keys.size("num_attention_heads", 32)?;
+    let max_position_embeddings = keys.size("max_position_embeddings", defaults.max_position_embeddings)?;
+    // An explicit null is one per query head everywhere.
+    let kv_heads = match keys.value.get("num_key_value_heads") {
+        Some(Value::Null) => heads,
+        _ => keys.size("num_key_value_heads", (defaults.num_key_value_heads)(heads))?,
+    };
+    Ok(LlmConfig {
+        architecture,
+        vocab_size: keys.size("vocab_size", defaults.vocab_size)?,
+        hidden_size,
+        intermediate_size: keys.size("intermediate_size", defaults.intermediate_size)?,
+        num_hidden_layers: keys.size("num_hidden_layers", 32)?,
+        num_attention_heads: heads,
+        num_key_value_heads: kv_heads,
+        head_dim: keys.head_dim(hidden_size, heads)?,
+        max_position_embeddings,
+        rope: Rope::read(keys, 10_000.0, max_position_embeddings)?,
+        rms_norm_eps: keys.positive("rms_norm_eps", 1e-6)?,
+        initializer_range: keys.positive("initializer_range", 0.02)?,
+        tie_word_embeddings: keys.flag("tie_word_embeddings", false)?,
+        bias,
+    })
 }

@@ -95,9 +95,7 @@ impl Body {
 
     /// A body with given adapters on an otherwise frozen model.
     pub fn adapted(backbone: Arc<Backbone>, adapter: &LoraAdapter) -> Self {
-        let n = backbone.config().num_hidden_layers;
-        let mut plan =
-            TrainPlan { embedding: false, norm: false, full: vec![false; n], adapted: vec![Vec::new(); n] };
+        let mut plan = TrainPlan::frozen(backbone.config().num_hidden_layers);
         for (layer, projection) in adapter.factors.keys() {
             plan.adapted[*layer].push(*projection);
         }

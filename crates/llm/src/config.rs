@@ -89,6 +89,22 @@ impl LlmConfig {
         Ok(config)
     }
 
+    /// Checks that there is a row of the embedding for each of `needed` token ids; `dir` is the model's folder.
+    ///
+    /// # Errors
+    /// When the tokenizer has more ids. Fewer are fine: published embeddings are padded.
+    pub fn check_vocabulary(&self, dir: &Path, needed: usize) -> Result<(), LlmError> {
+        if needed <= self.vocab_size {
+            return Ok(());
+        }
+        Err(LlmError::Config {
+            path: dir.join("config.json"),
+            key: "vocab_size".to_owned(),
+            found: self.vocab_size.to_string(),
+            expected: format!("at least {needed}, the ids of tokenizer.json"),
+        })
+    }
+
     /// Its `config.json`, with the keys of its architecture.
     pub fn to_json(&self) -> Value {
         self.architecture.write(self)

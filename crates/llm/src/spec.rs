@@ -87,6 +87,11 @@ pub struct TrainPlan {
 }
 
 impl TrainPlan {
+    /// Nothing of a model of `layers` layers is trained.
+    pub(crate) fn frozen(layers: usize) -> Self {
+        Self { embedding: false, norm: false, full: vec![false; layers], adapted: vec![Vec::new(); layers] }
+    }
+
     /// Index of the first layer that something trained stands in or before; the number of layers when nothing below
     /// the final norm is trained. Hidden states below it depend on tokens alone.
     pub fn boundary(&self) -> usize {
@@ -149,8 +154,7 @@ impl TrainSpec {
     pub fn plan(&self, config: &LlmConfig) -> Result<TrainPlan, LlmError> {
         self.check()?;
         let n = config.num_hidden_layers;
-        let mut plan =
-            TrainPlan { embedding: false, norm: false, full: vec![false; n], adapted: vec![Vec::new(); n] };
+        let mut plan = TrainPlan::frozen(n);
         if self.trainable.is_empty() {
             if self.n_trainable_layers > n {
                 let problem =

@@ -1,7 +1,5 @@
 //! Why a model cannot be pretrained.
 
-use std::path::PathBuf;
-
 use llm::LlmError;
 use prompt::PromptError;
 
@@ -18,14 +16,6 @@ pub enum PretrainError {
         /// What was found.
         found: String,
     },
-    /// The folder to write exists or cannot be written.
-    #[error("{}: {problem}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// The loss is not a number any more.
     #[error("training diverged at step {step}: the loss is {loss}; expected a smaller learning rate")]
     Diverged {
@@ -37,7 +27,7 @@ pub enum PretrainError {
     /// The tokenizer cannot be trained or used.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The model cannot be built, trained or written.
+    /// The model cannot be built, trained or written, or its folder exists.
     #[error(transparent)]
     Llm(#[from] LlmError),
 }

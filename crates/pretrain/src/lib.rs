@@ -7,7 +7,6 @@
 mod config;
 mod corpus;
 mod error;
-mod folder;
 mod packing;
 mod probe;
 mod recipe;

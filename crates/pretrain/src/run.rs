@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use llm::checkpoint::{SINGLE, StoredType, write_file_as};
-use llm::{Adam, AdamConfig, Backbone, Body, LlmConfig, Param, TokenSequences, TrainSpec};
+use llm::{Adam, AdamConfig, Backbone, Body, LlmConfig, NewFolder, Param, TokenSequences, TrainSpec};
 use prompt::{Tokenizer, train_bpe};
 use serde::Serialize;
 
-use crate::folder::NewFolder;
 use crate::packing::Sequences;
 use crate::probe::{Preference, preference};
 use crate::{Corpus, PretrainError, Recipe, config};

@@ -110,6 +110,16 @@ fn checked_scale(scale: f64) -> Result<f64, BuildError> {
     }
 }
 
+/// `eta`, the rate of moving moments, as given when it is between 0 and 1.
+fn checked_eta(eta: f64) -> Result<f64, BuildError> {
+    if eta > 0.0 && eta < 1.0 {
+        Ok(eta)
+    } else {
+        let message = format!("reward.eta: expected a number above 0 and below 1, found {eta}");
+        Err(BuildError::Invalid(message))
+    }
+}
+
 /// The parameter `key` as given when it is finite and not below 0.
 fn checked_factor(key: &str, value: f64) -> Result<f64, BuildError> {
     if value.is_finite() && value >= 0.0 {

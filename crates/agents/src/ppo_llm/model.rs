@@ -177,14 +177,7 @@ impl Model {
         let tokenizer = context.shared.get_or_try_init(&format!("tokenizer/{tokenizer_digest}"), || {
             Tokenizer::from_file(&dir.join(TOKENIZER)).map_err(|e| invalid(&e))
         })?;
-        let (needed, available) = (tokenizer.vocab_size(), config.vocab_size);
-        if needed > available {
-            let path = dir.join(CONFIG);
-            return Err(invalid(&format!(
-                "{}: vocab_size: expected at least {needed}, the ids of tokenizer.json, found {available}",
-                path.display()
-            )));
-        }
+        config.check_vocabulary(&dir, tokenizer.vocab_size()).map_err(|e| invalid(&e))?;
         let one = |key: String, make: &dyn Fn() -> Result<Backbone, LlmError>| {
             let make = || make()?.cast(dtype);
             context.shared.get_or_try_init(&key, make).map(Held::One).map_err(|e| invalid(&e))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use market_data::{BarSeries, Segment};
-use plugin::{BuildError, fill_defaults, nearest};
+use plugin::{BuildError, fill_defaults};
 use runner::{PolicyError, Registry, evaluate_policy};
 use score::{EvaluateOptions, Scorecard};
 use serde_json::{Map, Value, json};
@@ -79,11 +79,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
 /// The rules with their defaults and what the options change.
 fn rules(registry: &Registry, args: &Args) -> Result<Arc<dyn Rules>, Failure> {
     let name = &args.rules;
-    let known = || registry.rules.iter().map(|p| p.name());
     let Some(plugin) = registry.rules.get(name) else {
-        let near = nearest(name, known()).map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
-        let known = known().collect::<Vec<_>>().join(", ");
-        return Err(Failure::wrong(format!("--rules: unknown rules \"{name}\"; known: {known}{near}")));
+        let known: Vec<&str> = registry.rules.iter().map(|p| p.name()).collect();
+        return Err(Failure::unknown("--rules: unknown rules", name, &known));
     };
     let schema = plugin.schema();
     let mut params = Map::new();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agents::BurnDevice;
-use plugin::{Files, fill_defaults, nearest};
+use plugin::{Files, fill_defaults};
 use runner::Registry;
 use serde_json::{Map, Value};
 use trading_env::Compute;
@@ -52,11 +52,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
 
 /// The backend `name` with its default parameters.
 fn compute(registry: &Registry, name: &str) -> Result<Box<dyn Compute>, Failure> {
-    let known = || registry.backends.iter().map(|p| p.name());
     let Some(plugin) = registry.backends.get(name) else {
-        let near = nearest(name, known()).map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
-        let known = known().collect::<Vec<_>>().join(", ");
-        return Err(Failure::wrong(format!("--backend: unknown backend \"{name}\"; known: {known}{near}")));
+        let known: Vec<&str> = registry.backends.iter().map(|p| p.name()).collect();
+        return Err(Failure::unknown("--backend: unknown backend", name, &known));
     };
     let mut params = Map::new();
     fill_defaults(&plugin.schema(), &mut params);

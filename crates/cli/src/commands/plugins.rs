@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use plugin::{PluginInfo, nearest};
+use plugin::PluginInfo;
 use runner::Registry;
 use serde_json::{Value, json};
 
@@ -25,9 +25,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     if let Some(kind) = &args.kind {
         let known: Vec<&str> = kinds.iter().map(|(k, _)| *k).collect();
         if !known.contains(&kind.as_str()) {
-            let near = nearest(kind, known.iter().copied()).map(|k| format!(" (did you mean \"{k}\"?)"));
-            let (near, known) = (near.unwrap_or_default(), known.join(", "));
-            return Err(Failure::wrong(format!("unknown kind of plugin \"{kind}\"; known: {known}{near}")));
+            return Err(Failure::unknown("unknown kind of plugin", kind, &known));
         }
         kinds.retain(|(k, _)| k == kind);
     }

@@ -2,36 +2,20 @@
 
 use serde_json::Value;
 
-use super::{Architecture, silu};
-use crate::config::{Biases, Keys, Rope};
+use super::{Architecture, Defaults, read_common};
+use crate::config::{Biases, Keys};
 use crate::{LlmConfig, LlmError};
 
+const DEFAULTS: Defaults = Defaults {
+    vocab_size: 151_936,
+    intermediate_size: 22_016,
+    num_key_value_heads: |_| 32,
+    max_position_embeddings: 32_768,
+};
+
 pub(super) fn read(keys: &Keys<'_>) -> Result<LlmConfig, LlmError> {
-    silu(keys)?;
-    let hidden_size = keys.size("hidden_size", 4096)?;
-    let num_attention_heads = keys.size("num_attention_heads", 32)?;
-    let max_position_embeddings = keys.size("max_position_embeddings", 32_768)?;
-    // An explicit null means one per query head; an absent key means 32.
-    let default_kv = match keys.value.get("num_key_value_heads") {
-        Some(Value::Null) => num_attention_heads,
-        _ => 32,
-    };
-    let config = LlmConfig {
-        architecture: Architecture::Qwen2,
-        vocab_size: keys.size("vocab_size", 151_936)?,
-        hidden_size,
-        intermediate_size: keys.size("intermediate_size", 22_016)?,
-        num_hidden_layers: keys.size("num_hidden_layers", 32)?,
-        num_attention_heads,
-        num_key_value_heads: keys.size("num_key_value_heads", default_kv)?,
-        head_dim: keys.head_dim(hidden_size, num_attention_heads)?,
-        max_position_embeddings,
-        rope: Rope::read(keys, 10_000.0, max_position_embeddings)?,
-        rms_norm_eps: keys.positive("rms_norm_eps", 1e-6)?,
-        initializer_range: keys.positive("initializer_range", 0.02)?,
-        tie_word_embeddings: keys.flag("tie_word_embeddings", false)?,
-        bias: Biases { qkv: true, o: false, mlp: false },
-    };
+    let bias = Biases { qkv: true, o: false, mlp: false };
+    let config = read_common(keys, Architecture::Qwen2, bias, &DEFAULTS)?;
     full_attention(keys, &config)?;
     Ok(config)
 }

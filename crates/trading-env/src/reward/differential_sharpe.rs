@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RewardFn, RewardKind, Transition, checked_scale};
+use super::{RewardFn, RewardKind, Transition, checked_eta, checked_scale};
 
 /// Parameters of the `differential-sharpe` reward.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,12 +44,8 @@ impl DifferentialSharpe {
     /// # Errors
     /// When `scale` is not a finite number above 0 or `eta` not between 0 and 1.
     pub fn new(params: DifferentialSharpeParams) -> Result<Self, BuildError> {
-        let DifferentialSharpeParams { scale, eta } = params;
-        if !(eta > 0.0 && eta < 1.0) {
-            let message = format!("reward.eta: expected a number above 0 and below 1, found {eta}");
-            return Err(BuildError::Invalid(message));
-        }
-        Ok(Self { scale: checked_scale(scale)?, eta, first_moment: 0.0, second_moment: 0.0 })
+        let (scale, eta) = (checked_scale(params.scale)?, checked_eta(params.eta)?);
+        Ok(Self { scale, eta, first_moment: 0.0, second_moment: 0.0 })
     }
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RewardFn, RewardKind, Transition, checked_scale};
+use super::{RewardFn, RewardKind, Transition, checked_eta, checked_scale};
 
 /// Parameters of the `downside` reward.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,12 +46,8 @@ impl Downside {
     /// # Errors
     /// When `scale` is not a finite number above 0 or `eta` not between 0 and 1.
     pub fn new(params: DownsideParams) -> Result<Self, BuildError> {
-        let DownsideParams { scale, eta } = params;
-        if !(eta > 0.0 && eta < 1.0) {
-            let message = format!("reward.eta: expected a number above 0 and below 1, found {eta}");
-            return Err(BuildError::Invalid(message));
-        }
-        Ok(Self { scale: checked_scale(scale)?, eta, mean: 0.0, downside: 0.0 })
+        let (scale, eta) = (checked_scale(params.scale)?, checked_eta(params.eta)?);
+        Ok(Self { scale, eta, mean: 0.0, downside: 0.0 })
     }
 }
 

@@ -1,10 +1,11 @@
 //! `model export`: what a run trained, for other tools.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use agents::TrainedLlm;
 use clap::ValueEnum;
+use llm::NewFolder;
 use plugin::SharedPool;
 use runner::Registry;
 use trading_env::AgentContext;
@@ -41,13 +42,11 @@ enum Layout {
 /// `model export`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
     let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", args.run.display()));
-    if args.out.exists() {
-        return Err(Failure::wrong(format!("{}: exists already, expected a new folder", args.out.display())));
-    }
     let (spec, files) = stored_spec(registry, &args.run)?;
     if spec.kind("agent") != "ppo-llm" {
         return Err(wrong(format!("expected a run of ppo-llm, found one of {}", spec.kind("agent"))));
     }
+    let folder = NewFolder::create(&args.out)?;
     let compute = compute(registry, "flex")?;
     let shared = SharedPool::default();
     let context = AgentContext { files: &files, compute: &*compute, shared: &shared };
@@ -56,26 +55,12 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
         .map_err(|e| wrong(e.to_string()))?;
     let adapter = trained.adapter();
     let layout = args.format.unwrap_or(if adapter.is_ok() { Layout::Peft } else { Layout::Full });
-    appear(&args.out, |dir| match (layout, &adapter) {
-        (Layout::Full, _) => Ok(trained.write_model(dir)?),
-        (Layout::Peft, Ok(adapter)) => Ok(trained.write_adapter(adapter, dir)?),
-        (Layout::Peft, Err(reason)) => Err(wrong(format!("{reason} (or --format full)"))),
-    })?;
+    match (layout, &adapter) {
+        (Layout::Full, _) => trained.write_model(folder.path())?,
+        (Layout::Peft, Ok(adapter)) => trained.write_adapter(adapter, folder.path())?,
+        (Layout::Peft, Err(reason)) => return Err(wrong(format!("{reason} (or --format full)"))),
+    }
+    folder.publish()?;
     output::print(&shown(&args.out));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Fills a folder beside `out` and renames it, so that `out` is whole or not there.
-fn appear(out: &Path, fill: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed = |path: &Path, e: std::io::Error| Failure::wrong(format!("{}: {e}", path.display()));
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".partial-{}", std::process::id()));
-    let partial = out.with_file_name(name);
-    std::fs::create_dir_all(&partial).map_err(|e| failed(&partial, e))?;
-    let filled = fill(&partial).and_then(|()| std::fs::rename(&partial, out).map_err(|e| failed(out, e)));
-    if filled.is_err() {
-        // What stood in the way of the work stands in the way of cleaning up as well, at worst.
-        let _ = std::fs::remove_dir_all(&partial);
-    }
-    filled
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use llm::checkpoint::Checkpoint;
 use llm::{Footprint, LlmConfig, LoraSpec, Projection, RopeScaling, TrainSpec};
-use prompt::Tokenizer;
+use prompt::{ChatTemplate, Tokenizer};
 use serde_json::{Value, json};
 
 use super::folder;
@@ -92,25 +92,15 @@ fn tokenizer(dir: &Path, config: &LlmConfig) -> Result<Value, Failure> {
     }
     let tokenizer = Tokenizer::from_file(&path).map_err(|e| Failure::wrong(e.to_string()))?;
     let size = tokenizer.vocab_size();
-    if size > config.vocab_size {
-        let found = config.vocab_size;
-        return Err(Failure::wrong(format!(
-            "{}: vocab_size: expected at least {size}, the ids of tokenizer.json, found {found}",
-            dir.join("config.json").display()
-        )));
-    }
+    config.check_vocabulary(dir, size)?;
     let start: Vec<Value> =
         tokenizer.prefix().iter().map(|id| json!(tokenizer.decode(&[*id]).ok())).collect();
-    let template = ["chat_template.jinja", "tokenizer_config.json"].iter().any(|name| {
-        std::fs::read_to_string(dir.join(name))
-            .is_ok_and(|text| text.contains("chat_template") || text.contains("{%"))
-    });
     Ok(json!({
         "kind": tokenizer.kind(),
         "vocab_size": size,
         "special_tokens": tokenizer.special_tokens(),
         "start": start,
-        "chat_template": template,
+        "chat_template": ChatTemplate::from_dir(dir).is_ok(),
     }))
 }
 

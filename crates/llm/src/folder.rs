@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::PretrainError;
+use crate::LlmError;
 
 /// A hidden folder beside the one to be. Dropped before [`NewFolder::publish`], it is removed.
-pub(crate) struct NewFolder {
+#[derive(Debug)]
+pub struct NewFolder {
     target: PathBuf,
     temporary: PathBuf,
 }
 
 impl NewFolder {
     /// Checks that `target` can be made, and makes the hidden one.
-    pub fn create(target: &Path) -> Result<Self, PretrainError> {
-        let fail = |problem: String| PretrainError::Folder { path: target.to_owned(), problem };
+    ///
+    /// # Errors
+    /// When something of that name exists or the hidden folder cannot be made.
+    pub fn create(target: &Path) -> Result<Self, LlmError> {
+        let fail = |problem: String| LlmError::Malformed { path: target.to_owned(), problem };
         must_be_new(target)?;
         let name = target.file_name().map(|n| n.to_string_lossy().into_owned());
         let name = name.ok_or_else(|| fail("expected a path that ends with the model's name".to_owned()))?;
@@ -31,16 +35,21 @@ impl NewFolder {
     }
 
     /// Writes one text file.
-    pub fn write(&self, name: &str, text: &str) -> Result<(), PretrainError> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), LlmError> {
         let path = self.temporary.join(name);
-        std::fs::write(&path, text)
-            .map_err(|e| PretrainError::Folder { path, problem: format!("cannot be written: {e}") })
+        std::fs::write(&path, text).map_err(|e| LlmError::io(path, e))
     }
 
     /// Gives the folder its name.
-    pub fn publish(self) -> Result<(), PretrainError> {
+    ///
+    /// # Errors
+    /// When something took the name meanwhile, or the rename fails.
+    pub fn publish(self) -> Result<(), LlmError> {
         must_be_new(&self.target)?;
-        std::fs::rename(&self.temporary, &self.target).map_err(|e| PretrainError::Folder {
+        std::fs::rename(&self.temporary, &self.target).map_err(|e| LlmError::Malformed {
             path: self.target.clone(),
             problem: format!("cannot be written: {e}"),
         })
@@ -54,10 +63,10 @@ impl Drop for NewFolder {
     }
 }
 
-fn must_be_new(path: &Path) -> Result<(), PretrainError> {
+fn must_be_new(path: &Path) -> Result<(), LlmError> {
     if path.symlink_metadata().is_ok() {
         let problem = "exists already, expected a new path: models are never overwritten".to_owned();
-        return Err(PretrainError::Folder { path: path.to_owned(), problem });
+        return Err(LlmError::Malformed { path: path.to_owned(), problem });
     }
     Ok(())
 }
