@@ -46,7 +46,7 @@ pub enum LlmError {
     /// A training spec that the model cannot have.
     #[error("{key}: {problem}")]
     Spec {
-        /// Key of the spec: `n_trainable_layers`, `trainable`, `lora.rank`, `lora.targets`, `lora.layers`.
+        /// Key of the spec: `n_trainable_layers`, `trainable`, or one of `lora`, such as `lora.rank`.
         key: &'static str,
         /// What was found and what is accepted.
         problem: String,
