@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::graph::{Operand, record, tensor, values, view};
-use super::matrix::{View, beside, multiply, sum};
+use super::matrix::{View, apart, beside, multiply, sum};
 use super::rows::{for_each_block, sum_rows};
 use super::simd::wide;
 
@@ -150,9 +150,8 @@ impl Backward {
         let lows: Vec<Vec<f32>> = self.updates.iter().map(|u| u.low_gradient(dy_view)).collect();
 
         let mut found = vec![x_wanted.then(|| self.input_gradient(&parts, &weights, &lows))];
-        for part in &parts {
-            found.push(next().then(|| product(x.transposed(), *part)));
-        }
+        let wanted_weights: Vec<bool> = parts.iter().map(|_| next()).collect();
+        found.extend(weight_gradients(x, &parts, &wanted_weights));
         for (first, n) in &self.biases {
             found.push(next().then(|| tensor(column_sums(dy, *first, *n), &[1, *n])));
         }
@@ -195,6 +194,19 @@ impl Kept {
         let b = view(&self.b);
         sum(&[(dy.columns(self.first, b.n_columns()), b.transposed(), self.scale)])
     }
+}
+
+/// `x^T dy` for each wanted part of `dy`.
+fn weight_gradients(x: View<'_>, parts: &[View<'_>], wanted: &[bool]) -> Vec<Option<FlexTensor>> {
+    let chosen: Vec<View<'_>> =
+        parts.iter().zip(wanted).filter(|(_, w)| **w).map(|(part, _)| *part).collect();
+    let mut found = if chosen.is_empty() { Vec::new() } else { apart(x.transposed(), &chosen) }.into_iter();
+    let each = parts.iter().zip(wanted);
+    each.map(|(part, wanted)| {
+        let gradient = if *wanted { found.next() } else { None };
+        gradient.map(|values| tensor(values, &[x.n_columns(), part.n_columns()]))
+    })
+    .collect()
 }
 
 fn product(a: View<'_>, b: View<'_>) -> FlexTensor {

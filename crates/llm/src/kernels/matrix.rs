@@ -1,12 +1,15 @@
-//! Matrix products on slices, through the `gemm` crate.
+//! Matrix products on slices: with AVX-512 by our own kernels, else through the `gemm` crate.
 //!
 //! Flex's own `matmul` allocates a zeroed result for every product. Here a product can be written beside another one,
 //! added to what is there, or read and write blocks of larger matrices, which saves passes over memory.
 
 #![expect(
     unsafe_code,
-    reason = "the entry point of `gemm` takes pointers; every view is checked against its slice"
+    reason = "kernels write to parts of one matrix from several threads; every view is checked against its slice"
 )]
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use gemm::Parallelism;
 
@@ -80,8 +83,9 @@ pub(super) fn multiply(target: &mut [f32], stride: usize, a: View<'_>, b: View<'
         return;
     }
     assert!(b.columns <= stride && (a.rows - 1) * stride + b.columns <= target.len(), "a product's target");
+    let panels: Vec<Panel> = panels(target.as_mut_ptr(), stride, &[b]).collect();
     // SAFETY: the target has room for all rows, as was just checked, and is initialised.
-    unsafe { write(target.as_mut_ptr(), stride, a, b, add, 1.0) };
+    unsafe { compute(&[Term { a, bs: &[b], scale: 1.0 }], &panels, add) };
 }
 
 /// `[a b_0 | a b_1 | ...]`: products with several matrices beside each other in one new matrix, added to `start` when
@@ -92,16 +96,31 @@ pub(super) fn beside(a: View<'_>, bs: &[View<'_>], start: Option<Vec<f32>>) -> V
     let add = start.is_some();
     let mut out = start.unwrap_or_else(|| Vec::with_capacity(len));
     assert!(out.capacity() >= len && (!add || out.len() == len), "a product's start");
-    let mut at = 0;
-    for b in bs {
-        // SAFETY: rows of `width` numbers have room for the columns `at..at + b.columns`, and there are `a.rows` of
-        // them. What is there is read only when it was given and is thus initialised.
-        unsafe { write(out.as_mut_ptr().add(at), width, a, *b, add, 1.0) };
-        at += b.columns;
+    let panels: Vec<Panel> = panels(out.as_mut_ptr(), width, bs).collect();
+    // SAFETY: rows of `width` numbers have room for the columns of all factors, and there are `a.rows` of them. What
+    // is there is read only when it was given and is thus initialised. The panels cover all columns of all rows, so
+    // every number has been written.
+    unsafe {
+        compute(&[Term { a, bs, scale: 1.0 }], &panels, add);
+        out.set_len(len);
     }
-    // SAFETY: the blocks cover all columns of all rows, so every number has been written.
-    unsafe { out.set_len(len) };
     out
+}
+
+/// `a b_0`, `a b_1`, ... each in a new matrix.
+pub(super) fn apart(a: View<'_>, bs: &[View<'_>]) -> Vec<Vec<f32>> {
+    let mut outs: Vec<Vec<f32>> = bs.iter().map(|b| Vec::with_capacity(a.rows * b.columns)).collect();
+    let of_one = |(i, (out, b)): (usize, (&mut Vec<f32>, &View<'_>))| {
+        let panels = panels(out.as_mut_ptr(), b.columns, std::slice::from_ref(b));
+        panels.map(move |panel| Panel { source: i, ..panel }).collect::<Vec<_>>()
+    };
+    let panels: Vec<Panel> = outs.iter_mut().zip(bs).enumerate().flat_map(of_one).collect();
+    // SAFETY: each result has room for its columns of all rows, and its panels cover them.
+    unsafe {
+        compute(&[Term { a, bs, scale: 1.0 }], &panels, false);
+        outs.iter_mut().zip(bs).for_each(|(out, b)| out.set_len(a.rows * b.columns));
+    }
+    outs
 }
 
 /// `sum_i scale_i a_i b_i` in a new matrix.
@@ -112,22 +131,104 @@ pub(super) fn sum(terms: &[(View<'_>, View<'_>, f32)]) -> Vec<f32> {
     let [rows, columns] = terms.first().map(|(a, b, _)| [a.rows, b.columns]).expect("a sum has a term");
     assert!(terms.iter().all(|(a, b, _)| [a.rows, b.columns] == [rows, columns]), "shapes of a sum");
     let mut out = Vec::with_capacity(rows * columns);
-    for (i, (a, b, scale)) in terms.iter().enumerate() {
-        // SAFETY: there is room for `rows * columns` numbers; the first term writes them, the others add to them.
-        unsafe { write(out.as_mut_ptr(), columns, *a, *b, i > 0, *scale) };
+    let panels: Vec<Panel> = panels(out.as_mut_ptr(), columns, &[terms[0].1]).collect();
+    let terms: Vec<Term<'_>> = terms
+        .iter()
+        .map(|(a, b, scale)| Term { a: *a, bs: std::slice::from_ref(b), scale: *scale })
+        .collect();
+    // SAFETY: there is room for `rows * columns` numbers, and the panels cover them.
+    unsafe {
+        compute(&terms, &panels, false);
+        out.set_len(rows * columns);
     }
-    // SAFETY: the first term has written every number.
-    unsafe { out.set_len(rows * columns) };
     out
 }
 
-/// `target = scale a b`, or `target += scale a b`.
+/// One term of a sum of products: `scale * a` times each of `bs`.
+struct Term<'a> {
+    a: View<'a>,
+    bs: &'a [View<'a>],
+    scale: f32,
+}
+
+/// A few columns of a result.
+#[derive(Debug, Clone, Copy)]
+struct Panel {
+    /// First number of the first row.
+    target: *mut f32,
+    /// Distance from row to row.
+    stride: usize,
+    /// Index of the right factor whose columns make them, in every term.
+    source: usize,
+    /// First column there.
+    column: usize,
+    /// Number of columns, up to [`WIDTH`].
+    columns: usize,
+}
+
+// SAFETY: panels of one product do not overlap.
+unsafe impl Send for Panel {}
+// SAFETY: as above.
+unsafe impl Sync for Panel {}
+
+/// Most columns of a panel.
+const WIDTH: usize = 32;
+
+/// The panels of factors whose results stand beside each other from `target` on.
+fn panels(target: *mut f32, stride: usize, bs: &[View<'_>]) -> impl Iterator<Item = Panel> {
+    let mut first = 0;
+    bs.iter().enumerate().flat_map(move |(source, b)| {
+        let start = first;
+        first += b.columns;
+        let n = b.columns;
+        (0..n).step_by(WIDTH).map(move |column| Panel {
+            target: target.wrapping_add(start + column),
+            stride,
+            source,
+            column,
+            columns: WIDTH.min(n - column),
+        })
+    })
+}
+
+/// Writes, or adds with `add`, `sum_t scale_t a_t b_t` to the panels' columns. All terms have as many rows, as many
+/// right factors and factors as wide as the first has.
 ///
 /// # Safety
-/// `target` must be valid for writes of `b.columns` numbers at every multiple of `stride` below `a.rows * stride`, and
-/// initialised there when `add` is set; nobody else may use it meanwhile.
-unsafe fn write(target: *mut f32, stride: usize, a: View<'_>, b: View<'_>, add: bool, scale: f32) {
-    assert_eq!(a.columns, b.rows, "inner widths of a product");
+/// The panels' targets must be valid for writes of their columns in every row, initialised there when `add` is set,
+/// must not overlap, and nobody else may use them meanwhile.
+unsafe fn compute(terms: &[Term<'_>], panels: &[Panel], add: bool) {
+    let first = &terms[0];
+    for term in terms {
+        assert_eq!(term.a.rows, first.a.rows, "rows of a sum");
+        assert_eq!(term.bs.len(), first.bs.len(), "factors of a sum");
+        for (b, like) in term.bs.iter().zip(first.bs) {
+            assert_eq!(term.a.columns, b.rows, "inner widths of a product");
+            assert_eq!(b.columns, like.columns, "columns of a sum");
+        }
+    }
+    #[cfg(target_arch = "x86_64")]
+    if avx512::is_available() && terms.iter().all(avx512::suits) {
+        // SAFETY: the caller's.
+        unsafe { avx512::compute(terms, panels, add) };
+        return;
+    }
+    for (i, term) in terms.iter().enumerate() {
+        for (source, b) in term.bs.iter().enumerate() {
+            // The panels of a factor stand beside each other, the first one first.
+            if let Some(panel) = panels.iter().find(|panel| panel.source == source) {
+                // SAFETY: the caller's.
+                unsafe { by_library(panel, term.a, *b, add || i > 0, term.scale) };
+            }
+        }
+    }
+}
+
+/// One whole product through the `gemm` crate, to a target that begins where `start` does.
+///
+/// # Safety
+/// As for [`compute`].
+unsafe fn by_library(start: &Panel, a: View<'_>, b: View<'_>, add: bool, scale: f32) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let work = m.saturating_mul(n).saturating_mul(k);
     let parallelism = if work < PARALLEL { Parallelism::None } else { Parallelism::Rayon(0) };
@@ -141,9 +242,9 @@ unsafe fn write(target: *mut f32, stride: usize, a: View<'_>, b: View<'_>, add: 
             m,
             n,
             k,
-            target,
+            start.target,
             1,
-            stride as isize,
+            start.stride as isize,
             add,
             a,
             a_cs,
@@ -194,6 +295,67 @@ mod tests {
         assert_eq!((wide[0], wide[4], wide[7]), (2.0, 2.0, 2.0));
         let doubled: Vec<f32> = expected.iter().map(|v| 1.5 * v).collect();
         assert_eq!(sum(&[(a, b, 2.0), (a, b, -0.5)]), doubled);
+    }
+
+    /// Every shape around the sizes of tiles, panels and blocks, with both factors as they are and transposed.
+    #[test]
+    fn sums_of_products_of_any_shape() {
+        for (i, [m, k, n]) in [
+            [1, 1, 1],
+            [1, 7, 40],
+            [3, 0, 5],
+            [13, 16, 31],
+            [14, 17, 32],
+            [15, 33, 33],
+            [28, 640, 16],
+            [29, 641, 17],
+            [29, 300, 300],
+            [43, 1281, 65],
+            [200, 70, 300],
+            [300, 5, 3],
+            [2, 300, 300],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (x, y, z) = (whole(m * k, i), whole(k * n, i + 1), whole(k * n, i + 2));
+            let plain = |data, [r, c]: [usize; 2]| View::new(data, [r, c], c);
+            for [left, right] in [[false, false], [false, true], [true, false], [true, true]] {
+                let a = if left { plain(&x, [k, m]).transposed() } else { plain(&x, [m, k]) };
+                let of = |y| if right { plain(y, [n, k]).transposed() } else { plain(y, [k, n]) };
+                let (b, c) = (of(&y), of(&z));
+                let (by_b, by_c) = (naive(&a, &b), naive(&a, &c));
+                let expected: Vec<f32> = by_b.iter().zip(&by_c).map(|(b, c)| b * 2.0 - c).collect();
+                let at = format!("{m}x{k}x{n}, transposed {left} {right}");
+                assert!(sum(&[(a, b, 2.0), (a, c, -1.0)]) == expected, "sum {at}");
+                assert!(apart(a, &[b, c]) == [by_b.clone(), by_c], "apart {at}");
+                let start = vec![3.0; m * n];
+                let added: Vec<f32> = by_b.iter().map(|b| b + 3.0).collect();
+                assert!(beside(a, &[b], Some(start)) == added, "beside {at}");
+            }
+        }
+    }
+
+    /// What stands beside a row does not change its bytes.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_row_does_not_depend_on_others() {
+        if !avx512::is_available() {
+            println!("skipped: holds for the kernels of AVX-512, which this machine does not have");
+            return;
+        }
+        let random = |n: usize, name| crate::init::normal(1, name, n, 1.0);
+        let (m, k, n) = (250, 1300, 200);
+        let (x, y) = (random(m * k, "x"), random(k * n, "y"));
+        let b = View::new(&y, [k, n], n);
+        let all = beside(View::new(&x, [m, k], k), &[b], None);
+        for rows in [0..1, 5..25, 14..100, 249..250] {
+            let part = beside(View::new(&x[rows.start * k..], [rows.len(), k], k), &[b], None);
+            assert!(part == all[rows.start * n..rows.end * n], "rows {rows:?}");
+        }
+        let columns = beside(View::new(&x, [m, k], k), &[b.columns(33, 50)], None);
+        let expected = all.chunks(n).flat_map(|row| row[33..83].to_vec()).collect::<Vec<_>>();
+        assert!(columns == expected, "columns");
     }
 
     #[test]
