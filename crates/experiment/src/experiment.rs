@@ -25,6 +25,8 @@ pub struct Experiment {
     pub arms: Vec<Arm>,
     /// Baselines in plan order.
     pub baselines: Vec<Arm>,
+    /// Controls in plan order.
+    pub controls: Vec<Arm>,
     /// Seeds, distinct, in the order given.
     pub seeds: Vec<u64>,
     /// The resolved `launcher` section; null where [`Sections`](crate::Sections) has none.
@@ -38,12 +40,12 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// All arms, then all baselines.
+    /// All arms, then all baselines, then all controls.
     pub fn all(&self) -> impl Iterator<Item = &Arm> {
-        self.arms.iter().chain(&self.baselines)
+        self.arms.iter().chain(&self.baselines).chain(&self.controls)
     }
 
-    /// The arm or baseline of that name.
+    /// The arm, baseline or control of that name.
     pub fn arm(&self, name: &str) -> Option<&Arm> {
         self.all().find(|a| a.name == name)
     }
@@ -65,6 +67,8 @@ pub enum Role {
     Arm,
     /// Something it is compared with.
     Baseline,
+    /// A subject with one cause taken away.
+    Control,
 }
 
 /// One resolved key that differs from the base.
@@ -81,10 +85,10 @@ pub struct Change {
 /// One resolved setting of everything but the seed.
 #[derive(Debug, Clone)]
 pub struct Arm {
-    /// Readable and stable, for example `base` or `n_trainable_layers=2`; unique among arms and baselines, and
+    /// Readable and stable, for example `base` or `n_trainable_layers=2`; unique in its experiment, and
     /// made of characters that every file system takes.
     pub name: String,
-    /// Subject or baseline.
+    /// Subject, baseline or control.
     pub role: Role,
     /// Value of each axis in this arm, in axis order. A whole-section axis gives the axis value as written (or the
     /// section's `kind`). An axis over a key that this arm does not have (a baseline's agent) is absent.

@@ -20,6 +20,8 @@ pub(crate) struct FileKeys {
     pub seeds: Seeds,
     /// Agents that the arms are compared with: kinds, or tables of a kind with its parameters. Each runs once per distinct data, split, rules and env among the arms, with every seed; reward and backend are the base's.
     pub baselines: Vec<Baseline>,
+    /// Controls by name: the first arm of each distinct data, split, rules and env once more, with every seed, and with one possible cause taken away.
+    pub controls: Vec<String>,
     /// How to run. Not hashed.
     pub run: RunOptions,
     /// Which arms to run; without it there is one arm, the base.

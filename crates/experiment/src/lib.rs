@@ -31,4 +31,4 @@ pub use load::load;
 pub use lock::{Lock, LockedModel};
 pub use reference::options_markdown;
 pub use run_spec::RunSpec;
-pub use sections::{AGENT, CONTEXT, Identity, Section, SectionKind, Sections};
+pub use sections::{AGENT, CONTEXT, Control, Identity, Section, SectionKind, Sections};

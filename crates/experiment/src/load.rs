@@ -64,7 +64,7 @@ pub fn load(
             errors.push(merged.error(&at, Problem::value(seed.to_string(), "each seed once")));
         }
     }
-    let (plan, found) = sweep::plan(&merged, sections, file_keys.sweep.as_ref(), &file_keys.baselines);
+    let (plan, found) = sweep::plan(&merged, sections, &file_keys);
     errors.extend(found);
     if !errors.is_empty() {
         return Err(ConfigErrors::new(without_echoes(errors)));
@@ -77,6 +77,7 @@ pub fn load(
         base: plan.base,
         arms: plan.arms,
         baselines: plan.baselines,
+        controls: plan.controls,
         seeds,
         launcher,
         run: file_keys.run,

@@ -1,10 +1,10 @@
 //! The reference of every key, from doc comments.
 
-use plugin::{markdown_table, schema_of};
+use plugin::{markdown_table, schema_of, toml_text};
 
 use crate::Sections;
 use crate::file_keys::FileKeys;
-use crate::sections::{Identity, Section, SectionKind};
+use crate::sections::{Control, Identity, Section, SectionKind};
 
 /// Markdown reference of every key that an experiment file may have: those of the file itself, then each section
 /// with its plugins.
@@ -19,6 +19,14 @@ pub fn options_markdown(sections: &Sections) -> String {
          ## The file itself\n\n",
     );
     out += &markdown_table(&schema_of::<FileKeys>());
+    if !sections.controls().is_empty() {
+        out += "\n`controls` may name:\n\n| control | settings | what it takes away |\n| --- | --- | --- |\n";
+        for Control { name, doc, settings } in sections.controls() {
+            let settings: Vec<String> =
+                settings.iter().map(|(key, value)| format!("`{key} = {}`", toml_text(value))).collect();
+            out += &format!("| `{name}` | {} | {doc} |\n", settings.join(", "));
+        }
+    }
     for section in sections.iter() {
         out += &section_text(section);
     }

@@ -122,16 +122,41 @@ impl Section {
     }
 }
 
-/// The sections of experiment files, in the order of the reference and of resolved runs.
+/// A control: settings that take one possible cause away from an arm, so that the difference is what that cause did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Control {
+    /// Name, for example `shuffled-news`.
+    pub name: String,
+    /// One sentence for the reference: what is taken away.
+    pub doc: String,
+    /// Dotted keys, or sections, with the values that they get.
+    pub settings: Vec<(String, Value)>,
+}
+
+/// The sections of experiment files, in the order of the reference and of resolved runs, and the controls that a file
+/// may ask for.
 #[derive(Clone, Default)]
 pub struct Sections {
     sections: Vec<Section>,
+    controls: Vec<Control>,
 }
 
 impl Sections {
     /// These sections, in this order.
     pub fn new(sections: Vec<Section>) -> Self {
-        Self { sections }
+        Self { sections, controls: Vec::new() }
+    }
+
+    /// The same sections, with these controls.
+    #[must_use]
+    pub fn with_controls(mut self, controls: Vec<Control>) -> Self {
+        self.controls = controls;
+        self
+    }
+
+    /// The controls that a file may ask for.
+    pub fn controls(&self) -> &[Control] {
+        &self.controls
     }
 
     /// The section of that name.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use plugin::{ParamError, toml_text, unknown_key};
+use plugin::{ParamError, toml_text, unknown_key, unknown_name};
 use serde_json::{Map, Value};
 
 use crate::error::{ConfigError, Problem};
 use crate::experiment::{Arm, Axis, Change, Role};
-use crate::file_keys::{Baseline, Mode, Sweep};
+use crate::file_keys::{Baseline, FileKeys, Mode, Sweep};
 use crate::layer::with_kind;
 use crate::merge::{Merged, drop_foreign};
 use crate::names::{Taken, short_keys, value_label};
@@ -21,6 +21,7 @@ pub(crate) struct Plan {
     pub base: Map<String, Value>,
     pub arms: Vec<Arm>,
     pub baselines: Vec<Arm>,
+    pub controls: Vec<Arm>,
     pub axes: Vec<Axis>,
 }
 
@@ -49,12 +50,8 @@ struct Candidate {
 }
 
 /// Expands and checks everything. The plan is usable only when there are no errors.
-pub(crate) fn plan(
-    merged: &Merged,
-    sections: &Sections,
-    sweep: Option<&Sweep>,
-    baselines: &[Baseline],
-) -> (Plan, Vec<ConfigError>) {
+pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Plan, Vec<ConfigError>) {
+    let sweep = file.sweep.as_ref();
     let planner = Planner { merged, sections };
     let (base, base_errors) = resolve::run_sections(&merged.table, sections);
     let mut errors = Vec::new();
@@ -76,9 +73,10 @@ pub(crate) fn plan(
     planner.report(&base_errors, &candidates, &mut errors);
     let mut taken = Taken::default();
     let arms = planner.arms(&base, &axes, candidates, &mut taken);
-    let baselines = planner.baselines(&base, &axes, &arms, baselines, &mut taken, &mut errors);
+    let baselines = planner.baselines(&base, &axes, &arms, &file.baselines, &mut taken, &mut errors);
+    let controls = planner.controls(&base, &axes, &arms, &file.controls, &mut taken, &mut errors);
     let axes = axes.into_iter().map(|a| planner.as_resolved(a)).collect();
-    (Plan { base, arms, baselines, axes }, errors)
+    (Plan { base, arms, baselines, controls, axes }, errors)
 }
 
 struct Planner<'a> {
@@ -427,18 +425,10 @@ impl Planner<'_> {
             }
             agents.push((value_label(table, &tables), resolved.value));
         }
-        let mut contexts: Vec<(String, &Arm)> = Vec::new();
-        for arm in arms {
-            let shared: Vec<_> = CONTEXT.iter().map(|name| arm.spec.get(*name)).collect();
-            let text =
-                canonical_json(&Value::from_iter(shared.into_iter().map(|s| s.cloned().unwrap_or_default())));
-            if !contexts.iter().any(|(known, _)| *known == text) {
-                contexts.push((text, arm));
-            }
-        }
+        let contexts = contexts(arms);
         let mut out: Vec<Arm> = Vec::new();
         let several = contexts.len() > 1;
-        for (_, of) in &contexts {
+        for of in contexts {
             for (label, agent) in &agents {
                 let mut spec = base.clone();
                 for name in CONTEXT {
@@ -467,6 +457,57 @@ impl Planner<'_> {
         out
     }
 
+    /// The first arm of each context under each control. A control that changes nothing there (a random twin of random
+    /// weights) would be the arm itself and is left out.
+    fn controls(
+        &self,
+        base: &Map<String, Value>,
+        axes: &[Axis],
+        arms: &[Arm],
+        names: &[String],
+        taken: &mut Taken,
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<Arm> {
+        let known = self.sections.controls();
+        let contexts = contexts(arms);
+        let several = contexts.len() > 1;
+        let mut out: Vec<Arm> = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            let at = ["controls".to_owned(), i.to_string()];
+            let Some(control) = known.iter().find(|c| c.name == *name) else {
+                let error = unknown_name("controls", name, known.iter().map(|c| c.name.as_str()));
+                errors.push(self.merged.error(&at, Problem::Value(error)));
+                continue;
+            };
+            let overrides: Vec<Override> = (control.settings.iter())
+                .map(|(key, value)| Override {
+                    key: key.clone(),
+                    path: keys::parts(key),
+                    value: value.clone(),
+                    origin: at.to_vec(),
+                })
+                .collect();
+            for of in &contexts {
+                let mut written = of.spec.clone();
+                self.apply(&mut written, &overrides);
+                let (spec, problems) = resolve::run_sections(&written, self.sections);
+                if let Some(error) = problems.into_iter().next() {
+                    let text = format!("{name:?} does not fit arm {:?}: {error}", of.name);
+                    errors.push(self.merged.error(&at, Problem::text(text)));
+                    break;
+                }
+                if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
+                    continue;
+                }
+                let suffix = if several { context_label(axes, of) } else { String::new() };
+                let mut arm = self.arm(taken.claim(&format!("{name}{suffix}")), Role::Control, base, spec);
+                arm.axes = axis_values(axes, &arm.spec, &[]);
+                out.push(arm);
+            }
+        }
+        out
+    }
+
     /// The axis with single values as a resolved run has them (`1.0` where the file says `1` for a number), so that
     /// they compare equal to those of arms.
     fn as_resolved(&self, mut axis: Axis) -> Axis {
@@ -483,6 +524,19 @@ impl Planner<'_> {
         }
         axis
     }
+}
+
+/// The first arm of each distinct data, split, rules and env.
+fn contexts(arms: &[Arm]) -> Vec<&Arm> {
+    let mut known: Vec<(String, &Arm)> = Vec::new();
+    for arm in arms {
+        let shared = CONTEXT.map(|name| arm.spec.get(name).cloned().unwrap_or_default());
+        let text = canonical_json(&Value::from_iter(shared));
+        if !known.iter().any(|(k, _)| *k == text) {
+            known.push((text, arm));
+        }
+    }
+    known.into_iter().map(|(_, arm)| arm).collect()
 }
 
 /// Value of each axis in a resolved arm.

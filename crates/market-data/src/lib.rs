@@ -13,6 +13,7 @@
 //!     test: ["2011-01-01".parse()?, "2011-12-31".parse()?],
 //!     warmup: 20,
 //!     purge: 0,
+//!     shuffle: None,
 //! };
 //! let parts = split.apply(&market.series)?;
 //! let first_decision = parts.test.series.until(parts.test.first);
@@ -37,7 +38,7 @@ pub use error::SeriesError;
 pub use formats::csv::{ColumnNames, Order};
 pub use formats::csv_rows::{CsvError, CsvRow, csv_rows};
 pub use prices::load_prices;
-pub use segment::Segment;
+pub use segment::{Segment, Shuffle};
 pub use series::{Bar, BarSeries, Columns, History};
 pub use sources::{
     CsvFile, CsvParams, InvestorBench, InvestorBenchParams, ParquetFile, ParquetParams, SOURCES,

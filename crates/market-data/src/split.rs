@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BarSeries, Segment};
+use crate::{BarSeries, Segment, Shuffle};
 
 /// First and last date of a part, both inclusive; neither needs to have a bar.
 pub type DateRange = [NaiveDate; 2];
@@ -40,6 +40,9 @@ pub struct SplitSpec {
     #[serde(default)]
     #[schemars(range(min = 0, max = 100000))]
     pub purge: usize,
+    /// A control: what is put into random order within each part, by a stream of the run's seed; absent: nothing.
+    #[serde(default)]
+    pub shuffle: Option<Shuffle>,
 }
 
 /// The parts of a series.

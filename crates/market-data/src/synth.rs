@@ -59,6 +59,10 @@ pub struct SynthParams {
     /// Probability with which a headline besides a day's first says nothing about the return.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub neutral_share: f64,
+    /// Probability with which a word of a headline is one that appears late, from the day on that there are such
+    /// words; 1: every word that has late forms is one that earlier bars never had.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub late_share: f64,
 }
 
 impl Default for SynthParams {
@@ -74,6 +78,7 @@ impl Default for SynthParams {
             tail_dof: 4.0,
             news_per_day: 3,
             neutral_share: 0.25,
+            late_share: headlines::LATE_SHARE,
         }
     }
 }
@@ -101,6 +106,8 @@ impl SynthParams {
         require((1..=20).contains(&self.news_per_day), "news_per_day", whole(self.news_per_day), "1 to 20");
         let neutral = self.neutral_share;
         require((0.0..=1.0).contains(&neutral), "neutral_share", real(neutral), "0 to 1");
+        let late = self.late_share;
+        require((0.0..=1.0).contains(&late), "late_share", real(late), "0 to 1");
         errors
     }
 }
@@ -258,7 +265,7 @@ fn headlines(params: &SynthParams, signal: &[i8]) -> Vec<Vec<String>> {
                 .map(|i| {
                     let neutral = counts.random_bool(params.neutral_share);
                     let mood = if neutral && i != telling { Mood::Neutral } else { mood };
-                    headlines::headline(mood, wave, &mut words)
+                    headlines::headline(mood, wave, params.late_share, &mut words)
                 })
                 .collect()
         })

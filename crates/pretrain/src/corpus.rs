@@ -12,7 +12,7 @@ mod record;
 mod tests;
 
 use llm::init;
-use market_data::synth::headlines::{COMPANY, LAST_WAVE, MOOD_SLOTS, Mood, headline};
+use market_data::synth::headlines::{self, COMPANY, LAST_WAVE, MOOD_SLOTS, Mood, headline};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -86,7 +86,7 @@ impl Writer {
     fn headline(&self, mood: Mood, company: &str, rng: &mut ChaCha8Rng) -> String {
         let text = if rng.random_bool(RL_SHARE) {
             let wave = if rng.random_bool(LATE_SHARE) { LAST_WAVE } else { 0 };
-            headline(mood, wave, rng)
+            headline(mood, wave, headlines::LATE_SHARE, rng)
         } else {
             self.grammar.sentence("headline", mood, rng)
         };

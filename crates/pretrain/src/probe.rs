@@ -1,7 +1,7 @@
 //! Does a model know what headlines mean? Its own next words say so, without any training on the question.
 
 use llm::{LlmError, init};
-use market_data::synth::headlines::{LAST_WAVE, Mood, headline};
+use market_data::synth::headlines::{LAST_WAVE, LATE_SHARE, Mood, headline};
 use prompt::Tokenizer;
 use rand::RngExt;
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub fn preference(
     for i in 0..n {
         let mood = if i % 2 == 0 { Mood::Good } else { Mood::Bad };
         let wave = rng.random_range(1..=LAST_WAVE as u64) as usize;
-        let text = format!("{}\nShares", headline(mood, wave, &mut rng));
+        let text = format!("{}\nShares", headline(mood, wave, LATE_SHARE, &mut rng));
         let logits = logits(&tokenizer.encode_first(&text)?)?;
         let prefers_good = logits[answers[0]] > logits[answers[1]];
         right += usize::from(prefers_good == (mood == Mood::Good));

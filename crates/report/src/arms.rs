@@ -1,4 +1,4 @@
-//! The table of arms and baselines of one group.
+//! The table of arms, baselines and controls of one group.
 
 use serde::Serialize;
 use stats::SeedScores;
@@ -16,7 +16,7 @@ const DASHES: usize = 4;
 /// How an arm is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Look {
-    /// Arms: 0 to 5. Baselines are grey and have none.
+    /// Arms: 0 to 5. Baselines and controls are grey and have none.
     pub hue: Option<usize>,
     /// 0 solid, then dashes.
     pub dash: usize,
@@ -28,16 +28,17 @@ pub(crate) fn look(group: &Group<'_>, index: usize) -> Look {
     let place = group.of_role(role).position(|i| i == index).unwrap_or(0);
     match role {
         Role::Arm => Look { hue: Some(place % HUES), dash: place / HUES % DASHES },
-        Role::Baseline => Look { hue: None, dash: place % DASHES },
+        Role::Baseline | Role::Control => Look { hue: None, dash: place % DASHES },
     }
 }
 
-/// A table: one row per arm or baseline, one cell per metric.
+/// A table: one row per arm, baseline or control, one cell per metric.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Table {
     pub columns: Vec<Column>,
     pub arms: Vec<Row>,
     pub baselines: Vec<Row>,
+    pub controls: Vec<Row>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -74,12 +75,15 @@ pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
             cells: metrics.iter().map(cell).collect(),
             completed: n,
             planned,
-            is_anecdote: n > 0 && n < SeedScores::LEAST_FOR_INTERVAL && group.arm(index).role == Role::Arm,
+            is_anecdote: n > 0
+                && n < SeedScores::LEAST_FOR_INTERVAL
+                && group.arm(index).role != Role::Baseline,
         }
     };
     Table {
         columns: metrics.iter().map(|m| Column { label: m.label, about: m.about }).collect(),
         arms: group.of_role(Role::Arm).map(row).collect(),
         baselines: group.of_role(Role::Baseline).map(row).collect(),
+        controls: group.of_role(Role::Control).map(row).collect(),
     }
 }

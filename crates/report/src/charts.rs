@@ -1,6 +1,7 @@
 //! The lines of the equity and drawdown charts.
 
 use serde::Serialize;
+use trading_env::Role;
 
 use crate::Curve;
 use crate::arms::{Look, look};
@@ -57,11 +58,16 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
         let growth: Vec<_> = curves.iter().map(|c| c.growth.clone()).collect();
         let drawdown: Vec<_> = curves.iter().map(|c| c.drawdown()).collect();
         let look = look(group, *arm);
+        let role = group.arm(*arm).role;
         let arms_before = lines.iter().filter(|l: &&Line| l.look.hue.is_some()).count();
         lines.push(Line {
             name: group.arm(*arm).name.clone(),
             look,
-            shown: look.hue.is_none() || arms_before < SHOWN_ARMS,
+            shown: match role {
+                Role::Arm => arms_before < SHOWN_ARMS,
+                Role::Baseline => true,
+                Role::Control => false,
+            },
             n: curves.len(),
             growth: Band::new(&growth),
             drawdown: Band::new(&drawdown),

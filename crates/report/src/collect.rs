@@ -45,6 +45,8 @@ pub struct Curve {
     /// Equity before the first decision and after each step as a multiple of the first, `n + 1`: the k-th stands at
     /// the k-th date, the last one at the close after the last decision.
     pub growth: Vec<f64>,
+    /// Mean position over the steps, as a share of equity.
+    pub exposure: f64,
 }
 
 impl Curve {
@@ -54,6 +56,7 @@ impl Curve {
         usable.then(|| Self {
             dates: steps.iter().map(|s| s.date).collect(),
             growth: std::iter::once(1.0).chain(steps.iter().map(|s| s.equity / initial)).collect(),
+            exposure: steps.iter().map(|s| s.position).sum::<f64>() / steps.len() as f64,
         })
     }
 

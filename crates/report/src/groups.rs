@@ -1,4 +1,4 @@
-//! Runs that may stand in one table: same data, same split, same trading rules.
+//! Runs that may stand in one table: same data, same split (a control's order aside), same trading rules.
 
 use serde_json::Value;
 use trading_env::Role;
@@ -8,7 +8,7 @@ use crate::{PlannedArm, ReportInput, ReportRun, settings};
 /// The sections that make a group.
 pub(crate) const SECTIONS: [&str; 3] = ["data", "split", "rules"];
 
-/// Arms and baselines on one test window under one set of rules.
+/// Arms, baselines and controls on one test window under one set of rules.
 pub(crate) struct Group<'a> {
     pub input: &'a ReportInput,
     /// Indices into the plan's arms, in plan order.
@@ -17,10 +17,15 @@ pub(crate) struct Group<'a> {
 
 /// The groups in plan order.
 pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
-    let mut keys: Vec<[Option<&Value>; 3]> = Vec::new();
+    let mut keys: Vec<[Option<Value>; 3]> = Vec::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (i, arm) in input.plan.arms.iter().enumerate() {
-        let key = SECTIONS.map(|section| arm.spec.get(section));
+        // A control trades the same window, shuffled or not.
+        let without_shuffle = |mut value: Value| {
+            value.as_object_mut().map(|section| section.remove("shuffle"));
+            value
+        };
+        let key = SECTIONS.map(|section| arm.spec.get(section).cloned().map(without_shuffle));
         match keys.iter().position(|k| *k == key) {
             Some(g) => groups[g].arms.push(i),
             None => {

@@ -13,6 +13,7 @@ mod collect;
 mod effects;
 mod error;
 mod estimate;
+mod evidence;
 mod groups;
 mod metric;
 mod numbers;

@@ -27,21 +27,24 @@ pub(crate) struct OverviewRow {
     pub cells: Vec<Option<Cell>>,
 }
 
+/// What makes a row: role, shuffling, and what an arm has in common with its counterparts on other data.
+type Key<'a> = (Role, Option<Value>, Vec<(&'a String, &'a Value)>);
+
 /// The overview; `None` for a single group.
 pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
     if groups.len() < 2 {
         return None;
     }
-    let mut keys: Vec<Vec<(&String, &Value)>> = Vec::new();
+    let mut keys: Vec<Key<'_>> = Vec::new();
     let mut rows: Vec<OverviewRow> = Vec::new();
-    for role in [Role::Arm, Role::Baseline] {
+    for role in [Role::Arm, Role::Baseline, Role::Control] {
         for (g, group) in groups.iter().enumerate() {
             for index in group.of_role(role) {
                 let arm = group.arm(index);
-                let key = shared_settings(arm);
+                let key = (role, settings::at(&arm.spec, "split.shuffle"), shared_settings(arm));
                 let row = keys.iter().position(|k| *k == key).unwrap_or_else(|| {
                     keys.push(key);
-                    let (name, is_baseline) = (name(arm), role == Role::Baseline);
+                    let (name, is_baseline) = (name(arm), role != Role::Arm);
                     rows.push(OverviewRow { name, is_baseline, cells: vec![None; groups.len()] });
                     rows.len() - 1
                 });
@@ -70,6 +73,8 @@ fn name(arm: &PlannedArm) -> String {
     let axes: Vec<String> = arm.axes.iter().filter(|(key, _)| !of_group(key)).map(axis).collect();
     match arm.role {
         Role::Arm if !axes.is_empty() => axes.join(", "),
+        // With several data sets the name goes on with what tells them apart.
+        Role::Control => arm.name.split(',').next().unwrap_or(&arm.name).to_owned(),
         // Nothing but its data: an arm's own name would name one data set in a row of all.
         Role::Arm | Role::Baseline => {
             settings::at(&arm.spec, "agent").map_or_else(|| arm.name.clone(), |v| settings::text(&v))

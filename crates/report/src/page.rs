@@ -8,6 +8,7 @@ use trading_env::Role;
 use crate::arms::{Table, table};
 use crate::charts::{Accounts, accounts};
 use crate::effects::{Effect, EffectChart, effects};
+use crate::evidence::{Evidence, evidence};
 use crate::groups::{Group, groups};
 use crate::metric::{PAPER, SCORES};
 use crate::overview::{Overview, overview};
@@ -87,6 +88,7 @@ pub(crate) struct GroupPage {
     pub table: Table,
     /// The InvestorBench formulas, where runs carry them.
     pub paper: Option<Table>,
+    pub evidence: Option<Evidence>,
     pub has_accounts: bool,
     pub hidden_lines: usize,
     pub legend: Vec<LegendItem>,
@@ -230,6 +232,7 @@ fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
         decisions: accounts.as_ref().map(|a| numbers::count(a.dates.len() - 1)),
         table: table(group, &SCORES),
         paper: has_paper.then(|| table(group, &PAPER)),
+        evidence: evidence(group),
         has_accounts: accounts.is_some(),
         hidden_lines: legend.iter().filter(|l| !l.shown).count(),
         legend,
@@ -255,12 +258,15 @@ fn summary(input: &ReportInput) -> Vec<String> {
     let mut seeds: Vec<u64> = input.runs.iter().map(|r| r.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    vec![
-        plural(of_role(Role::Arm), "arm", "arms"),
-        plural(of_role(Role::Baseline), "baseline", "baselines"),
+    let controls = of_role(Role::Control);
+    let controls = (controls > 0).then(|| plural(controls, "control", "controls"));
+    let counts =
+        [plural(of_role(Role::Arm), "arm", "arms"), plural(of_role(Role::Baseline), "baseline", "baselines")];
+    let rest = [
         plural(seeds.len(), "seed", "seeds"),
         format!("{} of {} completed", numbers::count(completed), plural(input.runs.len(), "run", "runs")),
-    ]
+    ];
+    counts.into_iter().chain(controls).chain(rest).collect()
 }
 
 fn plural(n: usize, one: &str, many: &str) -> String {

@@ -16,7 +16,7 @@ pub struct PlanInfo {
     pub base: Map<String, Value>,
     /// Axes in the file's order.
     pub axes: Vec<PlannedAxis>,
-    /// Arms in plan order, then baselines.
+    /// Arms in plan order, then baselines, then controls.
     pub arms: Vec<PlannedArm>,
     /// Runs in plan order.
     pub runs: Vec<PlannedRun>,
@@ -33,12 +33,12 @@ pub struct PlannedAxis {
     pub values: Vec<Value>,
 }
 
-/// One arm or baseline.
+/// One arm, baseline or control.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedArm {
     /// Name.
     pub name: String,
-    /// Subject or baseline.
+    /// Subject, baseline or control.
     pub role: Role,
     /// Value of each axis that the arm has.
     pub axes: Map<String, Value>,
@@ -49,7 +49,7 @@ pub struct PlannedArm {
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedRun {
-    /// Name of its arm or baseline.
+    /// Name of its arm, baseline or control.
     pub arm: String,
     /// Seed.
     pub seed: u64,
@@ -65,6 +65,7 @@ impl PlanInfo {
             role: match arm.role {
                 experiment::Role::Arm => Role::Arm,
                 experiment::Role::Baseline => Role::Baseline,
+                experiment::Role::Control => Role::Control,
             },
             axes: arm.axes.iter().cloned().collect(),
             spec: arm.spec.clone(),

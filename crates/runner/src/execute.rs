@@ -10,7 +10,7 @@ use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Lear
 use crate::prepare::{Cast, Skip};
 use crate::provenance::Provenance;
 use crate::rows::{Rows, Stop};
-use crate::{Evaluation, Event, Plan, PlannedRun, Progress, Ready, evaluate, panics};
+use crate::{Evaluation, Event, Plan, PlannedArm, PlannedRun, Progress, Ready, evaluate, panics};
 use plugin::Kind;
 
 /// How to execute.
@@ -150,6 +150,7 @@ impl<'a> Ready<'a> {
             }
             Ok(agent) => panics::catch(|| {
                 let periods_per_year = self.plan.arms[run.arm].periods_per_year;
+                let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
                 let work = Work { cast: &cast, periods_per_year, progress };
                 let mut learner = agent.learner(run.seed)?;
                 work.run(&mut *learner, &mut writer, &mut taken)
@@ -230,6 +231,27 @@ impl Plan<'_> {
             models: arm.pins.clone(),
             command: provenance.command.clone(),
         }
+    }
+}
+
+impl Cast {
+    /// The same on the data in the order that the arm's control draws for a seed.
+    fn shuffled(&self, arm: &PlannedArm, seed: u64) -> Result<Self, AgentError> {
+        let Some(shuffle) = arm.shuffle else { return Ok(self.clone()) };
+        let of = |arena: &Arena| {
+            let mut rng = trading_env::rng(seed, &format!("shuffle-{}", arena.split().word()));
+            arena.segment().shuffled(shuffle, &mut rng).map_err(|e| AgentError::Other(e.to_string()))
+        };
+        let on = |arena: &Arena, segment| arena.on(segment).map_err(AgentError::Other);
+        let train = of(&self.train)?;
+        let valid = self.valid.as_ref().map(|valid| on(valid, of(valid)?)).transpose()?;
+        Ok(Self {
+            in_sample: on(&self.in_sample, arm.in_sample_of(&train))?,
+            train: on(&self.train, train)?,
+            valid,
+            test: on(&self.test, of(&self.test)?)?,
+            ..self.clone()
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use experiment::{Arm, Experiment, LockedModel, RunSpec, canonical_json};
-use market_data::{BarSeries, Segment, SourceKind, SplitSpec, Splits};
+use market_data::{BarSeries, Segment, Shuffle, SourceKind, SplitSpec, Splits};
 use plugin::{BuildError, Catalog, Content, Files, Kind, Pins};
 use serde_json::Value;
 use store::{DataInfo, ExperimentStore, RunState, StoreError};
@@ -40,7 +40,7 @@ pub struct PlannedArm {
     pub index: usize,
     /// Name.
     pub name: String,
-    /// Subject or baseline.
+    /// Subject, baseline or control.
     pub role: Role,
     /// Hash of the resolved spec without its seed.
     pub key: String,
@@ -48,8 +48,10 @@ pub struct PlannedArm {
     pub data: DataInfo,
     /// Periods per year of the data.
     pub periods_per_year: f64,
-    /// Parts of the data.
+    /// Parts of the data, in their own order.
     pub splits: Arc<Splits>,
+    /// What each run of the arm puts into random order in them.
+    pub shuffle: Option<Shuffle>,
     /// Settings of the environment.
     pub env: EnvConfig,
     /// Digests of files that entered the identity, besides the data, as `<section>.<name>`.
@@ -62,8 +64,12 @@ impl PlannedArm {
     /// The part of the training data on which the trained policy is scored beside the test: its last bars, as many
     /// as the test has, so that the two scores are of equally long records and the longer part costs no more.
     pub fn in_sample(&self) -> Segment {
-        let Splits { train, test, .. } = &*self.splits;
-        let bars = train.n_bars().min(test.n_bars());
+        self.in_sample_of(&self.splits.train)
+    }
+
+    /// The same part of `train`, the training data or them in another order.
+    pub(crate) fn in_sample_of(&self, train: &Segment) -> Segment {
+        let bars = train.n_bars().min(self.splits.test.n_bars());
         Segment { series: train.series.clone(), first: train.series.len() - bars }
     }
 }
@@ -89,7 +95,7 @@ pub struct Plan<'a> {
     pub experiment: &'a Experiment,
     /// Where its runs are stored.
     pub store: ExperimentStore,
-    /// Arms, then baselines, in the order of the experiment.
+    /// Arms, then baselines, then controls, in the order of the experiment.
     pub arms: Vec<PlannedArm>,
     /// Runs: the seeds of an arm stand together. Arms that resolve to the same settings have runs of the same id,
     /// which are done once.
@@ -150,6 +156,7 @@ impl<'a> Plan<'a> {
             let split = read::<SplitSpec>(spec.section("split"), "split", &mut problems);
             let env = read::<EnvConfig>(spec.section("env"), "env", &mut problems);
             let (Some(loaded), Some(split), Some(env)) = (loaded, split, env) else { continue };
+            let shuffle = split.shuffle;
             let key = format!("{} {}", canonical_json(source), canonical_json(spec.section("split")));
             let cut = cuts.entry(key).or_insert_with(|| split.apply(&loaded.series).map(Arc::new));
             let Some(splits) = problems.take("split", cut.clone()) else { continue };
@@ -161,11 +168,13 @@ impl<'a> Plan<'a> {
                 role: match arm.role {
                     experiment::Role::Arm => Role::Arm,
                     experiment::Role::Baseline => Role::Baseline,
+                    experiment::Role::Control => Role::Control,
                 },
                 key: spec.arm_key(CONTRACT, &identity),
                 data: loaded.info.clone(),
                 periods_per_year: loaded.series.periods_per_year(),
                 splits,
+                shuffle,
                 env,
                 content,
                 pins,

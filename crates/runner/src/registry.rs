@@ -1,6 +1,6 @@
 //! All plugins that one binary knows: a catalogue per kind.
 
-use experiment::{Identity, Section, Sections};
+use experiment::{Control, Identity, Section, Sections};
 use market_data::{SourceKind, SplitSpec};
 use plugin::{Catalog, Kind, Plugin, PluginInfo};
 use trading_env::{AgentKind, BackendKind, EnvConfig, RewardKind, RulesKind};
@@ -23,6 +23,8 @@ pub struct Registry {
     pub backends: Catalog<BackendKind>,
     /// Ways to start runs: section `launcher`.
     pub launchers: Catalog<LauncherKind>,
+    /// Controls that an experiment may ask for by name.
+    pub controls: Vec<Control>,
     /// Version of the tensor library that the agents use, for manifests; absent in a binary without one.
     pub burn: Option<&'static str>,
 }
@@ -61,6 +63,12 @@ impl Registry {
     /// Adds a launcher.
     pub fn launcher(mut self, plugin: &'static dyn Plugin<LauncherKind>) -> Self {
         self.launchers.add(plugin);
+        self
+    }
+
+    /// Adds a control.
+    pub fn control(mut self, control: Control) -> Self {
+        self.controls.push(control);
         self
     }
 
@@ -126,5 +134,6 @@ impl Registry {
             Section::plugin(AgentKind::SECTION, "Who trades.", self.agents.infos(), Identity::Params),
             launcher,
         ])
+        .with_controls(self.controls.clone())
     }
 }

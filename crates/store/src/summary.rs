@@ -105,6 +105,7 @@ fn batch(rows: &[SummaryRow]) -> RecordBatch {
             Some(match r.role {
                 Role::Arm => "arm",
                 Role::Baseline => "baseline",
+                Role::Control => "control",
             })
         }),
     );

@@ -109,6 +109,14 @@ impl Arena {
         Ok(Self { segment, split, rules, reward, config, bars })
     }
 
+    /// The same rules, reward and settings on another segment of the same split.
+    ///
+    /// # Errors
+    /// When the segment has fewer than two bars.
+    pub fn on(&self, segment: Segment) -> Result<Self, String> {
+        Self::new(segment, self.split, self.rules.clone(), self.reward.clone(), self.config.clone())
+    }
+
     /// `config.num_envs` training environments, each at the start of an episode; `seed` drives the random starts.
     pub fn training(&self, seed: u64) -> EnvBatch {
         let starts = |i| self.config.random_start.then(|| rng(seed, &format!("env-{i}-start")));

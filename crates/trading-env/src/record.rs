@@ -36,6 +36,8 @@ pub enum Role {
     Arm,
     /// Something it is compared with.
     Baseline,
+    /// A subject with one cause taken away.
+    Control,
 }
 
 /// One environment step: the decision at the close of bar `t` and what it earned until the next close.

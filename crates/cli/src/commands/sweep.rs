@@ -10,6 +10,7 @@ use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, Ru
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
+use trading_env::Role;
 
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -165,9 +166,12 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
         let arm = &plan.arm_of(run).name;
         text += &format!("{:<16}  {arm:<width$}  {:>6}  {}\n", run.id, run.seed, run.state.word());
     }
-    let subjects = plan.arms.iter().filter(|a| a.role == trading_env::Role::Arm).count();
-    text +=
-        &format!("{} runs: {subjects} arms and {} baselines", plan.runs.len(), plan.arms.len() - subjects);
+    let count = |role| plan.arms.iter().filter(|a| a.role == role).count();
+    let [arms, baselines, controls] = [Role::Arm, Role::Baseline, Role::Control].map(count);
+    text += &format!("{} runs: {arms} arms and {baselines} baselines", plan.runs.len());
+    if controls > 0 {
+        text += &format!(", {controls} controls");
+    }
     output::print(&text);
 }
 

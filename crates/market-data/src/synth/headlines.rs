@@ -25,8 +25,8 @@ pub const LAST_WAVE: usize = WAVE_STARTS.len();
 /// Name of the company in all headlines, also part of longer names.
 pub const COMPANY: &str = "Solmera";
 
-/// How often a slot or a sentence is filled from a later wave, where there is one.
-const LATE_SHARE: f64 = 0.35;
+/// How often a sentence is of a later wave, where there is one, and how often a word is, unless told otherwise.
+pub const LATE_SHARE: f64 = 0.35;
 
 /// Wordings by the wave in which they appear.
 type Waves = [&'static [&'static str]; 3];
@@ -36,23 +36,24 @@ pub(super) fn wave(t: usize, bars: usize) -> usize {
     WAVE_STARTS.iter().filter(|start| t as f64 >= **start * bars as f64).count()
 }
 
-/// One headline of 8 to 14 words.
+/// One headline of 8 to 14 words; words of a later wave are taken with probability `late_share`.
 ///
 /// # Panics
-/// When `wave` is above [`LAST_WAVE`].
-pub fn headline(mood: Mood, wave: usize, rng: &mut ChaCha8Rng) -> String {
+/// When `wave` is above [`LAST_WAVE`] or `late_share` not a probability.
+pub fn headline(mood: Mood, wave: usize, late_share: f64, rng: &mut ChaCha8Rng) -> String {
     let sentences = if mood == Mood::Neutral { &NEUTRAL } else { &TELLING };
-    let mut rest = pick(sentences, wave, rng);
+    let mut pick = |waves, late_share| pick(waves, wave, late_share, rng);
+    let mut rest = pick(sentences, LATE_SHARE);
     let mut text = String::new();
     while let Some((head, tail)) = rest.split_once('{') {
         let (name, tail) = tail.split_once('}').expect("invariant: braces of a sentence are closed");
         text.push_str(head);
-        let filled = pick(slot(name, mood), wave, rng);
+        let filled = pick(slot(name, mood), late_share);
         // A filling may have one slot of its own, which has none.
         match filled.split_once("{place}") {
             Some((before, after)) => {
                 text.push_str(before);
-                text.push_str(pick(&PLACE, wave, rng));
+                text.push_str(pick(&PLACE, late_share));
                 text.push_str(after);
             }
             None => text.push_str(filled),
@@ -64,7 +65,7 @@ pub fn headline(mood: Mood, wave: usize, rng: &mut ChaCha8Rng) -> String {
     text
 }
 
-fn pick(waves: &Waves, wave: usize, rng: &mut ChaCha8Rng) -> &'static str {
+fn pick(waves: &'static Waves, wave: usize, late_share: f64, rng: &mut ChaCha8Rng) -> &'static str {
     let late: usize = waves[1..=wave].iter().map(|w| w.len()).sum();
     let mut choose = |n: usize| rng.random_range(0..n as u64) as usize;
     if late == 0 {
@@ -72,7 +73,7 @@ fn pick(waves: &Waves, wave: usize, rng: &mut ChaCha8Rng) -> &'static str {
     }
     // Both draws are made in any case, so that a choice does not move the later ones.
     let (old, new) = (choose(waves[0].len()), choose(late));
-    if !rng.random_bool(LATE_SHARE) {
+    if !rng.random_bool(late_share) {
         return waves[0][old];
     }
     waves[1..].iter().flat_map(|w| w.iter()).nth(new).expect("invariant: below the number of late wordings")

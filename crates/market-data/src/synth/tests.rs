@@ -235,12 +235,12 @@ fn parameters_out_of_range_are_named() {
 
 #[test]
 fn a_headline_tells_the_mood_that_it_was_made_with() {
-    use super::headlines::{LAST_WAVE, headline, mood};
+    use super::headlines::{LAST_WAVE, LATE_SHARE, headline, mood};
     let mut rng = stream(3, "test headlines");
     for wave in 0..=LAST_WAVE {
         for wanted in [Mood::Good, Mood::Bad, Mood::Neutral] {
             for _ in 0..2000 {
-                let text = headline(wanted, wave, &mut rng);
+                let text = headline(wanted, wave, LATE_SHARE, &mut rng);
                 assert_eq!(mood(&text), wanted, "{text}");
             }
         }

@@ -1,0 +1,180 @@
+//! What controls, and the agent that knows the planted signal, say about the subject of a group.
+//!
+//! The subject is the group's first arm: what controls are made of. A gain is a log return of the test window above
+//! that of Buy & Hold, and a share a gain as a part of the oracle's. Timing is a log return above what Buy & Hold earns
+//! at the same average position: an agent that trades at random has a negative gain in a rising market, and no timing
+//! in any.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use stats::{Interval, SeedScores};
+use store::RunState;
+use trading_env::Role;
+
+use crate::estimate::{Cell, LEVEL};
+use crate::groups::Group;
+use crate::metric::Unit;
+use crate::{ReportRun, numbers, settings};
+
+/// The subject, its controls and the oracle.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Evidence {
+    pub columns: Vec<&'static str>,
+    pub rows: Vec<EvidenceRow>,
+    /// What the numbers support.
+    pub sentences: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct EvidenceRow {
+    pub name: String,
+    /// Settings in which a control differs from the subject.
+    pub changes: String,
+    /// One per column.
+    pub cells: Vec<Option<Cell>>,
+    pub seeds: usize,
+}
+
+/// A number per completed seed.
+type PerSeed = BTreeMap<u64, Option<f64>>;
+
+/// `None` where there is neither a control nor an oracle, no Buy & Hold to compare with, or no finished run of the
+/// subject.
+pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
+    let subject = group.of_role(Role::Arm).next()?;
+    let controls: Vec<usize> = group.of_role(Role::Control).collect();
+    let oracle = baseline(group, "oracle");
+    if controls.is_empty() && oracle.is_none() {
+        return None;
+    }
+    let hold = scores(&per_seed(group, baseline(group, "buy-and-hold")?, log_return)).mean()?;
+    let gain = |run: &ReportRun| Some(log_return(run)? - hold);
+    let timing = |run: &ReportRun| Some(log_return(run)? - run.curve.as_ref()?.exposure * hold);
+    let of_subject = per_seed(group, subject, timing);
+    if of_subject.is_empty() {
+        return None;
+    }
+    let best = oracle.and_then(|arm| scores(&per_seed(group, arm, gain)).mean()).filter(|gain| *gain > 0.0);
+    let share = |run: &ReportRun| Some(gain(run)? / best?);
+
+    let cell = |label, scores: &SeedScores| Some(Cell::new(label, Unit::Fraction, scores));
+    let row = |arm: usize| {
+        let own = per_seed(group, arm, timing);
+        let is_control = group.arm(arm).role == Role::Control;
+        let mut cells = vec![cell(GAIN, &scores(&per_seed(group, arm, gain)))];
+        cells.extend(best.map(|_| cell(SHARE, &scores(&per_seed(group, arm, share)))));
+        cells.push(cell(TIMING, &scores(&own)));
+        if !controls.is_empty() {
+            cells.push(if is_control { cell(LOST, &difference(&of_subject, &own)) } else { None });
+        }
+        EvidenceRow {
+            name: group.arm(arm).name.clone(),
+            changes: if is_control { changes(group, subject, arm) } else { String::new() },
+            cells,
+            seeds: own.len(),
+        }
+    };
+    let mut columns = vec![GAIN];
+    columns.extend(best.map(|_| SHARE));
+    columns.push(TIMING);
+    columns.extend((!controls.is_empty()).then_some(LOST));
+
+    let name = |arm: usize| group.arm(arm).name.as_str();
+    let mut sentences = vec![of_timing(name(subject), &scores(&of_subject))];
+    sentences.extend(best.and_then(|_| of_share(&scores(&per_seed(group, subject, share)))));
+    for &control in &controls {
+        let own = per_seed(group, control, timing);
+        sentences.push(of_control(name(control), &scores(&own), &difference(&of_subject, &own)));
+    }
+    sentences.retain(|s| !s.is_empty());
+    let rows = std::iter::once(subject).chain(controls.iter().copied()).chain(oracle).map(row).collect();
+    Some(Evidence { columns, rows, sentences })
+}
+
+const GAIN: &str = "Above Buy & Hold";
+const SHARE: &str = "Of the oracle's";
+const TIMING: &str = "Timing";
+const LOST: &str = "Timing lost";
+
+/// The settings of a control as text: a changed kind stands for all that comes with it.
+fn changes(group: &Group<'_>, subject: usize, control: usize) -> String {
+    let all = settings::differences(&group.arm(subject).spec, &group.arm(control).spec);
+    let section = |key: &str| key.split('.').next().unwrap_or(key).to_owned();
+    let kinds: Vec<String> =
+        all.iter().filter(|d| d.key.ends_with(".kind")).map(|d| section(&d.key)).collect();
+    let told = all.iter().filter(|d| d.key.ends_with(".kind") || !kinds.contains(&section(&d.key)));
+    let text = |d: &settings::Difference| format!("{} = {}", d.key, d.arm.as_deref().unwrap_or("none"));
+    told.map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn baseline(group: &Group<'_>, kind: &str) -> Option<usize> {
+    let is_kind =
+        |arm: &usize| group.arm(*arm).spec.get("agent").and_then(|a| a.get("kind")) == Some(&kind.into());
+    group.of_role(Role::Baseline).find(is_kind)
+}
+
+/// `ln(1 + cumulative return)`.
+fn log_return(run: &ReportRun) -> Option<f64> {
+    run.test_metric("cumulative_return").map(f64::ln_1p).filter(|v| v.is_finite())
+}
+
+fn per_seed(group: &Group<'_>, arm: usize, number: impl Fn(&ReportRun) -> Option<f64>) -> PerSeed {
+    let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
+    completed.map(|run| (run.seed, number(run))).collect()
+}
+
+fn scores(numbers: &PerSeed) -> SeedScores {
+    SeedScores::new(numbers.values().copied())
+}
+
+/// The subject's numbers less the control's, where both have the seed.
+fn difference(subject: &PerSeed, control: &PerSeed) -> SeedScores {
+    let both = control.iter().filter_map(|(seed, own)| subject.get(seed).map(|s| Some((*s)? - (*own)?)));
+    SeedScores::new(both)
+}
+
+/// `12.3% (95% interval 4.5% to 20.1%, 5 seeds)`.
+fn told(scores: &SeedScores) -> Option<String> {
+    let percent = |value| numbers::percent(Some(value), 1);
+    let mean = percent(scores.mean()?);
+    let seeds = format!("{} seed{}", scores.len(), if scores.len() == 1 { "" } else { "s" });
+    Some(match scores.interval(LEVEL) {
+        Some(Interval { low, high, .. }) => {
+            format!("{mean} (95% interval {} to {}, {seeds})", percent(low), percent(high))
+        }
+        None => format!("{mean} ({seeds})"),
+    })
+}
+
+fn of_timing(name: &str, timing: &SeedScores) -> String {
+    let Some(text) = told(timing) else { return String::new() };
+    let verdict = match timing.interval(LEVEL) {
+        None => "fewer than 3 seeds allow no conclusion",
+        Some(i) if i.low > 0.0 => "the interval is above 0",
+        Some(i) if i.high < 0.0 => "the interval is below 0",
+        Some(_) => "the interval holds 0, no timing is shown",
+    };
+    format!("“{name}” earns {text} in log return by timing: {verdict}.")
+}
+
+fn of_share(shares: &SeedScores) -> Option<String> {
+    let text = told(shares)?;
+    Some(format!("Above Buy & Hold it earns {text} of what the oracle does, which knows the planted signal."))
+}
+
+fn of_control(name: &str, timing: &SeedScores, lost: &SeedScores) -> String {
+    let (Some(own), Some(less)) = (told(timing), told(lost)) else { return String::new() };
+    let verdict = match (timing.interval(LEVEL), lost.interval(LEVEL)) {
+        (Some(own), Some(lost)) if lost.low > 0.0 && own.low > 0.0 => {
+            "a part of the timing needs what the control takes away, a part does not"
+        }
+        (Some(_), Some(lost)) if lost.low > 0.0 => "the timing needs what the control takes away",
+        (Some(_), Some(lost)) if lost.high < 0.0 => {
+            "without what the control takes away the timing is better"
+        }
+        (Some(_), Some(_)) => "it is not shown that what the control takes away matters",
+        _ => "fewer than 3 seeds allow no conclusion",
+    };
+    format!("Under the control “{name}” timing earns {own}, less by {less}: {verdict}.")
+}
