@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::graph::{Operand, record, tensor, values, view};
-use super::matrix::{View, apart, beside, multiply, sum};
+use super::matrix::{Start, View, apart, beside, multiply, sum};
 use super::rows::{for_each_block, sum_rows};
 use super::simd::wide;
 
@@ -98,15 +98,17 @@ impl Linear {
 }
 
 /// What the products are added to.
-fn start(
+fn start<'a>(
     rows: usize,
     width: usize,
     biases: &[(usize, Operand)],
-    residual: Option<&Operand>,
-) -> Option<Vec<f32>> {
+    residual: Option<&'a Operand>,
+) -> Start<'a> {
+    let residual = residual.map(|residual| values(&residual.tensor));
     let mut out = match residual {
-        Some(residual) => values(&residual.tensor).to_vec(),
-        None if biases.is_empty() => return None,
+        Some(residual) if biases.is_empty() => return Start::Other(residual),
+        None if biases.is_empty() => return Start::Zero,
+        Some(residual) => residual.to_vec(),
         None => vec![0.0; rows * width],
     };
     for (first, bias) in biases {
@@ -119,7 +121,7 @@ fn start(
             }
         });
     }
-    Some(out)
+    Start::Own(out)
 }
 
 struct Backward {

@@ -83,25 +83,49 @@ pub(super) fn multiply(target: &mut [f32], stride: usize, a: View<'_>, b: View<'
         return;
     }
     assert!(b.columns <= stride && (a.rows - 1) * stride + b.columns <= target.len(), "a product's target");
-    let panels: Vec<Panel> = panels(target.as_mut_ptr(), stride, &[b]).collect();
+    let target = target.as_mut_ptr();
+    let panels: Vec<Panel> = panels(target, add.then_some(target.cast_const()), stride, &[b]).collect();
     // SAFETY: the target has room for all rows, as was just checked, and is initialised.
-    unsafe { compute(&[Term { a, bs: &[b], scale: 1.0 }], &panels, add) };
+    unsafe { compute(&[Term { a, bs: &[b], scale: 1.0 }], &panels) };
 }
 
-/// `[a b_0 | a b_1 | ...]`: products with several matrices beside each other in one new matrix, added to `start` when
-/// there is one.
-pub(super) fn beside(a: View<'_>, bs: &[View<'_>], start: Option<Vec<f32>>) -> Vec<f32> {
+/// What products are added to.
+#[derive(Debug)]
+pub(super) enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// A matrix, which takes the result.
+    Own(Vec<f32>),
+    /// A matrix that stays as it is.
+    Other(&'a [f32]),
+}
+
+/// `start + [a b_0 | a b_1 | ...]`: products with several matrices beside each other, in one matrix.
+///
+/// # Panics
+/// When the start has another size.
+pub(super) fn beside(a: View<'_>, bs: &[View<'_>], start: Start<'_>) -> Vec<f32> {
     let width: usize = bs.iter().map(|b| b.columns).sum();
     let len = a.rows * width;
-    let add = start.is_some();
-    let mut out = start.unwrap_or_else(|| Vec::with_capacity(len));
-    assert!(out.capacity() >= len && (!add || out.len() == len), "a product's start");
-    let panels: Vec<Panel> = panels(out.as_mut_ptr(), width, bs).collect();
-    // SAFETY: rows of `width` numbers have room for the columns of all factors, and there are `a.rows` of them. What
-    // is there is read only when it was given and is thus initialised. The panels cover all columns of all rows, so
-    // every number has been written.
+    let found = match &start {
+        Start::Zero => len,
+        Start::Own(start) => start.len(),
+        Start::Other(start) => start.len(),
+    };
+    assert_eq!(found, len, "a product's start");
+    let (mut out, start) = match start {
+        Start::Zero => (Vec::with_capacity(len), None),
+        Start::Own(out) => {
+            let start = out.as_ptr();
+            (out, Some(start))
+        }
+        Start::Other(start) => (Vec::with_capacity(len), Some(start.as_ptr())),
+    };
+    let panels: Vec<Panel> = panels(out.as_mut_ptr(), start, width, bs).collect();
+    // SAFETY: rows of `width` numbers have room for the columns of all factors, and there are `a.rows` of them; a
+    // start is as large. The panels cover all columns of all rows, so every number has been written.
     unsafe {
-        compute(&[Term { a, bs, scale: 1.0 }], &panels, add);
+        compute(&[Term { a, bs, scale: 1.0 }], &panels);
         out.set_len(len);
     }
     out
@@ -111,13 +135,13 @@ pub(super) fn beside(a: View<'_>, bs: &[View<'_>], start: Option<Vec<f32>>) -> V
 pub(super) fn apart(a: View<'_>, bs: &[View<'_>]) -> Vec<Vec<f32>> {
     let mut outs: Vec<Vec<f32>> = bs.iter().map(|b| Vec::with_capacity(a.rows * b.columns)).collect();
     let of_one = |(i, (out, b)): (usize, (&mut Vec<f32>, &View<'_>))| {
-        let panels = panels(out.as_mut_ptr(), b.columns, std::slice::from_ref(b));
+        let panels = panels(out.as_mut_ptr(), None, b.columns, std::slice::from_ref(b));
         panels.map(move |panel| Panel { source: i, ..panel }).collect::<Vec<_>>()
     };
     let panels: Vec<Panel> = outs.iter_mut().zip(bs).enumerate().flat_map(of_one).collect();
     // SAFETY: each result has room for its columns of all rows, and its panels cover them.
     unsafe {
-        compute(&[Term { a, bs, scale: 1.0 }], &panels, false);
+        compute(&[Term { a, bs, scale: 1.0 }], &panels);
         outs.iter_mut().zip(bs).for_each(|(out, b)| out.set_len(a.rows * b.columns));
     }
     outs
@@ -131,14 +155,14 @@ pub(super) fn sum(terms: &[(View<'_>, View<'_>, f32)]) -> Vec<f32> {
     let [rows, columns] = terms.first().map(|(a, b, _)| [a.rows, b.columns]).expect("a sum has a term");
     assert!(terms.iter().all(|(a, b, _)| [a.rows, b.columns] == [rows, columns]), "shapes of a sum");
     let mut out = Vec::with_capacity(rows * columns);
-    let panels: Vec<Panel> = panels(out.as_mut_ptr(), columns, &[terms[0].1]).collect();
+    let panels: Vec<Panel> = panels(out.as_mut_ptr(), None, columns, &[terms[0].1]).collect();
     let terms: Vec<Term<'_>> = terms
         .iter()
         .map(|(a, b, scale)| Term { a: *a, bs: std::slice::from_ref(b), scale: *scale })
         .collect();
     // SAFETY: there is room for `rows * columns` numbers, and the panels cover them.
     unsafe {
-        compute(&terms, &panels, false);
+        compute(&terms, &panels);
         out.set_len(rows * columns);
     }
     out
@@ -156,6 +180,8 @@ struct Term<'a> {
 struct Panel {
     /// First number of the first row.
     target: *mut f32,
+    /// The same place in what the result is added to, which may be the target itself.
+    start: Option<*const f32>,
     /// Distance from row to row.
     stride: usize,
     /// Index of the right factor whose columns make them, in every term.
@@ -175,7 +201,12 @@ unsafe impl Sync for Panel {}
 const WIDTH: usize = 32;
 
 /// The panels of factors whose results stand beside each other from `target` on.
-fn panels(target: *mut f32, stride: usize, bs: &[View<'_>]) -> impl Iterator<Item = Panel> {
+fn panels(
+    target: *mut f32,
+    origin: Option<*const f32>,
+    stride: usize,
+    bs: &[View<'_>],
+) -> impl Iterator<Item = Panel> {
     let mut first = 0;
     bs.iter().enumerate().flat_map(move |(source, b)| {
         let start = first;
@@ -183,6 +214,7 @@ fn panels(target: *mut f32, stride: usize, bs: &[View<'_>]) -> impl Iterator<Ite
         let n = b.columns;
         (0..n).step_by(WIDTH).map(move |column| Panel {
             target: target.wrapping_add(start + column),
+            start: origin.map(|origin| origin.wrapping_add(start + column)),
             stride,
             source,
             column,
@@ -191,13 +223,13 @@ fn panels(target: *mut f32, stride: usize, bs: &[View<'_>]) -> impl Iterator<Ite
     })
 }
 
-/// Writes, or adds with `add`, `sum_t scale_t a_t b_t` to the panels' columns. All terms have as many rows, as many
+/// Writes `start + sum_t scale_t a_t b_t` to the panels' columns. All terms have as many rows, as many
 /// right factors and factors as wide as the first has.
 ///
 /// # Safety
-/// The panels' targets must be valid for writes of their columns in every row, initialised there when `add` is set,
-/// must not overlap, and nobody else may use them meanwhile.
-unsafe fn compute(terms: &[Term<'_>], panels: &[Panel], add: bool) {
+/// The panels' targets must be valid for writes of their columns in every row and their starts for reads; targets must
+/// not overlap, and nobody else may use them meanwhile.
+unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
     let first = &terms[0];
     for term in terms {
         assert_eq!(term.a.rows, first.a.rows, "rows of a sum");
@@ -210,15 +242,24 @@ unsafe fn compute(terms: &[Term<'_>], panels: &[Panel], add: bool) {
     #[cfg(target_arch = "x86_64")]
     if avx512::is_available() && terms.iter().all(avx512::suits) {
         // SAFETY: the caller's.
-        unsafe { avx512::compute(terms, panels, add) };
+        unsafe { avx512::compute(terms, panels) };
         return;
+    }
+    for panel in panels {
+        if let Some(start) = panel.start.filter(|start| *start != panel.target.cast_const()) {
+            for row in 0..first.a.rows {
+                let at = row * panel.stride;
+                // SAFETY: the caller's; a start that is not the target lies elsewhere.
+                unsafe { start.add(at).copy_to_nonoverlapping(panel.target.add(at), panel.columns) };
+            }
+        }
     }
     for (i, term) in terms.iter().enumerate() {
         for (source, b) in term.bs.iter().enumerate() {
             // The panels of a factor stand beside each other, the first one first.
             if let Some(panel) = panels.iter().find(|panel| panel.source == source) {
                 // SAFETY: the caller's.
-                unsafe { by_library(panel, term.a, *b, add || i > 0, term.scale) };
+                unsafe { by_library(panel, term.a, *b, panel.start.is_some() || i > 0, term.scale) };
             }
         }
     }
@@ -283,8 +324,8 @@ mod tests {
         let a = View::new(&x, [5, 6], 9).columns(1, 4);
         let b = View::new(&y, [6, 4], 9).transposed().columns(2, 3);
         let expected = naive(&a, &b);
-        assert_eq!(beside(a, &[b], None), expected);
-        let both = beside(a, &[b, b], Some(vec![1.0; 5 * 6]));
+        assert_eq!(beside(a, &[b], Start::Zero), expected);
+        let both = beside(a, &[b, b], Start::Own(vec![1.0; 5 * 6]));
         for (row, expected) in both.chunks(6).zip(expected.chunks(3)) {
             let more: Vec<f32> = expected.iter().chain(expected).map(|v| v + 1.0).collect();
             assert_eq!(row, more);
@@ -331,7 +372,8 @@ mod tests {
                 assert!(apart(a, &[b, c]) == [by_b.clone(), by_c], "apart {at}");
                 let start = vec![3.0; m * n];
                 let added: Vec<f32> = by_b.iter().map(|b| b + 3.0).collect();
-                assert!(beside(a, &[b], Some(start)) == added, "beside {at}");
+                assert!(beside(a, &[b], Start::Other(&start)) == added, "beside {at}");
+                assert!(beside(a, &[b], Start::Own(start)) == added, "beside {at}");
             }
         }
     }
@@ -348,12 +390,12 @@ mod tests {
         let (m, k, n) = (250, 1300, 200);
         let (x, y) = (random(m * k, "x"), random(k * n, "y"));
         let b = View::new(&y, [k, n], n);
-        let all = beside(View::new(&x, [m, k], k), &[b], None);
+        let all = beside(View::new(&x, [m, k], k), &[b], Start::Zero);
         for rows in [0..1, 5..25, 14..100, 249..250] {
-            let part = beside(View::new(&x[rows.start * k..], [rows.len(), k], k), &[b], None);
+            let part = beside(View::new(&x[rows.start * k..], [rows.len(), k], k), &[b], Start::Zero);
             assert!(part == all[rows.start * n..rows.end * n], "rows {rows:?}");
         }
-        let columns = beside(View::new(&x, [m, k], k), &[b.columns(33, 50)], None);
+        let columns = beside(View::new(&x, [m, k], k), &[b.columns(33, 50)], Start::Zero);
         let expected = all.chunks(n).flat_map(|row| row[33..83].to_vec()).collect::<Vec<_>>();
         assert!(columns == expected, "columns");
     }

@@ -108,7 +108,7 @@ fn blocks<'a>(terms: &'a [Term<'a>]) -> Vec<Block<'a>> {
 ///
 /// # Safety
 /// As there, and [`is_available`] must be true.
-pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel], add: bool) {
+pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
     let blocks = blocks(terms);
     let rows = terms[0].a.rows;
     let depth: usize = blocks.iter().map(|b| b.depth).sum();
@@ -166,13 +166,18 @@ pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel], add: bool) {
                         (right.at(at).cast_const(), COLUMNS)
                     };
                     for i in task_rows.clone() {
+                        let at = i * ROWS * panel.stride;
+                        let target = panel.target.wrapping_add(at);
                         let tile = Tile {
                             depth: block.depth,
                             a: left.at((block.before * n_left + i * block.depth) * ROWS),
                             b,
-                            target: panel.target.wrapping_add(i * ROWS * panel.stride),
+                            target,
+                            start: match number {
+                                0 => panel.start.map(|start| start.wrapping_add(at)),
+                                _ => Some(target.cast_const()),
+                            },
                             stride: panel.stride,
-                            add: add || number > 0,
                             scale: block.term.scale,
                             masks: [mask(panel.columns), mask(panel.columns.saturating_sub(LANES))],
                         };
@@ -353,8 +358,9 @@ struct Tile {
     /// `[depth, 32]` with its distance from row to row.
     b: (*const f32, usize),
     target: *mut f32,
+    /// What the results are added to, with the same distance from row to row.
+    start: Option<*const f32>,
     stride: usize,
-    add: bool,
     scale: f32,
     masks: [__mmask16; 2],
 }
@@ -363,8 +369,8 @@ impl Tile {
     /// The first `rows` rows.
     ///
     /// # Safety
-    /// The factors must be valid for reads and the target for writes (and reads with `add`) where the masks are set;
-    /// AVX-512 must be available.
+    /// The factors and the start must be valid for reads and the target for writes where the masks are set; AVX-512
+    /// must be available.
     #[target_feature(enable = "avx512f")]
     unsafe fn compute(&self, rows: usize) {
         // SAFETY: the caller's.
@@ -397,14 +403,15 @@ impl Tile {
     /// `R` rows of `W` registers.
     #[target_feature(enable = "avx512f")]
     unsafe fn of_size<const R: usize, const W: usize>(&self) {
-        let Self { depth, a, b: (b, step), target, stride, add, scale, masks } = *self;
+        let Self { depth, a, b: (b, step), target, start, stride, scale, masks } = *self;
+        let read = start.unwrap_or(target);
         let (mut a, mut b) = (a, b);
         let mut sums = [[_mm512_setzero_ps(); W]; R];
         // SAFETY: the caller's; a prefetch may have any address.
         unsafe {
             for r in 0..R {
                 for w in 0..W {
-                    _mm_prefetch::<_MM_HINT_T0>(target.wrapping_add(r * stride + w * LANES).cast());
+                    _mm_prefetch::<_MM_HINT_T0>(read.wrapping_add(r * stride + w * LANES).cast());
                 }
             }
             for _ in 0..depth {
@@ -426,13 +433,14 @@ impl Tile {
             let scale = _mm512_set1_ps(scale);
             for r in 0..R {
                 for w in 0..W {
-                    let at = target.wrapping_add(r * stride + w * LANES);
-                    let sum = if add {
-                        _mm512_fmadd_ps(scale, sums[r][w], _mm512_maskz_loadu_ps(masks[w], at))
+                    let at = r * stride + w * LANES;
+                    let sum = if start.is_some() {
+                        let before = _mm512_maskz_loadu_ps(masks[w], read.wrapping_add(at));
+                        _mm512_fmadd_ps(scale, sums[r][w], before)
                     } else {
                         _mm512_mul_ps(scale, sums[r][w])
                     };
-                    _mm512_mask_storeu_ps(at, masks[w], sum);
+                    _mm512_mask_storeu_ps(target.wrapping_add(at), masks[w], sum);
                 }
             }
         }
