@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ConfigErrors, Experiment, Identity, Section, Sections, load};
+use crate::{ConfigErrors, Control, Experiment, Identity, Section, Sections, load};
 
 /// Parameters of the learned agent.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -181,6 +181,15 @@ pub fn sections() -> Sections {
         Section::fixed("env", "Episodes.", schema_of::<Env>(), Identity::Params),
         Section::plugin("agent", "Agent.", agents, Identity::Params),
     ])
+    .with_controls(vec![
+        control("no-lookback", "split.warmup", Value::from(0)),
+        control("momentum", "agent", Value::from("momentum")),
+        control("untrained", "agent.n_trainable_layers", Value::from(0)),
+    ])
+}
+
+fn control(name: &str, key: &str, value: Value) -> Control {
+    Control { name: name.to_owned(), doc: "A cause.".to_owned(), settings: vec![(key.to_owned(), value)] }
 }
 
 /// A complete experiment without a sweep.

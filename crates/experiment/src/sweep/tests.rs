@@ -256,6 +256,38 @@ fn baselines_run_once_per_context_with_the_base_reward() {
 }
 
 #[test]
+fn a_control_is_the_first_arm_of_each_context_with_one_thing_changed() {
+    let text = "controls = [\"untrained\", \"momentum\", \"no-lookback\"]\nsplit.warmup = 7\n[sweep.axes]\n\"agent.lora.rank\" = [0, 4]\n";
+    let experiment = arms_of(text);
+    assert_eq!(names(&experiment.controls), ["untrained", "momentum", "no-lookback"]);
+    let changed =
+        |i: usize| -> Vec<&str> { experiment.controls[i].changes.iter().map(|c| c.key.as_str()).collect() };
+    assert_eq!(changed(0), ["agent.n_trainable_layers"]);
+    assert_eq!(changed(2), ["split.warmup"]);
+    assert_eq!(experiment.controls[1].spec["agent"], json!({"kind": "momentum", "window": 20}));
+    assert!(experiment.controls.iter().all(|c| c.role == crate::Role::Control));
+    assert_eq!(experiment.all().count(), 5);
+
+    // One per data set; a control that changes nothing is the arm itself.
+    let text =
+        "controls = [\"untrained\", \"no-lookback\"]\n[sweep.axes]\n\"data.symbol\" = [\"MSFT\", \"BTC\"]\n";
+    let experiment = arms_of(&text.replace("[sweep.axes]", "[sweep]\nmode = \"grid\"\n[sweep.axes]"));
+    assert_eq!(names(&experiment.controls), ["untrained,symbol=MSFT", "untrained,symbol=BTC"]);
+    assert_eq!(experiment.controls[1].spec["data"]["symbol"], "BTC");
+}
+
+#[test]
+fn a_control_that_is_unknown_or_does_not_fit_is_an_error() {
+    let unknown = errors_of("controls = [\"untrainde\"]\n");
+    assert!(unknown.contains("controls[0]") && unknown.contains("did you mean \"untrained\"?"), "{unknown}");
+    let unfit = errors_of("controls = [\"untrained\"]\nagent = \"flat\"\n");
+    assert!(
+        unfit.contains("\"untrained\" does not fit arm \"base\"") && unfit.contains("n_trainable_layers"),
+        "{unfit}"
+    );
+}
+
+#[test]
 fn baselines_of_a_list_are_named_by_its_arms() {
     let text = "baselines = [\"flat\"]\n[sweep]\nmode = \"list\"\n[[sweep.list]]\nname = \"A\"\n[[sweep.list]]\nname = \"B\"\n\"data.symbol\" = \"B\"\nsplit = { warmup = 3 }\n";
     assert_eq!(names(&arms_of(text).baselines), ["flat,A", "flat,B"]);

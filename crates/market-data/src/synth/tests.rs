@@ -247,3 +247,29 @@ fn a_headline_tells_the_mood_that_it_was_made_with() {
     }
     assert_eq!(mood("Shares rose on other news"), Mood::Neutral);
 }
+
+#[test]
+fn late_words_replace_all_early_ones_when_asked() {
+    use std::collections::HashSet;
+    let words = |late_share: f64| {
+        let params = SynthParams { late_share, bars: 2000, ..SynthParams::default() };
+        let series = generate(&params).unwrap().series;
+        let of = |bars: std::ops::Range<usize>| -> Vec<String> {
+            bars.flat_map(|i| series.news(i).map(str::to_lowercase).collect::<Vec<_>>()).collect()
+        };
+        (of(0..1500), of(1800..2000))
+    };
+    let known = |early: &[String]| -> HashSet<String> {
+        early.iter().flat_map(|h| h.split_whitespace().map(str::to_owned)).collect()
+    };
+    let unseen = |known: &HashSet<String>, late: &[String]| {
+        let new = |h: &&String| h.split_whitespace().any(|w| !known.contains(w));
+        late.iter().filter(new).count() as f64 / late.len() as f64
+    };
+    let (early, late) = words(1.0);
+    assert_eq!(unseen(&known(&early), &late), 1.0, "every headline has a word that is new");
+    let (same, some) = words(super::headlines::LATE_SHARE);
+    assert_eq!(early, same, "early headlines do not depend on it");
+    let share = unseen(&known(&same), &some);
+    assert!(share > 0.5 && share < 1.0, "{share}");
+}

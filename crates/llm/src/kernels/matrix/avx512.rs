@@ -203,7 +203,7 @@ fn groups(panels: &[Panel]) -> Vec<Range<usize>> {
     for (i, panel) in panels.iter().enumerate() {
         match groups.last_mut() {
             Some(group) if group.len() < GROUP && panels[group.start].source == panel.source => {
-                group.end += 1
+                group.end += 1;
             }
             _ => groups.push(i..i + 1),
         }
@@ -402,6 +402,7 @@ impl Tile {
 
     /// `R` rows of `W` registers.
     #[target_feature(enable = "avx512f")]
+    #[expect(clippy::needless_range_loop, reason = "indices of constant range become names of registers")]
     unsafe fn of_size<const R: usize, const W: usize>(&self) {
         let Self { depth, a, b: (b, step), target, start, stride, scale, masks } = *self;
         let read = start.unwrap_or(target);
