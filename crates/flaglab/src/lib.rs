@@ -28,34 +28,34 @@ pub fn builtins() -> Registry {
     for backend in agents::BACKENDS {
         registry = registry.backend(*backend);
     }
-    for (name, doc, settings) in CONTROLS {
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+    for (name, doc, (key, value)) in CONTROLS {
+        let settings = vec![(key.to_owned(), Value::from(value))];
         registry = registry.control(Control { name: name.to_owned(), doc: doc.to_owned(), settings });
     }
     registry.launcher(&runner::Local)
 }
 
-/// Controls: name, what is taken away, and the settings that do it.
-const CONTROLS: [(&str, &str, &[(&str, &str)]); 4] = [
+/// Controls: name, what is taken away, and the key and value that do it.
+const CONTROLS: [(&str, &str, (&str, &str)); 4] = [
     (
         "shuffled-news",
         "What is said on a day has nothing to do with what follows; an agent that still gains does not gain by reading.",
-        &[("split.shuffle", "news")],
+        ("split.shuffle", "news"),
     ),
     (
         "shuffled-returns",
         "The past has nothing to do with the future; an agent that still gains does not gain by foresight.",
-        &[("split.shuffle", "returns")],
+        ("split.shuffle", "returns"),
     ),
     (
         "random-weights",
         "The same language model without what it has learned; tells whether its knowledge does anything.",
-        &[("agent.model.weights", "random")],
+        ("agent.model.weights", "random"),
     ),
     (
         "ppo-mlp",
         "The same training on prices alone; tells whether the language does anything.",
-        &[("agent", "ppo-mlp")],
+        ("agent", "ppo-mlp"),
     ),
 ];
 
