@@ -13,8 +13,9 @@ use anyhow::{Context, bail, ensure};
 
 use crate::{python, workspace};
 
-/// Turns of each program: one of ours, one of theirs, and so on, so that a change of the machine's load meets both.
-const TURNS: usize = 5;
+/// Turns of each program: one of ours, one of theirs, and so on. A change of the machine's load meets both, and a ratio
+/// is the median of those of neighbouring turns.
+const TURNS: usize = 9;
 const RESULTS: &str = "benches/RESULTS.md";
 
 /// One measurement of both programs.
@@ -118,13 +119,21 @@ fn median(values: &[f64]) -> f64 {
 fn rows(table: &mut String, title: &str, ours: &Values, theirs: &Values) -> anyhow::Result<()> {
     for (name, ours) in ours {
         let theirs = theirs.get(name).with_context(|| format!("peer.py prints no `{name}`"))?;
-        let (ours, theirs) = (median(ours), median(theirs));
+        let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| theirs / ours).collect();
+        ratios.sort_by(f64::total_cmp);
+        let spread = format!("{:.2} to {:.2}", ratios[0], ratios[ratios.len() - 1]);
+        let (ours, theirs, ratio) = (median(ours), median(theirs), median(&ratios));
         let unit = if name.contains("memory") {
             |value: f64| format!("{:.0} MiB", value / 1024.0 / 1024.0)
         } else {
             |value: f64| format!("{:.1} ms", 1e3 * value)
         };
-        writeln!(table, "| {title} | `{name}` | {} | {} | {:.2} |", unit(ours), unit(theirs), theirs / ours)?;
+        writeln!(
+            table,
+            "| {title} | `{name}` | {} | {} | {ratio:.2} | {spread} |",
+            unit(ours),
+            unit(theirs)
+        )?;
     }
     Ok(())
 }
@@ -137,10 +146,11 @@ fn page(table: &str, versions: &str, threads: usize) -> anyhow::Result<String> {
     let load = load.split(' ').next().unwrap_or("unknown");
     Ok(format!(
         "# Beside PyTorch\n\n\
-         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians. A ratio above 1 is in\n\
-         our favour. SmolLM2-135M's shape with random weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
+         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
+         median over neighbouring turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape with random\n\
+         weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
          `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are 513 MiB in f32.\n\n\
-         | what | measure | flaglab | PyTorch | ratio |\n|---|---|---|---|---|\n{table}\n\
+         | what | measure | flaglab | PyTorch | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {} with {threads} threads, load average {load} at the end; {}, {}; {}.\n",
         processor(),
         versions.trim(),

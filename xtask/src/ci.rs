@@ -38,6 +38,7 @@ const CHECKS: &[Check] = &[
     check("documentation", "documentation", documentation),
     check("tests", "tests", tests),
     check("logits", "logits against the committed ones of transformers", logits),
+    check("update", "PPO's update against the committed one of PyTorch", update),
     check("ablation", "sweep of experiments/ablation.toml", ablation),
     check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench),
 ];
@@ -134,9 +135,16 @@ fn logits() -> anyhow::Result<Outcome> {
     cargo(&["test", "--quiet", "--workspace", "--test", "parity", "--", "--nocapture"], &[])
 }
 
+/// Prints the differences, which the tests keep to themselves.
+fn update() -> anyhow::Result<Outcome> {
+    let test = "three_updates_are_those_of_pytorch";
+    cargo(&["test", "--quiet", "--workspace", "--lib", test, "--", "--nocapture"], &[])
+}
+
 /// The committed fixtures made again, then published shapes and the shipped model in both implementations.
 fn parity() -> anyhow::Result<Outcome> {
     succeed(python::script("crates/llm/fixtures/make.py")?.arg("--check"))?;
+    succeed(python::script("crates/ppo/fixtures/make.py")?.arg("--check"))?;
     let mut logits = python::script("tests/oracles/logits.py")?;
     logits.arg("--flaglab").arg(flaglab::build(&[])?).arg("--shapes");
     succeed(logits.arg(SHIPPED))

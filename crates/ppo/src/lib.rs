@@ -17,6 +17,8 @@ mod trainer;
 mod update;
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod test_net;
 
 pub use actor_critic::{ActorCritic, HostOutput, Output, Usage, evaluate};

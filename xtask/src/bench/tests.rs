@@ -7,16 +7,17 @@ fn values(text: &str) -> Values {
 }
 
 #[test]
-fn a_row_holds_medians_and_their_ratio() {
+fn a_row_holds_medians_and_the_ratios_of_neighbouring_turns() {
     let ours = values(
         "layer/forward 0.030\nload/memory 2097152|layer/forward 0.010\nload/memory 2097152|layer/forward 0.020",
     );
-    let theirs = values("layer/forward 0.050\nload/memory 1048576|layer/forward 0.060");
+    let theirs = values("layer/forward 0.050\nload/memory 1048576|layer/forward 0.060|layer/forward 0.050");
     let mut table = String::new();
     rows(&mut table, "case", &ours, &theirs).unwrap();
     assert_eq!(
         table,
-        "| case | `layer/forward` | 20.0 ms | 60.0 ms | 3.00 |\n| case | `load/memory` | 2 MiB | 1 MiB | 0.50 |\n"
+        "| case | `layer/forward` | 20.0 ms | 50.0 ms | 2.50 | 1.67 to 6.00 |\n\
+         | case | `load/memory` | 2 MiB | 1 MiB | 0.50 | 0.50 to 0.50 |\n"
     );
 }
 
