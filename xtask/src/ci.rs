@@ -48,6 +48,7 @@ const FULL: &[Check] = &[
     check("parity", "parity with transformers", parity),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "report in a headless browser", browser),
+    check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
     check("wgpu", "sweep on wgpu with a software adapter", wgpu),
 ];
@@ -139,6 +140,12 @@ fn logits() -> anyhow::Result<Outcome> {
 fn update() -> anyhow::Result<Outcome> {
     let test = "three_updates_are_those_of_pytorch";
     cargo(&["test", "--quiet", "--workspace", "--lib", test, "--", "--nocapture"], &[])
+}
+
+/// A bandit, a chain and CartPole-v1, five seeds each.
+fn classic() -> anyhow::Result<Outcome> {
+    cargo(&["build", "--workspace", "--example", "classic"], &[])?;
+    succeed(&mut Command::new(workspace::target()?.join("debug/examples/classic")))
 }
 
 /// The committed fixtures made again, then published shapes and the shipped model in both implementations.

@@ -5,7 +5,9 @@ use std::path::Path;
 use llm::Adam;
 use ppo::{ActorCritic, Decider, PpoConfig};
 use serde::{Deserialize, Serialize};
-use trading_env::{AgentError, Decision, FreezeReceipt, Learner, Observation, PromptCounts, Training};
+use trading_env::{
+    AgentError, Decision, EnvBatch, FreezeReceipt, Learner, Observation, PromptCounts, Training,
+};
 
 use crate::receipt::{TensorState, receipt};
 
@@ -19,7 +21,7 @@ const DESCRIPTION: &str = "policy.json";
 const FORMAT: u32 = 1;
 
 /// A network that an agent trains.
-pub(crate) trait Network: ActorCritic + Send {
+pub(crate) trait Network: ActorCritic<Envs = EnvBatch> + Send {
     /// Kind of the agent, as in experiment files.
     const KIND: &'static str;
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
-use trading_env::{Agent, AgentContext, AgentError, AgentKind, Learner, Observation};
+use trading_env::{Agent, AgentContext, AgentError, AgentKind, EnvBatch, Learner, Observation};
 
 use crate::backend::BurnDevice;
 use crate::learner::{Network, PpoLearner, resident_bytes};
@@ -153,6 +153,7 @@ impl MlpNet {
 }
 
 impl ActorCritic for MlpNet {
+    type Envs = EnvBatch;
     type Encoded = Arc<[f32]>;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Arc<[f32]>>, AgentError> {

@@ -2,16 +2,21 @@
 
 use burn::tensor::Tensor;
 use llm::ParamSet;
-use trading_env::{AgentError, Observation};
+use trading_env::AgentError;
+
+use crate::environments::Environments;
 
 /// A policy and a value function over shared or separate parameters.
 pub trait ActorCritic {
+    /// Where it acts.
+    type Envs: Environments;
+
     /// An observation in the form that [`forward`](ActorCritic::forward) takes, free of trained parameters, so that
     /// one encoding serves the rollout and every epoch over it.
     type Encoded: Clone + Send;
 
     /// Encodes each observation; the result for one does not depend on the others beside it.
-    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Self::Encoded>, AgentError>;
+    fn encode(&mut self, observations: &[Seen<'_, Self>]) -> Result<Vec<Self::Encoded>, AgentError>;
 
     /// Logits and values of a batch, differentiable by [`params`](ActorCritic::params).
     fn forward(&self, batch: &[&Self::Encoded]) -> Output;
@@ -31,6 +36,9 @@ pub trait ActorCritic {
         Usage::default()
     }
 }
+
+/// What an [`ActorCritic`] sees.
+pub type Seen<'a, A> = <<A as ActorCritic>::Envs as Environments>::Observation<'a>;
 
 /// What a network says about a batch.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use trading_env::{AgentError, Arena, Decision, Observation};
+use trading_env::{AgentError, Arena, Decision, EnvBatch, Observation};
 
 use crate::actor_critic::{ActorCritic, evaluate};
 use crate::config::{ActionAtTest, PpoConfig};
@@ -28,7 +28,7 @@ impl Decider {
 
     /// One legal decision per observation. The log-probability is that of the distribution decided by: with
     /// `temperature` for `sample`, without it for `argmax`.
-    pub fn decide<A: ActorCritic>(
+    pub fn decide<A: ActorCritic<Envs = EnvBatch>>(
         &mut self,
         actor_critic: &mut A,
         observations: &[Observation<'_>],
@@ -57,7 +57,7 @@ impl Decider {
     }
 
     /// Sum of rewards of one episode over the whole of `arena`.
-    pub fn score<A: ActorCritic>(
+    pub fn score<A: ActorCritic<Envs = EnvBatch>>(
         &mut self,
         actor_critic: &mut A,
         arena: &Arena,

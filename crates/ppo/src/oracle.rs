@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::{Adam, AdamConfig, ParamSet};
 use serde::Deserialize;
-use trading_env::{Action, ActionMask, AgentError, Observation};
+use trading_env::{Action, ActionMask, AgentError, EnvBatch, Observation};
 
 use crate::actor_critic::{ActorCritic, Output};
 use crate::config::PpoConfig;
@@ -90,6 +90,7 @@ impl Net {
 }
 
 impl ActorCritic for Net {
+    type Envs = EnvBatch;
     type Encoded = [f32; 3];
 
     fn encode(&mut self, _: &[Observation<'_>]) -> Result<Vec<[f32; 3]>, AgentError> {

@@ -7,8 +7,8 @@ use chrono::{Days, NaiveDate};
 use llm::ParamSet;
 use market_data::{BarSeries, Columns, Segment};
 use trading_env::{
-    AgentError, Arena, EnvConfig, InvestorBench, LogReturn, LogReturnParams, Observation, Rules, RunLog,
-    SplitName, StepRecord, TimingRecord, UpdateRecord,
+    AgentError, Arena, EnvBatch, EnvConfig, InvestorBench, LogReturn, LogReturnParams, Observation, Rules,
+    RunLog, SplitName, StepRecord, TimingRecord, UpdateRecord,
 };
 
 use crate::actor_critic::{ActorCritic, Output};
@@ -38,6 +38,7 @@ impl TestNet {
 }
 
 impl ActorCritic for TestNet {
+    type Envs = EnvBatch;
     type Encoded = [f32; 2];
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<[f32; 2]>, AgentError> {

@@ -5,11 +5,14 @@ use std::time::Instant;
 use llm::{Adam, AdamConfig, ParamSet};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use trading_env::{AgentError, EnvBatch, GroupNorm, RunLog, TimingRecord, Training, UpdateRecord};
+use trading_env::{
+    AgentError, EnvBatch, GroupNorm, RunLog, StepRecord, TimingRecord, Training, UpdateRecord,
+};
 
 use crate::actor_critic::{ActorCritic, Usage, evaluate};
 use crate::config::{CheckpointRule, PpoConfig};
 use crate::decide::Decider;
+use crate::environments::Environments;
 use crate::policy::Policy;
 use crate::rollout::{Rollout, explained_variance};
 use crate::update::{Batch, NonFinite, UpdateStats, add_norms, update};
@@ -28,22 +31,13 @@ pub struct Trained {
 /// Trains `actor_critic` in environments of `training.arena` and leaves it with the parameters that
 /// `checkpoint_rule` names. Everything random comes from streams of `seed`: `action`, `minibatch`, and those of the
 /// environments.
-pub fn train<A: ActorCritic>(
+pub fn train<A: ActorCritic<Envs = EnvBatch>>(
     actor_critic: &mut A,
     training: Training<'_>,
     config: &PpoConfig,
     seed: u64,
 ) -> Result<Trained, AgentError> {
     let Training { arena, validation, log } = training;
-    let mut envs = arena.training(seed);
-    let n_updates = config.n_updates(envs.len());
-    if n_updates == 0 {
-        let rollout = config.batch_size(envs.len());
-        let found = config.total_timesteps;
-        return Err(AgentError::Other(format!(
-            "agent.total_timesteps: expected at least one rollout, num_steps * num_envs = {rollout}, found {found}"
-        )));
-    }
     let mut selection = match (config.checkpoint_rule, validation) {
         (CheckpointRule::Last, _) => None,
         (CheckpointRule::BestValidation, Some(arena)) => Some(Selection::new(arena, seed)),
@@ -52,7 +46,51 @@ pub fn train<A: ActorCritic>(
             return Err(AgentError::Other(text.to_owned()));
         }
     };
+    let mut look =
+        |actor_critic: &mut A, Update { index, is_last }, log: &mut dyn RunLog| match &mut selection {
+            Some(selection) if is_last || (index + 1).is_multiple_of(config.validation_every) => {
+                selection.look(actor_critic, config, index, log)
+            }
+            _ => Ok(()),
+        };
+    let mut trained = learn(actor_critic, arena.training(seed), config, seed, log, &mut look)?;
+    if let Some((update, params)) = selection.and_then(Selection::into_best) {
+        *actor_critic.params_mut() = params;
+        trained.kept_update = update;
+    }
+    Ok(trained)
+}
 
+/// An update that is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// Counted from 0.
+    pub index: u32,
+    /// Whether it was the last one.
+    pub is_last: bool,
+}
+
+/// PPO itself: trains `actor_critic` in any environments for `config.total_timesteps` and leaves it with the last
+/// parameters. `after` is called after every update.
+///
+/// # Errors
+/// For fewer steps than one rollout has, for a number that is not finite, and what `after` or the network reports.
+pub fn learn<A: ActorCritic>(
+    actor_critic: &mut A,
+    mut envs: A::Envs,
+    config: &PpoConfig,
+    seed: u64,
+    log: &mut dyn RunLog,
+    after: &mut dyn FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>,
+) -> Result<Trained, AgentError> {
+    let n_updates = config.n_updates(envs.count());
+    if n_updates == 0 {
+        let rollout = config.batch_size(envs.count());
+        let found = config.total_timesteps;
+        return Err(AgentError::Other(format!(
+            "agent.total_timesteps: expected at least one rollout, num_steps * num_envs = {rollout}, found {found}"
+        )));
+    }
     let mut adam = Adam::new(AdamConfig {
         eps: config.adam_eps,
         weight_decay: config.weight_decay,
@@ -62,7 +100,7 @@ pub fn train<A: ActorCritic>(
     let mut initial = actor_critic.params().clone();
     let mut collector = Collector::new(actor_critic, &envs, seed)?;
     let mut group_norms = Vec::new();
-    let total = u64::from(n_updates) * config.batch_size(envs.len()) as u64;
+    let total = u64::from(n_updates) * config.batch_size(envs.count()) as u64;
     for index in 0..n_updates {
         let started = Instant::now();
         let usage = actor_critic.usage();
@@ -87,21 +125,11 @@ pub fn train<A: ActorCritic>(
         };
         log.update(record);
         log.timing(timing(index, rollout.len(), started, usage, actor_critic.usage()));
-        let last = index + 1 == n_updates;
-        if let Some(selection) = &mut selection
-            && (last || (index + 1).is_multiple_of(config.validation_every))
-        {
-            selection.look(actor_critic, config, index, log)?;
-        }
-    }
-
-    let mut kept_update = n_updates - 1;
-    if let Some((update, params)) = selection.and_then(Selection::into_best) {
-        *actor_critic.params_mut() = params;
-        kept_update = update;
+        after(actor_critic, Update { index, is_last: index + 1 == n_updates }, log)?;
     }
     let mean = |(group, sum): (String, f64)| GroupNorm { group, mean_grad_norm: sum / f64::from(n_updates) };
-    Ok(Trained { adam, group_norms: group_norms.into_iter().map(mean).collect(), kept_update })
+    let group_norms = group_norms.into_iter().map(mean).collect();
+    Ok(Trained { adam, group_norms, kept_update: n_updates - 1 })
 }
 
 fn diverged(update: u32, NonFinite { what, value }: NonFinite) -> AgentError {
@@ -123,14 +151,14 @@ struct Collector<E> {
 impl<E: Clone> Collector<E> {
     fn new<A: ActorCritic<Encoded = E>>(
         actor_critic: &mut A,
-        envs: &EnvBatch,
+        envs: &A::Envs,
         seed: u64,
     ) -> Result<Self, AgentError> {
         Ok(Self {
             current: actor_critic.encode(&envs.observations())?,
             actions: trading_env::rng(seed, "action"),
             global_step: 0,
-            running_returns: vec![0.0; envs.len()],
+            running_returns: vec![0.0; envs.count()],
             episode_returns: Vec::new(),
         })
     }
@@ -139,21 +167,21 @@ impl<E: Clone> Collector<E> {
     fn collect<A: ActorCritic<Encoded = E>>(
         &mut self,
         actor_critic: &mut A,
-        envs: &mut EnvBatch,
+        envs: &mut A::Envs,
         config: &PpoConfig,
         update: u32,
         log: &mut dyn RunLog,
         total: u64,
     ) -> Result<Rollout<E>, AgentError> {
         let chunk = config.minibatch_size;
-        let n_envs = envs.len();
+        let n_envs = envs.count();
         let mut rollout = Rollout::new(n_envs);
         // Observations after which nothing follows in this rollout, with the sample they belong to.
         let mut finals: Vec<(usize, E)> = Vec::new();
         for _ in 0..config.num_steps {
             let outputs = evaluate(actor_critic, &self.current.iter().collect::<Vec<_>>(), chunk);
             for (i, output) in outputs.iter().enumerate() {
-                let policy = Policy::new(output.logits, envs.observe(i).mask);
+                let policy = Policy::new(output.logits, envs.mask(i));
                 if !policy.is_finite() || !output.value.is_finite() {
                     let mut numbers = output.logits.iter().chain([&output.value]).map(|n| f64::from(*n));
                     let value = numbers.find(|n| !n.is_finite()).unwrap_or(f64::NAN);
@@ -161,10 +189,10 @@ impl<E: Clone> Collector<E> {
                 }
                 let action = policy.sample(self.actions.random());
                 let step = envs.step(i, action);
-                let mut record = envs.record(i);
-                record.log_prob = Some(policy.log_prob(action) as f32);
-                record.value = Some(output.value);
-                log.step(record);
+                if let Some(record) = envs.record(i) {
+                    let log_prob = Some(policy.log_prob(action) as f32);
+                    log.step(StepRecord { log_prob, value: Some(output.value), ..record });
+                }
 
                 rollout.encoded.push(self.current[i].clone());
                 rollout.policies.push(policy);
@@ -235,7 +263,7 @@ impl<'a> Selection<'a> {
         Self { arena, decider: Decider::new(seed), best: None }
     }
 
-    fn look<A: ActorCritic>(
+    fn look<A: ActorCritic<Envs = EnvBatch>>(
         &mut self,
         actor_critic: &mut A,
         config: &PpoConfig,

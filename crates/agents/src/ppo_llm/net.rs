@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use llm::{Body, OwnPart, ParamSet, PrefixCache, SharedPart};
 use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
 use prompt::Encoder;
-use trading_env::{AgentError, Observation, PromptCounts};
+use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::{Network, resident_bytes};
 use crate::receipt::TensorState;
@@ -76,6 +76,7 @@ impl LlmNet {
 }
 
 impl ActorCritic for LlmNet {
+    type Envs = EnvBatch;
     type Encoded = Parts;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
