@@ -53,7 +53,7 @@ pub fn train<A: ActorCritic<Envs = EnvBatch>>(
             }
             _ => Ok(()),
         };
-    let mut trained = learn(actor_critic, arena.training(seed), config, seed, log, &mut look)?;
+    let mut trained = learn(actor_critic, arena.training(seed), config, seed, log, look)?;
     if let Some((update, params)) = selection.and_then(Selection::into_best) {
         *actor_critic.params_mut() = params;
         trained.kept_update = update;
@@ -81,7 +81,7 @@ pub fn learn<A: ActorCritic>(
     config: &PpoConfig,
     seed: u64,
     log: &mut dyn RunLog,
-    after: &mut dyn FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>,
+    mut after: impl FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>,
 ) -> Result<Trained, AgentError> {
     let n_updates = config.n_updates(envs.count());
     if n_updates == 0 {

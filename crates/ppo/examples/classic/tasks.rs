@@ -264,7 +264,7 @@ impl RunLog for NoLog {
 pub fn mean_return<T: Task>(config: &PpoConfig, seed: u64, episodes: usize) -> f64 {
     let mut net = VectorNet::<T>::new(seed);
     let envs = Batch::new(8, seed, "train");
-    learn(&mut net, envs, config, seed, &mut NoLog, &mut |_, _, _| Ok(())).expect("a training without end");
+    learn(&mut net, envs, config, seed, &mut NoLog, |_, _, _| Ok(())).expect("a training without end");
     let mut envs = Batch::<T>::new(episodes, seed, "test");
     let mut total = 0.0;
     loop {
