@@ -46,13 +46,12 @@ pub fn train<A: ActorCritic<Envs = EnvBatch>>(
             return Err(AgentError::Other(text.to_owned()));
         }
     };
-    let mut look =
-        |actor_critic: &mut A, Update { index, is_last }, log: &mut dyn RunLog| match &mut selection {
-            Some(selection) if is_last || (index + 1).is_multiple_of(config.validation_every) => {
-                selection.look(actor_critic, config, index, log)
-            }
-            _ => Ok(()),
-        };
+    let look = |actor_critic: &mut A, Update { index, is_last }, log: &mut dyn RunLog| match &mut selection {
+        Some(selection) if is_last || (index + 1).is_multiple_of(config.validation_every) => {
+            selection.look(actor_critic, config, index, log)
+        }
+        _ => Ok(()),
+    };
     let mut trained = learn(actor_critic, arena.training(seed), config, seed, log, look)?;
     if let Some((update, params)) = selection.and_then(Selection::into_best) {
         *actor_critic.params_mut() = params;
