@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use llm::{Backbone, Body, TrainSpec, init};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 /// Sequences and tokens of a batch.
 const BATCH: [usize; 2] = [4, 256];
@@ -21,6 +21,7 @@ const BATCH: [usize; 2] = [4, 256];
 const PASSES: usize = 15;
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["layer"] => layer(),

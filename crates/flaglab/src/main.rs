@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-// Every tensor operation allocates its result; with the system's allocator that took a tenth of the training time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     cli::run(flaglab::builtins())
 }

@@ -124,7 +124,7 @@ impl Layer {
 /// `x / sqrt(mean(x^2) + eps) * w` along rows of `x: [rows, d]`, with `w: [1, d]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f64) -> Tensor<2> {
     if kernels::support(&x.device(), x.dtype()) {
-        kernels::rms_norm(x, weight, eps)
+        kernels::rms_norm(x, weight, eps).0
     } else {
         plain::rms_norm(x, weight, eps)
     }

@@ -28,26 +28,33 @@ use attention::{Columns, Heads, Inputs, Kept, Sequence};
 use graph::{Operand, record, tensor, values};
 
 use crate::LlmConfig;
-pub(crate) use linear::{Linear, Update};
+use linear::Passed;
+pub(crate) use linear::{Linear, Residual, Update};
 
 /// Whether tensors of this device and type can go through the operations of this module.
 pub(crate) fn support(device: &Device, dtype: DType) -> bool {
     dtype == DType::F32 && graph::on_flex(device)
 }
 
-/// `x / sqrt(mean(x^2) + eps) * w` along rows of `x: [rows, d]`, with `w: [1, d]`.
-pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f64) -> Tensor<2> {
+/// `x / sqrt(mean(x^2) + eps) * w` along rows of `x: [rows, d]`, with `w: [1, d]`; and `x` as what a later product of
+/// the same layer is added to.
+pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f64) -> (Tensor<2>, Residual) {
     let shape = x.dims();
     let (x, weight) = (Operand::contiguous(x), Operand::contiguous(weight));
-    let (y, scales) = norm::forward(values(&x.tensor), values(&weight.tensor), eps as f32);
+    let [y, scales] = norm::forward(values(&x.tensor), values(&weight.tensor), eps as f32);
     let (kept_x, kept_weight) = (x.tensor.clone(), weight.tensor.clone());
-    record(vec![x, weight], tensor(y, &shape), move |dy, wanted| {
+    let passed = x.is_tracked().then(Passed::default);
+    let residual = Residual::OfNorm { values: kept_x.clone(), passed: passed.clone() };
+    let normed = record(vec![x, weight], tensor(y, &shape), move |dy, wanted| {
+        let more = passed.as_ref().and_then(Passed::take);
         let (x, weight, dy) = (values(&kept_x), values(&kept_weight), values(dy));
+        let more = more.as_ref().map(values);
         vec![
-            wanted[0].then(|| tensor(norm::backward(x, weight, &scales, dy), &shape)),
+            wanted[0].then(|| tensor(norm::backward(x, weight, &scales, dy, more), &shape)),
             wanted[1].then(|| tensor(norm::weight_gradient(x, &scales, dy, shape[1]), &[1, shape[1]])),
         ]
-    })
+    });
+    (normed, residual)
 }
 
 /// `silu(gate) * up` for `[rows, 2 n]` that holds gates, then ups: `[rows, n]`.

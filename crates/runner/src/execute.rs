@@ -4,12 +4,13 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use serde_json::{Map, Value};
-use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow};
+use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow, Warning};
 use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Training};
 
 use crate::prepare::{Cast, Skip};
 use crate::provenance::Provenance;
 use crate::rows::{Rows, Stop};
+use crate::warnings::Watch;
 use crate::{Evaluation, Event, Plan, PlannedArm, PlannedRun, Progress, Ready, evaluate, panics};
 use plugin::Kind;
 
@@ -269,7 +270,8 @@ impl Work<'_> {
         writer: &mut RunWriter,
         taken: &mut u64,
     ) -> Result<CompletedInfo, Failure> {
-        self.train(learner, writer, taken)?;
+        let watch = self.train(learner, writer, taken)?;
+        let mut warnings: Vec<Warning> = watch.explosion().into_iter().collect();
         let receipt = learner.receipt();
         if let Some(moved) = receipt.as_ref().and_then(moved_though_frozen) {
             let problem = "moved although frozen".to_owned();
@@ -277,15 +279,18 @@ impl Work<'_> {
         }
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
         let train = self.score(&self.evaluate(learner, &self.cast.in_sample, taken)?)?;
-        let valid = match &self.cast.valid {
-            Some(valid) => Some(self.evaluate_and_write(learner, valid, writer, taken)?),
-            None => None,
+        let mut unseen = |arena: &Arena| -> Result<Value, Failure> {
+            let evaluation = self.evaluate(learner, arena, taken)?;
+            let actions: Vec<_> = evaluation.rows.iter().map(|row| row.action).collect();
+            warnings.extend(watch.constant(arena.split(), &actions));
+            self.score_and_write(evaluation, writer)
         };
-        let test = self.evaluate_and_write(learner, &self.cast.test, writer, taken)?;
+        let valid = self.cast.valid.as_ref().map(&mut unseen).transpose()?;
+        let test = unseen(&self.cast.test)?;
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts() })
+        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings })
     }
 
     fn train(
@@ -293,19 +298,20 @@ impl Work<'_> {
         learner: &mut dyn Learner,
         writer: &mut RunWriter,
         taken: &mut u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<Watch, Failure> {
         let mut log = Rows::new(writer, self.progress);
         let training =
             Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
         let trained = learner.train(training);
         *taken += log.steps();
-        match log.into_stop() {
+        let (stop, watch) = log.end();
+        match stop {
             Some(Stop::Interrupted) => Err(Failure::Interrupted),
             Some(stop @ Stop::NotFinite { step, .. }) => {
                 Err(Failure::Failed { reason: stop.to_string(), step: Some(step) })
             }
             Some(stop @ Stop::Store(_)) => Err(Failure::Failed { reason: stop.to_string(), step: None }),
-            None => trained.map_err(Failure::from),
+            None => trained.map(|()| watch).map_err(Failure::from),
         }
     }
 
@@ -323,14 +329,7 @@ impl Work<'_> {
         Ok(evaluation?)
     }
 
-    fn evaluate_and_write(
-        &self,
-        learner: &mut dyn Learner,
-        arena: &Arena,
-        writer: &mut RunWriter,
-        taken: &mut u64,
-    ) -> Result<Value, Failure> {
-        let evaluation = self.evaluate(learner, arena, taken)?;
+    fn score_and_write(&self, evaluation: Evaluation, writer: &mut RunWriter) -> Result<Value, Failure> {
         let scores = self.score(&evaluation)?;
         for row in evaluation.rows {
             writer.step(row)?;

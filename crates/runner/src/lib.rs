@@ -21,6 +21,7 @@ mod progress;
 mod provenance;
 mod registry;
 mod rows;
+mod warnings;
 
 pub use evaluate::{Evaluation, evaluate};
 pub use execute::{ExecuteOptions, Outcome, RunEnd};

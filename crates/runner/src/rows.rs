@@ -4,6 +4,7 @@ use store::{RunWriter, StoreError};
 use trading_env::{RunLog, StepRecord, TimingRecord, UpdateRecord};
 
 use crate::Progress;
+use crate::warnings::Watch;
 
 /// Why a log asked its learner to stop.
 #[derive(Debug)]
@@ -37,11 +38,12 @@ pub(crate) struct Rows<'a> {
     progress: &'a Progress,
     steps: u64,
     stop: Option<Stop>,
+    watch: Watch,
 }
 
 impl<'a> Rows<'a> {
     pub fn new(writer: &'a mut RunWriter, progress: &'a Progress) -> Self {
-        Rows { writer, progress, steps: 0, stop: None }
+        Rows { writer, progress, steps: 0, stop: None, watch: Watch::default() }
     }
 
     /// Steps seen.
@@ -49,9 +51,9 @@ impl<'a> Rows<'a> {
         self.steps
     }
 
-    /// The first reason to stop, if there was one.
-    pub fn into_stop(self) -> Option<Stop> {
-        self.stop
+    /// The first reason to stop, if there was one, and what the updates showed.
+    pub fn end(self) -> (Option<Stop>, Watch) {
+        (self.stop, self.watch)
     }
 
     fn keep(&mut self, written: Result<(), StoreError>) {
@@ -83,6 +85,7 @@ impl RunLog for Rows<'_> {
         if let Some((what, value)) = numbers.into_iter().find(|(_, v)| !v.is_finite()) {
             self.stop.get_or_insert(Stop::NotFinite { what, value, step: u64::from(row.update) });
         }
+        self.watch.update(&row);
         let written = self.writer.update(row);
         self.keep(written);
     }

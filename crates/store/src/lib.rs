@@ -50,6 +50,7 @@ pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun};
 pub use ledger::Trial;
 pub use manifest::{
     CompletedInfo, DataInfo, Machine, Manifest, ManifestStart, Metrics, Process, StateWord, Versions,
+    Warning, WarningKind,
 };
 pub use run::RunWriter;
 pub use summary::SummaryRow;

@@ -116,6 +116,27 @@ pub struct Metrics {
     pub test: Option<Value>,
 }
 
+/// What may be wrong with a run that completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKind {
+    /// The trained policy decides the same at every bar of a split after the first one: it looks at nothing.
+    ConstantAction,
+    /// An update moved the policy far away from the one that had collected its samples.
+    KlExplosion,
+}
+
+/// Something that a reader of a completed run must know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What it is.
+    pub kind: WarningKind,
+    /// Environment steps of training that had been done by then.
+    pub step: u64,
+    /// In words, with the numbers.
+    pub text: String,
+}
+
 /// What a run hands over when it completes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompletedInfo {
@@ -125,6 +146,8 @@ pub struct CompletedInfo {
     pub receipt: Option<FreezeReceipt>,
     /// Prompts that it read; absent for agents that read none.
     pub prompts: Option<PromptCounts>,
+    /// What may be wrong with it.
+    pub warnings: Vec<Warning>,
 }
 
 /// The whole of `manifest.json`.
@@ -154,4 +177,7 @@ pub struct Manifest {
     /// Prompts that the completed run read, and how many of them were shortened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prompts: Option<PromptCounts>,
+    /// What may be wrong with the completed run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<Warning>,
 }

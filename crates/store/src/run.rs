@@ -45,6 +45,7 @@ impl RunWriter {
             metrics: Default::default(),
             receipt: None,
             prompts: None,
+            warnings: Vec::new(),
         };
         let spec = dir.join("spec.toml");
         if !spec.exists() {
@@ -111,6 +112,7 @@ impl RunWriter {
         self.manifest.metrics = outcome.metrics;
         self.manifest.receipt = outcome.receipt;
         self.manifest.prompts = outcome.prompts;
+        self.manifest.warnings = outcome.warnings;
         self.end(StateWord::Completed, None, None)
     }
 

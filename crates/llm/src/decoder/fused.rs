@@ -6,10 +6,10 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::{Adapter, KeyValues, Layer, Product};
 use crate::LlmConfig;
-use crate::kernels::{KeyRows, Linear, Projected, Rows, Update, attend, gate, key_rows, rms_norm};
+use crate::kernels::{KeyRows, Linear, Projected, Residual, Rows, Update, attend, gate, key_rows, rms_norm};
 
 pub(super) fn key_values(layer: &Layer, config: &LlmConfig, x: Tensor<2>, rows: &Rows) -> KeyValues {
-    let normed = rms_norm(x, layer.input_norm.clone(), config.rms_norm_eps);
+    let (normed, _) = rms_norm(x, layer.input_norm.clone(), config.rms_norm_eps);
     by_heads(config, key_rows(config, join(&layer.qkv, normed, 1..3, None), rows))
 }
 
@@ -20,7 +20,7 @@ pub(super) fn forward(
     rows: &Rows,
     past: Option<&[KeyValues]>,
 ) -> (Tensor<2>, KeyValues) {
-    let normed = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
+    let (normed, x) = rms_norm(x, layer.input_norm.clone(), config.rms_norm_eps);
     let qkv = join(&layer.qkv, normed, 0..3, None);
     let (mixed, own) = attend(config, Projected::Together(qkv), rows, tensors(past));
     (rest(layer, config, x, mixed), by_heads(config, own))
@@ -33,17 +33,17 @@ pub(super) fn forward_last(
     rows: &Rows,
     past: Option<&[KeyValues]>,
 ) -> Tensor<2> {
-    let normed = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
+    let (normed, _) = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
     let keys_values = join(&layer.qkv, normed.clone(), 1..3, None);
     let queries = join(&layer.qkv, last_rows(normed, rows), 0..1, None);
     let (mixed, _) = attend(config, Projected::Apart(queries, keys_values), rows, tensors(past));
-    rest(layer, config, last_rows(x, rows), mixed)
+    rest(layer, config, Residual::Tensor(last_rows(x, rows)), mixed)
 }
 
 /// Output projection and MLP with their residual connections.
-fn rest(layer: &Layer, config: &LlmConfig, x: Tensor<2>, mixed: Tensor<2>) -> Tensor<2> {
+fn rest(layer: &Layer, config: &LlmConfig, x: Residual, mixed: Tensor<2>) -> Tensor<2> {
     let x = join(&layer.o, mixed, 0..1, Some(x));
-    let normed = rms_norm(x.clone(), layer.post_norm.clone(), config.rms_norm_eps);
+    let (normed, x) = rms_norm(x, layer.post_norm.clone(), config.rms_norm_eps);
     let gate_up = join(&layer.gate_up, normed, 0..2, None);
     join(&layer.down, gate(gate_up), 0..1, Some(x))
 }
@@ -67,7 +67,7 @@ fn last_rows(x: Tensor<2>, rows: &Rows) -> Tensor<2> {
 }
 
 /// The parts in `range` beside each other, added to `residual`.
-fn join(product: &Product, x: Tensor<2>, range: Range<usize>, residual: Option<Tensor<2>>) -> Tensor<2> {
+fn join(product: &Product, x: Tensor<2>, range: Range<usize>, residual: Option<Residual>) -> Tensor<2> {
     let Product { weights, biases, widths, adapters } = product;
     let total = |range: Range<usize>| widths[range].iter().sum::<usize>();
     let separate = weights.len() == widths.len();

@@ -9,7 +9,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::{View, multiply};
-use super::rows::for_each_block;
+use super::rows::{build, build_parts};
 use super::simd::{dot, exp_shifted, max, wide};
 
 /// Queries of a block.
@@ -127,8 +127,7 @@ impl Inputs<'_> {
             positions.extend(std::iter::repeat_n(0, sequence.padding));
             positions.extend(past..past + sequence.rows.len());
         }
-        let mut out = vec![0.0; rows * keys * width];
-        for_each_block(&mut out, keys * width, |first, block| {
+        build(rows, keys * width, |first, block| {
             wide(
                 #[inline(always)]
                 || {
@@ -141,8 +140,7 @@ impl Inputs<'_> {
                     }
                 },
             );
-        });
-        out
+        })
     }
 
     fn angles(&self, position: usize) -> [&[f32]; 2] {
@@ -169,41 +167,33 @@ impl Inputs<'_> {
         }
     }
 
-    /// Number of query rows, or of all rows.
-    fn n_rows(&self, asking: bool) -> usize {
-        self.sequences.iter().map(|s| self.rows_of(s, asking)).sum()
-    }
-
     fn rows_of(&self, sequence: &Sequence<'_>, asking: bool) -> usize {
         if asking && self.last { 1 } else { sequence.padding + sequence.rows.len() }
     }
 
-    /// Puts the results of tasks, each `[rows of its sequence, width]`, into the columns from `first` on of `out`,
-    /// whose rows have `stride` numbers: head by head. The rows are those that ask when `asking` is set; padding is
-    /// left alone.
-    fn place<'p>(
+    /// A matrix of results of tasks, whose columns are those of each kind in turn, head by head. A kind is the width of
+    /// a head and its index among a task's results, each `[rows of its sequence, width]`. The rows are those that ask
+    /// when `asking` is set; those of padding are zeros.
+    fn gathered<const N: usize>(
         &self,
-        mut out: &mut [f32],
-        [stride, first, width]: [usize; 3],
         asking: bool,
-        part: impl Fn(usize) -> &'p [f32] + Sync,
-    ) {
+        kinds: &[(usize, usize)],
+        parts: &[[Vec<f32>; N]],
+    ) -> Vec<f32> {
         let keys = self.heads.keys;
-        let mut targets = Vec::with_capacity(self.sequences.len());
-        for sequence in &self.sequences {
-            let (target, later) = out.split_at_mut(self.rows_of(sequence, asking) * stride);
-            targets.push(target);
-            out = later;
-        }
-        targets.into_par_iter().enumerate().for_each(|(i, target)| {
+        let stride: usize = kinds.iter().map(|(width, _)| keys * width).sum();
+        let lengths: Vec<usize> = self.sequences.iter().map(|s| self.rows_of(s, asking) * stride).collect();
+        build_parts(&lengths, |i, out| {
             let padding = if asking && self.last { 0 } else { self.sequences[i].padding };
-            for head in 0..keys {
-                let source = part(i * keys + head).chunks_exact(width);
-                for (row, source) in target.chunks_exact_mut(stride).skip(padding).zip(source) {
-                    row[first + head * width..][..width].copy_from_slice(source);
+            out.zeros(padding * stride);
+            for row in 0..lengths[i] / stride.max(1) - padding {
+                for (width, kind) in kinds {
+                    for part in &parts[i * keys..][..keys] {
+                        out.copy(&part[*kind][row * width..][..*width]);
+                    }
                 }
             }
-        });
+        })
     }
 }
 
@@ -400,39 +390,24 @@ impl Task<'_> {
 
 /// Attention of all sequences.
 pub(super) fn forward(inputs: &Inputs<'_>) -> Mixed {
-    let Heads { queries, width, .. } = inputs.heads;
-    let group = inputs.heads.group();
+    let (group, width) = (inputs.heads.group(), inputs.heads.width);
     let keys = inputs.rotated_keys();
     let parts = inputs.each(&keys, |task| task.forward());
-    let n = inputs.n_rows(true);
-    let (mut values, mut log_sums) = (vec![0.0; n * queries * width], vec![0.0; n * queries]);
-    inputs.place(&mut values, [queries * width, 0, group * width], true, |i| &parts[i][0]);
-    inputs.place(&mut log_sums, [queries, 0, group], true, |i| &parts[i][1]);
+    let values = inputs.gathered(true, &[(group * width, 0)], &parts);
+    let log_sums = inputs.gathered(true, &[(group, 1)], &parts);
     Mixed { values, keys, log_sums }
 }
 
 /// Gradients of queries, keys and values beside each other, `[rows, (queries + 2 keys) * width]`, or with `last` that
 /// of the queries, `[sequences, queries * width]`, and that of keys and values, `[rows, 2 keys * width]`.
 pub(super) fn backward(inputs: &Inputs<'_>, kept: Kept<'_>, d_mixed: &[f32]) -> Vec<Vec<f32>> {
-    let Heads { queries, keys, width } = inputs.heads;
     let parts = inputs.each(kept.keys, |task| task.backward(kept, d_mixed));
-    let [q, kv] = [queries * width, keys * width];
-    let per_group = inputs.heads.group() * width;
-    let rows = inputs.n_rows(false);
+    let width = inputs.heads.width;
+    let [queries, keys, values] = [(inputs.heads.group() * width, 0), (width, 1), (width, 2)];
     if inputs.last {
-        let mut d_queries = vec![0.0; inputs.n_rows(true) * q];
-        let mut d_rest = vec![0.0; rows * 2 * kv];
-        inputs.place(&mut d_queries, [q, 0, per_group], true, |i| &parts[i][0]);
-        inputs.place(&mut d_rest, [2 * kv, 0, width], false, |i| &parts[i][1]);
-        inputs.place(&mut d_rest, [2 * kv, kv, width], false, |i| &parts[i][2]);
-        vec![d_queries, d_rest]
+        vec![inputs.gathered(true, &[queries], &parts), inputs.gathered(false, &[keys, values], &parts)]
     } else {
-        let stride = q + 2 * kv;
-        let mut out = vec![0.0; rows * stride];
-        inputs.place(&mut out, [stride, 0, per_group], true, |i| &parts[i][0]);
-        inputs.place(&mut out, [stride, q, width], false, |i| &parts[i][1]);
-        inputs.place(&mut out, [stride, q + kv, width], false, |i| &parts[i][2]);
-        vec![out]
+        vec![inputs.gathered(false, &[queries, keys, values], &parts)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! The gate of the MLP, `silu(gate) * up`, forward and backward. Rows hold the gate, then the up part.
 
-use super::rows::for_each_block;
+use super::rows::build;
 use super::simd::{exp, wide};
 
 #[inline(always)]
@@ -10,8 +10,7 @@ fn sigmoid(x: f32) -> f32 {
 
 /// `[rows, 2 n]` to `[rows, n]`.
 pub(super) fn forward(gate_up: &[f32], n: usize) -> Vec<f32> {
-    let mut y = vec![0.0; gate_up.len() / 2];
-    for_each_block(&mut y, n, |first, y| {
+    build(gate_up.len() / (2 * n), n, |first, y| {
         let gate_up = &gate_up[first * 2 * n..];
         wide(
             #[inline(always)]
@@ -24,15 +23,13 @@ pub(super) fn forward(gate_up: &[f32], n: usize) -> Vec<f32> {
                 }
             },
         );
-    });
-    y
+    })
 }
 
 /// Gradient of `[rows, 2 n]` from that of `[rows, n]`: with `s = sigmoid(g)`, `dg = dy u s (1 + g (1 - s))` and
 /// `du = dy g s`.
 pub(super) fn backward(gate_up: &[f32], dy: &[f32], n: usize) -> Vec<f32> {
-    let mut out = vec![0.0; gate_up.len()];
-    for_each_block(&mut out, 2 * n, |first, out| {
+    build(gate_up.len() / (2 * n), 2 * n, |first, out| {
         let (gate_up, dy) = (&gate_up[first * 2 * n..], &dy[first * n..]);
         wide(
             #[inline(always)]
@@ -49,6 +46,5 @@ pub(super) fn backward(gate_up: &[f32], dy: &[f32], n: usize) -> Vec<f32> {
                 }
             },
         );
-    });
-    out
+    })
 }

@@ -44,6 +44,16 @@ impl Operand {
         operand
     }
 
+    /// Values without a place in the graph.
+    pub fn untracked(tensor: FlexTensor) -> Self {
+        Self { tensor, node: None }
+    }
+
+    /// Whether its gradient is wanted.
+    pub fn is_tracked(&self) -> bool {
+        self.node.is_some()
+    }
+
     /// The same with its values in row-major order.
     pub fn contiguous<const D: usize>(tensor: Tensor<D>) -> Self {
         let Self { tensor, node } = Self::new(tensor);

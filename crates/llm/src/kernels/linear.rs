@@ -1,6 +1,8 @@
 //! Products of one input with several weights beside each other, with biases, adapters and a residual connection, as
 //! one operation.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
@@ -32,7 +34,36 @@ pub(crate) struct Linear {
     /// Adapters.
     pub updates: Vec<Update>,
     /// `[rows, all columns]`.
-    pub residual: Option<Tensor<2>>,
+    pub residual: Option<Residual>,
+}
+
+/// What products are added to.
+pub(crate) enum Residual {
+    /// Any tensor.
+    Tensor(Tensor<2>),
+    /// The input of a norm from whose output the products are derived.
+    OfNorm {
+        /// Its values.
+        values: FlexTensor,
+        /// The way of the gradient, when it is wanted.
+        passed: Option<Passed>,
+    },
+}
+
+/// A gradient on its way from a product to the norm that its residual is the input of, past burn's graph: the norm,
+/// whose backward pass comes later, adds it where it writes its own, in place of another pass over memory.
+#[derive(Clone, Default)]
+pub(crate) struct Passed(Arc<Mutex<Option<FlexTensor>>>);
+
+impl Passed {
+    fn put(&self, gradient: FlexTensor) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
+    }
+
+    /// What was put, once.
+    pub fn take(&self) -> Option<FlexTensor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// What the backward pass needs of an adapter.
@@ -53,7 +84,11 @@ impl Linear {
         let weights: Vec<Operand> = self.weights.into_iter().map(Operand::new).collect();
         let biases: Vec<(usize, Operand)> =
             self.biases.into_iter().map(|(first, b)| (first, Operand::contiguous(b))).collect();
-        let residual = self.residual.map(Operand::contiguous);
+        let (residual, passed) = match self.residual {
+            None => (None, None),
+            Some(Residual::Tensor(residual)) => (Some(Operand::contiguous(residual)), None),
+            Some(Residual::OfNorm { values, passed }) => (Some(Operand::untracked(values)), passed),
+        };
 
         let x_view = view(&x.tensor);
         let weight_views: Vec<View<'_>> = weights.iter().map(|w| view(&w.tensor)).collect();
@@ -86,6 +121,7 @@ impl Linear {
             weights: weights.iter().map(|w| w.tensor.clone()).collect(),
             biases: biases.iter().map(|(first, b)| (*first, values(&b.tensor).len())).collect(),
             has_residual: residual.is_some(),
+            passed,
             updates: kept,
         };
         let mut operands = vec![x];
@@ -130,6 +166,7 @@ struct Backward {
     /// First column and number of columns.
     biases: Vec<(usize, usize)>,
     has_residual: bool,
+    passed: Option<Passed>,
     updates: Vec<Kept>,
 }
 
@@ -156,6 +193,9 @@ impl Backward {
         found.extend(weight_gradients(x, &parts, &wanted_weights));
         for (first, n) in &self.biases {
             found.push(next().then(|| tensor(column_sums(dy, *first, *n), &[1, *n])));
+        }
+        if let Some(passed) = &self.passed {
+            passed.put(dy.clone());
         }
         if self.has_residual {
             found.push(next().then(|| dy.clone()));

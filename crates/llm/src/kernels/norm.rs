@@ -1,14 +1,12 @@
 //! RMSNorm on rows, forward and backward.
 
-use super::rows::{for_blocks, for_each_block, sum_rows};
+use super::rows::{build, build_both, sum_rows};
 use super::simd::{dot, fold, wide};
 
 /// `y = x / sqrt(mean(x^2) + eps) * w` for rows of `x`, and the reciprocal roots, one per row.
-pub(super) fn forward(x: &[f32], weight: &[f32], eps: f32) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn forward(x: &[f32], weight: &[f32], eps: f32) -> [Vec<f32>; 2] {
     let d = weight.len();
-    let mut y = vec![0.0; x.len()];
-    let mut scales = vec![0.0; x.len() / d];
-    for_blocks(&mut y, d, &mut scales, 1, |first, y, scales| {
+    build_both(x.len() / d, [d, 1], |first, y, scales| {
         let x = &x[first * d..][..y.len()];
         wide(
             #[inline(always)]
@@ -21,17 +19,22 @@ pub(super) fn forward(x: &[f32], weight: &[f32], eps: f32) -> (Vec<f32>, Vec<f32
                 }
             },
         );
-    });
-    (y, scales)
+    })
 }
 
-/// Gradient of the input: `s (w dy - x s^2 mean(x w dy))` with a row's scale `s`.
-pub(super) fn backward(x: &[f32], weight: &[f32], scales: &[f32], dy: &[f32]) -> Vec<f32> {
+/// Gradient of the input: `s (w dy - x s^2 mean(x w dy))` with a row's scale `s`, added to `more` when it is there.
+pub(super) fn backward(
+    x: &[f32],
+    weight: &[f32],
+    scales: &[f32],
+    dy: &[f32],
+    more: Option<&[f32]>,
+) -> Vec<f32> {
     let d = weight.len();
-    let mut dx = vec![0.0; x.len()];
-    for_each_block(&mut dx, d, |first, dx| {
+    build(x.len() / d, d, |first, dx| {
         let (x, dy) = (&x[first * d..][..dx.len()], &dy[first * d..][..dx.len()]);
         let scales = &scales[first..];
+        let more = more.map(|more| &more[first * d..][..dx.len()]);
         wide(
             #[inline(always)]
             || {
@@ -47,10 +50,12 @@ pub(super) fn backward(x: &[f32], weight: &[f32], scales: &[f32], dy: &[f32]) ->
                         *dx = s * x.mul_add(-pull, *dx);
                     }
                 }
+                for (dx, more) in dx.iter_mut().zip(more.unwrap_or_default()) {
+                    *dx += more;
+                }
             },
         );
-    });
-    dx
+    })
 }
 
 /// Gradient of the weight: `sum over rows of dy x s`.

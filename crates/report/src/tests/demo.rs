@@ -182,7 +182,8 @@ impl Demo {
             let reads = arm.spec["agent"]["kind"] == "ppo-llm";
             let prompts =
                 reads.then(|| PromptCounts { encoded: 1_000 + run.seed, shortened: 12 * place as u64 });
-            writer.complete(CompletedInfo { metrics, receipt, prompts }).expect("writes");
+            let warnings = Vec::new();
+            writer.complete(CompletedInfo { metrics, receipt, prompts, warnings }).expect("writes");
         }
         store
     }

@@ -13,7 +13,7 @@ use trading_env::{
 use super::sample::{RUN, start, step_row, steps, timings, updates};
 use crate::parquet_file::TableWriter;
 use crate::table::Table;
-use crate::{CompletedInfo, ExperimentStore, Metrics, RunState, StateWord};
+use crate::{CompletedInfo, ExperimentStore, Metrics, RunState, StateWord, Warning, WarningKind};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -64,6 +64,11 @@ fn a_manifest_comes_back_as_it_went() {
             groups: vec![GroupNorm { group: "policy_head".to_owned(), mean_grad_norm: 0.1 }],
         }),
         prompts: Some(PromptCounts { encoded: 9, shortened: 2 }),
+        warnings: vec![Warning {
+            kind: WarningKind::ConstantAction,
+            step: 40,
+            text: "`hold` at every bar of the test split".to_owned(),
+        }],
     };
     run.complete(outcome.clone()).unwrap();
 
@@ -73,6 +78,7 @@ fn a_manifest_comes_back_as_it_went() {
     assert_eq!(manifest.metrics, outcome.metrics);
     assert_eq!(manifest.receipt, outcome.receipt);
     assert_eq!(manifest.prompts, outcome.prompts);
+    assert_eq!(manifest.warnings, outcome.warnings);
     assert!(manifest.finished.unwrap() >= manifest.started);
     assert_eq!(store.read_spec(&dir).unwrap(), "kind = 1\n");
 }

@@ -27,7 +27,7 @@ const LANES: usize = 16;
 /// Longest block of `k`: a panel of the right factor is 80 KiB then.
 const DEPTH: usize = 640;
 /// Panels of the left factor, and of the right one, in a task.
-const TASK: [usize; 2] = [10, 8];
+const TASK: [usize; 2] = [5, 8];
 /// Neighbouring panels that are copied together.
 const GROUP: usize = 8;
 /// Numbers of the right factor that are copied at once.
@@ -37,7 +37,7 @@ const FEW_ROWS: usize = 2 * ROWS;
 /// Numbers of a right factor that are copied for a few rows, too.
 const SMALL: usize = 1 << 16;
 /// Steps of `k` between a prefetch and its use.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// Whether this machine can.
 pub(super) fn is_available() -> bool {

@@ -1,0 +1,101 @@
+//! Signs that a training went wrong although it ended.
+
+use store::{Warning, WarningKind};
+use trading_env::{Action, SplitName, UpdateRecord};
+
+/// Mean `approx_kl` of an update, in nats, above which it counts as an explosion: clipping at 0.2 keeps updates around
+/// 0.01, and common early stops are at 0.01 to 0.05.
+const KL_EXPLOSION: f64 = 0.5;
+
+/// Collects what updates show.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Environment steps after the last update; `None` without updates.
+    trained_steps: Option<u64>,
+    /// First update that exploded, and its row.
+    first: Option<UpdateRecord>,
+    /// Largest `approx_kl` among those that exploded, and how many there were.
+    largest: f64,
+    n_exploded: usize,
+}
+
+impl Watch {
+    /// Takes the row of an update.
+    pub fn update(&mut self, row: &UpdateRecord) {
+        self.trained_steps = Some(row.global_step);
+        if row.approx_kl > KL_EXPLOSION {
+            self.first.get_or_insert_with(|| row.clone());
+            self.largest = self.largest.max(row.approx_kl);
+            self.n_exploded += 1;
+        }
+    }
+
+    /// What the updates showed.
+    pub fn explosion(&self) -> Option<Warning> {
+        let first = self.first.as_ref()?;
+        let text = format!(
+            "approx_kl {:.3} in update {}; above {KL_EXPLOSION} in {} update{}, at most {:.3}",
+            first.approx_kl,
+            first.update,
+            self.n_exploded,
+            if self.n_exploded == 1 { "" } else { "s" },
+            self.largest
+        );
+        Some(Warning { kind: WarningKind::KlExplosion, step: first.global_step, text })
+    }
+
+    /// Whether a trained policy decides the same all over a split. Its first decision may differ: where buying is legal
+    /// only without a position, Buy & Hold is one `buy`, then `hold`.
+    pub fn constant(&self, split: SplitName, actions: &[Action]) -> Option<Warning> {
+        let step = self.trained_steps?;
+        let [first, second, rest @ ..] = actions else { return None };
+        if rest.is_empty() || rest.iter().any(|action| action != second) {
+            return None;
+        }
+        let word = second.word();
+        let what = match first == second {
+            true => format!("`{word}` at every bar"),
+            false => format!("`{word}` at every bar after one `{}`", first.word()),
+        };
+        let text = format!("{what} of the {} split", split.word());
+        Some(Warning { kind: WarningKind::ConstantAction, step, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trading_env::Action::{Buy, Hold, Sell};
+
+    use super::*;
+
+    fn trained() -> Watch {
+        let mut watch = Watch::default();
+        for (update, approx_kl) in [0.01, 0.6, 0.7, 0.02].into_iter().enumerate() {
+            let update = update as u32;
+            let global_step = 100 * (u64::from(update) + 1);
+            watch.update(&UpdateRecord { update, global_step, approx_kl, ..UpdateRecord::default() });
+        }
+        watch
+    }
+
+    #[test]
+    fn explosions_are_told_from_the_first_on() {
+        let warning = trained().explosion().unwrap();
+        assert_eq!((warning.kind, warning.step), (WarningKind::KlExplosion, 200));
+        assert_eq!(warning.text, "approx_kl 0.600 in update 1; above 0.5 in 2 updates, at most 0.700");
+        assert_eq!(Watch::default().explosion(), None);
+    }
+
+    #[test]
+    fn a_constant_action_is_told_of_trained_policies() {
+        let watch = trained();
+        let text = |actions: &[Action]| watch.constant(SplitName::Test, actions).map(|w| w.text);
+        assert_eq!(text(&[Hold; 3]).unwrap(), "`hold` at every bar of the test split");
+        let expected = "`hold` at every bar after one `buy` of the test split";
+        assert_eq!(text(&[Buy, Hold, Hold]).unwrap(), expected);
+        assert_eq!(text(&[Buy, Hold, Sell]), None);
+        assert_eq!(text(&[Buy, Buy]), None, "two bars say nothing");
+        assert_eq!(watch.constant(SplitName::Test, &[Buy; 9]).unwrap().step, 400);
+        assert_eq!(Watch::default().constant(SplitName::Test, &[Buy; 9]), None, "nothing was trained");
+    }
+}
