@@ -1,20 +1,19 @@
 //! `ppo-llm`: a language model, frozen below and trained above, that acts through a policy head.
 
-mod model;
 mod net;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trained;
 
-pub use model::{ModelParams, Weights};
 pub use trained::{HEADS, TrainedLlm};
 
 use std::path::Path;
-use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType};
-use llm::{Body, LlmError, LoraSpec, PrefixCache, TrainSpec};
+use llm::{Body, LlmError, LoraSpec, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin, toml_text};
 use ppo::{PpoConfig, TrainDtype};
-use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
+use prompt::PromptConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,8 +21,9 @@ use trading_env::{Agent, AgentContext, AgentError, AgentKind, Learner};
 
 use crate::backend::BurnDevice;
 use crate::learner::{Network, PpoLearner};
+use crate::model::{Model, ModelParams};
 use crate::ppo_mlp::{check_ppo, parse};
-use model::Model;
+use crate::reader::Reader;
 use net::LlmNet;
 
 /// Parameters of `ppo-llm`: those of PPO, the model, what is trained of it, and the prompt.
@@ -120,29 +120,9 @@ impl PpoLlm {
         let model = Model::open(&params.model, &device, dtype_of(params.ppo.train_dtype), context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         params.train_spec().plan(model.config()).map_err(invalid)?;
-        let encoder = encoder(&params.prompt, &model)?;
-        let cache_key = format!("prefix-cache/{}", params.prefix_cache_mib);
-        let cache = context.shared.get_or_try_init(&cache_key, || {
-            Ok::<_, BuildError>(PrefixCache::new(params.prefix_cache_mib.saturating_mul(1 << 20)))
-        })?;
-        Ok(Self { params, model, encoder: Arc::new(encoder), cache, device })
+        let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
+        Ok(Self { params, model, reader, device })
     }
-}
-
-/// What turns observations into the model's tokens.
-fn encoder(config: &PromptConfig, model: &Model) -> Result<Encoder, BuildError> {
-    let at = |key: &str, e: &PromptError| BuildError::Invalid(format!("{key}{e}"));
-    let mut encoder = Encoder::new(config.clone(), model.tokenizer().clone());
-    if config.chat_template {
-        let template = ChatTemplate::from_dir(model.folder());
-        encoder = template
-            .and_then(|template| encoder.in_chat(&template))
-            .map_err(|e| at("agent.prompt.chat_template: ", &e))?;
-    }
-    encoder.within(model.config().max_position_embeddings).map_err(|e| match &e {
-        PromptError::TooLong { .. } => at("agent.", &e),
-        _ => at("agent.prompt: ", &e),
-    })
 }
 
 /// An error of the training spec as one of parameters.
@@ -167,7 +147,7 @@ pub fn dtype(name: &str) -> Result<FloatDType, String> {
 }
 
 /// burn's name of a number format.
-fn dtype_of(dtype: TrainDtype) -> FloatDType {
+pub(crate) fn dtype_of(dtype: TrainDtype) -> FloatDType {
     match dtype {
         TrainDtype::Float32 => FloatDType::F32,
         TrainDtype::Float16 => FloatDType::F16,
@@ -179,8 +159,7 @@ fn dtype_of(dtype: TrainDtype) -> FloatDType {
 struct PpoLlm {
     params: PpoLlmParams,
     model: Model,
-    encoder: Arc<Encoder>,
-    cache: Arc<PrefixCache>,
+    reader: Reader,
     device: Device,
 }
 
@@ -189,7 +168,7 @@ impl PpoLlm {
         let backbone = self.model.backbone(seed, &self.device)?;
         let body = Body::new(backbone, self.params.train_spec(), seed)
             .map_err(|e| AgentError::Other(e.to_string()))?;
-        let net = LlmNet::new(body, &self.params.ppo, self.encoder.clone(), self.cache.clone(), seed);
+        let net = LlmNet::new(body, &self.params.ppo, self.reader.clone(), seed);
         Ok(PpoLearner::new(net, self.params.ppo.clone(), seed))
     }
 }

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use trading_env::{AgentError, Arena, Decision, EnvBatch, Observation};
+use trading_env::{ActionMask, AgentError, Arena, Decision, EnvBatch, Observation};
 
 use crate::actor_critic::{ActorCritic, evaluate};
 use crate::config::{ActionAtTest, PpoConfig};
@@ -38,22 +38,36 @@ impl Decider {
         let outputs = evaluate(actor_critic, &encoded.iter().collect::<Vec<_>>(), config.minibatch_size);
         let mut decisions = Vec::with_capacity(observations.len());
         for (observation, output) in observations.iter().zip(outputs) {
-            let temperature = match config.action_at_test {
-                ActionAtTest::Argmax => 1.0,
-                ActionAtTest::Sample => config.temperature,
-            };
-            let policy = Policy::with_temperature(output.logits, observation.mask, temperature);
-            if !policy.is_finite() {
-                return Err(AgentError::Other(format!("the policy's logits are {:?}", output.logits)));
-            }
-            let action = match config.action_at_test {
-                ActionAtTest::Argmax => policy.argmax(),
-                ActionAtTest::Sample => policy.sample(self.rng.random()),
-            };
-            let log_prob = Some(policy.log_prob(action) as f32);
-            decisions.push(Decision { action, log_prob, value: Some(output.value) });
+            let rule = (config.action_at_test, config.temperature);
+            let decision = self.choose(output.logits, observation.mask, rule)?;
+            decisions.push(Decision { value: Some(output.value), ..decision });
         }
         Ok(decisions)
+    }
+
+    /// The decision by logits under a rule and its temperature, without a value.
+    ///
+    /// # Errors
+    /// When the logits are not finite.
+    pub fn choose(
+        &mut self,
+        logits: [f32; 3],
+        mask: ActionMask,
+        (rule, temperature): (ActionAtTest, f64),
+    ) -> Result<Decision, AgentError> {
+        let temperature = match rule {
+            ActionAtTest::Argmax => 1.0,
+            ActionAtTest::Sample => temperature,
+        };
+        let policy = Policy::with_temperature(logits, mask, temperature);
+        if !policy.is_finite() {
+            return Err(AgentError::Other(format!("the policy's logits are {logits:?}")));
+        }
+        let action = match rule {
+            ActionAtTest::Argmax => policy.argmax(),
+            ActionAtTest::Sample => policy.sample(self.rng.random()),
+        };
+        Ok(Decision { log_prob: Some(policy.log_prob(action) as f32), ..Decision::from(action) })
     }
 
     /// Sum of rewards of one episode over the whole of `arena`.

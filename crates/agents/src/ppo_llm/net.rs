@@ -1,14 +1,12 @@
 //! The network of `ppo-llm`: prompt, frozen prefix, trained layers, two heads on the last token's state.
 
-use std::sync::Arc;
-
 use burn::tensor::Tensor;
-use llm::{Body, OwnPart, ParamSet, PrefixCache, SharedPart};
+use llm::{Body, ParamSet};
 use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
-use prompt::Encoder;
 use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
-use crate::learner::{Network, resident_bytes};
+use crate::learner::Network;
+use crate::reader::{Parts, Reader};
 use crate::receipt::TensorState;
 
 /// A language model's body with two heads, whose tensors stand in one parameter set.
@@ -16,58 +14,21 @@ pub(super) struct LlmNet {
     body: Body,
     policy: Mlp,
     value: Mlp,
-    encoder: Arc<Encoder>,
-    cache: Arc<PrefixCache>,
-    usage: Usage,
-    prompts: PromptCounts,
+    reader: Reader,
 }
 
-/// Both parts of a prompt at the freeze boundary.
-type Parts = (Arc<SharedPart>, OwnPart);
-
 impl LlmNet {
-    pub(super) fn new(
-        mut body: Body,
-        config: &PpoConfig,
-        encoder: Arc<Encoder>,
-        cache: Arc<PrefixCache>,
-        seed: u64,
-    ) -> Self {
+    pub(super) fn new(mut body: Body, config: &PpoConfig, reader: Reader, seed: u64) -> Self {
         let d = body.backbone().config().hidden_size;
         let params = body.params_mut();
         let policy = Mlp::head(params, "policy_head", [d, 3], &config.policy_head, POLICY_GAIN, seed);
         let value = Mlp::head(params, "value_head", [d, 1], &config.value_head, VALUE_GAIN, seed);
-        Self {
-            body,
-            policy,
-            value,
-            encoder,
-            cache,
-            usage: Usage::default(),
-            prompts: PromptCounts::default(),
-        }
+        Self { body, policy, value, reader }
     }
 
     /// The language model, whose parameter set holds the heads too.
     pub(super) fn into_body(self) -> Body {
         self.body
-    }
-
-    /// The shared part of a prompt, from the cache when it is there, with the tokens of the own part.
-    fn shared(&mut self, observation: &Observation<'_>) -> Result<(Arc<SharedPart>, Vec<u32>), AgentError> {
-        let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
-        let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
-        let (shared, found) = self.cache.shared(&self.body, &tokens.shared).map_err(|e| failed(&e))?;
-        self.usage.tokens += tokens.own.len() as u64;
-        self.prompts.encoded += 1;
-        self.prompts.shortened += u64::from(tokens.is_shortened());
-        if found {
-            self.usage.cache_hits += 1;
-        } else {
-            self.usage.cache_misses += 1;
-            self.usage.tokens += tokens.shared.len() as u64;
-        }
-        Ok((shared, tokens.own))
     }
 
     fn batch(batch: &[&Parts]) -> Vec<Parts> {
@@ -80,7 +41,8 @@ impl ActorCritic for LlmNet {
     type Encoded = Parts;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
-        let prompts: Vec<_> = observations.iter().map(|o| self.shared(o)).collect::<Result<_, _>>()?;
+        let prompts: Vec<_> =
+            observations.iter().map(|o| self.reader.shared(&self.body, o)).collect::<Result<_, _>>()?;
         let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
         let own = self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))?;
         Ok(prompts.into_iter().map(|(shared, _)| shared).zip(own).collect())
@@ -113,7 +75,7 @@ impl ActorCritic for LlmNet {
     }
 
     fn usage(&self) -> Usage {
-        Usage { rss_bytes: resident_bytes(), ..self.usage }
+        self.reader.usage()
     }
 }
 
@@ -145,6 +107,6 @@ impl Network for LlmNet {
     }
 
     fn prompts(&self) -> Option<PromptCounts> {
-        Some(self.prompts)
+        Some(self.reader.prompts())
     }
 }

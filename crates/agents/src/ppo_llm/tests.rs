@@ -1,41 +1,13 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use plugin::SharedPool;
 use serde_json::{Value, json};
 use trading_env::{Agent, SplitName, Training, contract};
 
+use super::testing::{model_dir, prompt_config, write_model};
 use super::*;
 use crate::testing::*;
-
-/// A folder with a two-layer model of random weights and a byte-level tokenizer.
-fn model_dir() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    write_model(dir.path());
-    dir
-}
-
-fn write_model(dir: &Path) {
-    let config = json!({
-        "model_type": "llama", "vocab_size": 512, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": true,
-        "rms_norm_eps": 1e-5, "initializer_range": 0.2,
-    });
-    std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    // Trained on prompts themselves, so that they are short.
-    let envs = arena(reverting_market(1, 30), SplitName::Train).evaluation();
-    let parts = prompt_config().render(&envs.observe(0));
-    let numbers = "Shares gain on strong demand. Shares slip on weak demand. 99 100 101 0.5 -0.5";
-    let texts = [parts.shared.as_str(), parts.own.as_str(), numbers];
-    let tokenizer = prompt::train_bpe(texts.into_iter().cycle().take(9), 512).unwrap();
-    std::fs::write(dir.join("tokenizer.json"), tokenizer).unwrap();
-    let template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>";
-    let config = json!({ "chat_template": template });
-    std::fs::write(dir.join("tokenizer_config.json"), config.to_string()).unwrap();
-}
-
-fn prompt_config() -> PromptConfig {
-    PromptConfig { history: 4, max_tokens: 400, ..PromptConfig::default() }
-}
 
 fn params(dir: &Path) -> Value {
     json!({

@@ -1,4 +1,4 @@
-//! The model folder of `ppo-llm`: what is read from it, what identifies it, and what runs share of it.
+//! The model folder of an agent: what is read from it, what identifies it, and what runs share of it.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use trading_env::{AgentContext, AgentError};
 
-/// The language model of `ppo-llm`.
+/// The language model of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelParams {
@@ -61,7 +61,7 @@ const TOKENIZER: &str = "tokenizer.json";
 
 impl ModelParams {
     /// Relations that the schema cannot say.
-    pub(super) fn check(&self) -> Vec<ParamError> {
+    pub(crate) fn check(&self) -> Vec<ParamError> {
         let mut errors = Vec::new();
         let error = |key: &str, found: String, expected: &str| ParamError {
             key: format!("model.{key}"),
@@ -91,7 +91,7 @@ impl ModelParams {
     }
 
     /// Every file that a run reads, with its digest; with those of the chat template if there is to be one.
-    pub(super) fn content(&self, files: &Files, chat_template: bool) -> Result<Content, BuildError> {
+    pub(crate) fn content(&self, files: &Files, chat_template: bool) -> Result<Content, BuildError> {
         let Located { folder: dir, pin } = self.locate(files)?;
         let mut names = vec![CONFIG.to_owned(), TOKENIZER.to_owned()];
         if chat_template {
@@ -142,7 +142,7 @@ fn file_digest(path: &Path) -> Result<String, BuildError> {
 }
 
 /// An opened model folder.
-pub(super) struct Model {
+pub(crate) struct Model {
     folder: PathBuf,
     config: LlmConfig,
     tokenizer: Arc<Tokenizer>,
@@ -161,7 +161,7 @@ enum Held {
 
 impl Model {
     /// Reads what all seeds of an arm need; what another arm holds already is shared.
-    pub(super) fn open(
+    pub(crate) fn open(
         params: &ModelParams,
         device: &Device,
         dtype: FloatDType,
@@ -200,22 +200,22 @@ impl Model {
     }
 
     /// Where its files are.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Shape of the model.
-    pub(super) fn config(&self) -> &LlmConfig {
+    pub(crate) fn config(&self) -> &LlmConfig {
         &self.config
     }
 
     /// Its tokenizer.
-    pub(super) fn tokenizer(&self) -> &Tokenizer {
+    pub(crate) fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
     /// The frozen weights of a run.
-    pub(super) fn backbone(&self, seed: u64, device: &Device) -> Result<Arc<Backbone>, AgentError> {
+    pub(crate) fn backbone(&self, seed: u64, device: &Device) -> Result<Arc<Backbone>, AgentError> {
         match &self.weights {
             Held::One(backbone) => Ok(backbone.clone()),
             Held::PerSeed { content, pool } => {

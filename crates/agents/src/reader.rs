@@ -1,0 +1,92 @@
+//! Observations as prompts that a language model has read up to its freeze boundary.
+
+use std::sync::Arc;
+
+use llm::{Body, OwnPart, PrefixCache, SharedPart};
+use plugin::{BuildError, SharedPool};
+use ppo::Usage;
+use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
+use trading_env::{AgentError, Observation, PromptCounts};
+
+use crate::learner::resident_bytes;
+use crate::model::Model;
+
+/// Both parts of a prompt at the freeze boundary.
+pub(crate) type Parts = (Arc<SharedPart>, OwnPart);
+
+/// Renders, encodes and reads prompts; what runs share comes from the cache.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    encoder: Arc<Encoder>,
+    cache: Arc<PrefixCache>,
+    usage: Usage,
+    prompts: PromptCounts,
+}
+
+impl Reader {
+    /// A reader for the prompts of one arm and one model, with a cache of `cache_mib` MiB that arms share.
+    pub fn new(
+        config: &PromptConfig,
+        model: &Model,
+        cache_mib: usize,
+        shared: &SharedPool,
+    ) -> Result<Self, BuildError> {
+        let encoder = Arc::new(encoder(config, model)?);
+        let cache = shared.get_or_try_init(&format!("prefix-cache/{cache_mib}"), || {
+            Ok::<_, BuildError>(PrefixCache::new(cache_mib.saturating_mul(1 << 20)))
+        })?;
+        Ok(Self { encoder, cache, usage: Usage::default(), prompts: PromptCounts::default() })
+    }
+
+    /// What turns observations into tokens.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The shared part of a prompt as `body` has read it, with the tokens of the own part.
+    pub fn shared(
+        &mut self,
+        body: &Body,
+        observation: &Observation<'_>,
+    ) -> Result<(Arc<SharedPart>, Vec<u32>), AgentError> {
+        let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
+        let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
+        let (shared, found) = self.cache.shared(body, &tokens.shared).map_err(|e| failed(&e))?;
+        self.usage.tokens += tokens.own.len() as u64;
+        self.prompts.encoded += 1;
+        self.prompts.shortened += u64::from(tokens.is_shortened());
+        if found {
+            self.usage.cache_hits += 1;
+        } else {
+            self.usage.cache_misses += 1;
+            self.usage.tokens += tokens.shared.len() as u64;
+        }
+        Ok((shared, tokens.own))
+    }
+
+    /// What it has cost so far.
+    pub fn usage(&self) -> Usage {
+        Usage { rss_bytes: resident_bytes(), ..self.usage }
+    }
+
+    /// Prompts so far.
+    pub fn prompts(&self) -> PromptCounts {
+        self.prompts
+    }
+}
+
+/// What turns observations into the model's tokens.
+fn encoder(config: &PromptConfig, model: &Model) -> Result<Encoder, BuildError> {
+    let at = |key: &str, e: &PromptError| BuildError::Invalid(format!("{key}{e}"));
+    let mut encoder = Encoder::new(config.clone(), model.tokenizer().clone());
+    if config.chat_template {
+        let template = ChatTemplate::from_dir(model.folder());
+        encoder = template
+            .and_then(|template| encoder.in_chat(&template))
+            .map_err(|e| at("agent.prompt.chat_template: ", &e))?;
+    }
+    encoder.within(model.config().max_position_embeddings).map_err(|e| match &e {
+        PromptError::TooLong { .. } => at("agent.", &e),
+        _ => at("agent.prompt: ", &e),
+    })
+}
