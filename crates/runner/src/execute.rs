@@ -5,13 +5,15 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow, Warning};
-use trading_env::{AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Training};
+use trading_env::{
+    AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
+};
 
 use crate::prepare::{Cast, Skip};
 use crate::provenance::Provenance;
 use crate::rows::{Rows, Stop};
 use crate::warnings::Watch;
-use crate::{Evaluation, Event, Plan, PlannedArm, PlannedRun, Progress, Ready, evaluate, panics};
+use crate::{Evaluation, Event, Plan, PlannedArm, PlannedRun, Progress, Ready, evaluate, panics, turnover};
 use plugin::Kind;
 
 /// How to execute.
@@ -152,7 +154,8 @@ impl<'a> Ready<'a> {
             Ok(agent) => panics::catch(|| {
                 let periods_per_year = self.plan.arms[run.arm].periods_per_year;
                 let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
-                let work = Work { cast: &cast, periods_per_year, progress };
+                let subject = self.plan.arms[run.arm].role != Role::Baseline;
+                let work = Work { cast: &cast, periods_per_year, subject, progress };
                 let mut learner = agent.learner(run.seed)?;
                 work.run(&mut *learner, &mut writer, &mut taken)
             }),
@@ -260,6 +263,8 @@ impl Cast {
 struct Work<'a> {
     cast: &'a Cast,
     periods_per_year: f64,
+    /// Whether it is no baseline.
+    subject: bool,
     progress: &'a Progress,
 }
 
@@ -279,10 +284,15 @@ impl Work<'_> {
         }
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
         let train = self.score(&self.evaluate(learner, &self.cast.in_sample, taken)?)?;
+        let mut equal_turnover = None;
         let mut unseen = |arena: &Arena| -> Result<Value, Failure> {
             let evaluation = self.evaluate(learner, arena, taken)?;
             let actions: Vec<_> = evaluation.rows.iter().map(|row| row.action).collect();
             warnings.extend(watch.constant(arena.split(), &actions));
+            if self.subject && arena.split() == SplitName::Test {
+                let log_return = evaluation.steps.iter().map(|step| step.log_return).sum();
+                equal_turnover = turnover::equal_turnover(arena, &actions, log_return);
+            }
             self.score_and_write(evaluation, writer)
         };
         let valid = self.cast.valid.as_ref().map(&mut unseen).transpose()?;
@@ -290,7 +300,7 @@ impl Work<'_> {
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings })
+        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover })
     }
 
     fn train(

@@ -21,6 +21,7 @@ mod progress;
 mod provenance;
 mod registry;
 mod rows;
+mod turnover;
 mod warnings;
 
 pub use evaluate::{Evaluation, evaluate};

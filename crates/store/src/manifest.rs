@@ -137,6 +137,22 @@ pub struct Warning {
     pub text: String,
 }
 
+/// What policies with the turnover of a run's own, but without its timing, earn on the test split: its actions, shifted
+/// in time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EqualTurnover {
+    /// Shifts carried out.
+    pub policies: usize,
+    /// Mean of their log returns.
+    pub mean_log_return: f64,
+    /// 2.5 percent of them earned at most this.
+    pub low: f64,
+    /// 2.5 percent of them earned at least this.
+    pub high: f64,
+    /// How many earned at least what the run did.
+    pub at_least: usize,
+}
+
 /// What a run hands over when it completes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompletedInfo {
@@ -148,6 +164,8 @@ pub struct CompletedInfo {
     pub prompts: Option<PromptCounts>,
     /// What may be wrong with it.
     pub warnings: Vec<Warning>,
+    /// Its control for timing; absent for baselines.
+    pub equal_turnover: Option<EqualTurnover>,
 }
 
 /// The whole of `manifest.json`.
@@ -180,4 +198,7 @@ pub struct Manifest {
     /// What may be wrong with the completed run.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<Warning>,
+    /// The completed run's control for timing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub equal_turnover: Option<EqualTurnover>,
 }

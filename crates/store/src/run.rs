@@ -46,6 +46,7 @@ impl RunWriter {
             receipt: None,
             prompts: None,
             warnings: Vec::new(),
+            equal_turnover: None,
         };
         let spec = dir.join("spec.toml");
         if !spec.exists() {
@@ -113,6 +114,7 @@ impl RunWriter {
         self.manifest.receipt = outcome.receipt;
         self.manifest.prompts = outcome.prompts;
         self.manifest.warnings = outcome.warnings;
+        self.manifest.equal_turnover = outcome.equal_turnover;
         self.end(StateWord::Completed, None, None)
     }
 

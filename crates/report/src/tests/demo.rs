@@ -183,7 +183,8 @@ impl Demo {
             let prompts =
                 reads.then(|| PromptCounts { encoded: 1_000 + run.seed, shortened: 12 * place as u64 });
             let warnings = Vec::new();
-            writer.complete(CompletedInfo { metrics, receipt, prompts, warnings }).expect("writes");
+            let info = CompletedInfo { metrics, receipt, prompts, warnings, ..CompletedInfo::default() };
+            writer.complete(info).expect("writes");
         }
         store
     }

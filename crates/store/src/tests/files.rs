@@ -13,7 +13,9 @@ use trading_env::{
 use super::sample::{RUN, start, step_row, steps, timings, updates};
 use crate::parquet_file::TableWriter;
 use crate::table::Table;
-use crate::{CompletedInfo, ExperimentStore, Metrics, RunState, StateWord, Warning, WarningKind};
+use crate::{
+    CompletedInfo, EqualTurnover, ExperimentStore, Metrics, RunState, StateWord, Warning, WarningKind,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -69,6 +71,13 @@ fn a_manifest_comes_back_as_it_went() {
             step: 40,
             text: "`hold` at every bar of the test split".to_owned(),
         }],
+        equal_turnover: Some(EqualTurnover {
+            policies: 200,
+            mean_log_return: 0.1 + 0.2,
+            low: -0.1,
+            high: 0.4,
+            at_least: 7,
+        }),
     };
     run.complete(outcome.clone()).unwrap();
 
@@ -79,6 +88,7 @@ fn a_manifest_comes_back_as_it_went() {
     assert_eq!(manifest.receipt, outcome.receipt);
     assert_eq!(manifest.prompts, outcome.prompts);
     assert_eq!(manifest.warnings, outcome.warnings);
+    assert_eq!(manifest.equal_turnover, outcome.equal_turnover);
     assert!(manifest.finished.unwrap() >= manifest.started);
     assert_eq!(store.read_spec(&dir).unwrap(), "kind = 1\n");
 }
