@@ -108,6 +108,30 @@ fn json_tells_what_the_sweep_came_to() {
     assert_eq!((&second["executed"], &second["completed"]), (&0.into(), &12.into()));
 }
 
+/// Means over seeds of what the manifests say, in the terminal and for programs.
+#[test]
+fn a_sweep_prints_its_test_scores() {
+    let folder = Folder::with_experiment(EXPERIMENT);
+    let text = folder.run(&["sweep", "small.toml"]).ok().to_owned();
+    let json = folder.run(&["sweep", "small.toml", "--format", "json"]).json();
+    let scores = json["scores"].as_array().unwrap();
+    assert_eq!(scores.len(), 6);
+    let of_hold = scores.iter().find(|s| s["arm"] == "buy-and-hold").unwrap();
+    assert_eq!(of_hold["runs"], 2);
+    let manifests = folder.manifests("small");
+    let held: Vec<f64> = (manifests.values().filter(|m| m["arm"] == "buy-and-hold"))
+        .map(|m| m["metrics"]["test"]["paper"]["sr"].as_f64().unwrap())
+        .collect();
+    let mean = held.iter().sum::<f64>() / held.len() as f64;
+    assert_eq!(held.len(), 2);
+    assert!((of_hold["paper"]["sr"].as_f64().unwrap() - mean).abs() < 1e-12);
+    let line = text.lines().find(|line| line.starts_with("buy-and-hold")).unwrap();
+    assert!(line.contains(&format!("{mean:.3}")), "{line}");
+    // An account that never trades has no Sharpe ratio.
+    assert!(scores.iter().find(|s| s["arm"] == "flat").unwrap()["sharpe"].is_null());
+    assert!(text.lines().any(|line| line.starts_with("flat ") && line.contains("  -  ")), "{text}");
+}
+
 /// `--set` on top of `FLAGLAB_SET__` on top of the file.
 #[test]
 fn overrides_come_from_the_environment_and_from_set() {

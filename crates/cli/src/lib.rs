@@ -10,6 +10,7 @@ mod failure;
 mod output;
 mod paths;
 mod progress;
+mod scores;
 mod screen;
 mod stored;
 

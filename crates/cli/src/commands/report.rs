@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use experiment::Lock;
 use plugin::Files;
-use report::{PlanInfo, PlannedRun};
+use report::{PlanInfo, PlannedRun, ReportInput};
 use runner::{Plan, Registry};
 use store::ExperimentStore;
 
@@ -35,13 +35,17 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     let lock = Lock::of(&args.file)?;
     let files = Files { pins: lock.commits().collect(), ..paths.files() };
     let (plan, _) = super::sweep::plan(registry, &experiment, &files, lock, store)?;
-    let report = render(&plan, &paths, &args.set)?;
+    let (report, _) = render(&plan, &paths, &args.set)?;
     output::print(&shown(&report));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Renders the report of what is stored of a plan and returns its path.
-pub(crate) fn render(plan: &Plan<'_>, paths: &Paths, set: &[String]) -> Result<PathBuf, Failure> {
+/// Renders the report of what is stored of a plan; returns its path and what it shows.
+pub(crate) fn render(
+    plan: &Plan<'_>,
+    paths: &Paths,
+    set: &[String],
+) -> Result<(PathBuf, ReportInput), Failure> {
     let runs = plan.runs.iter().map(|run| PlannedRun {
         arm: plan.arm_of(run).name.clone(),
         seed: run.seed,
@@ -55,5 +59,6 @@ pub(crate) fn render(plan: &Plan<'_>, paths: &Paths, set: &[String]) -> Result<P
     }
     let info = PlanInfo::new(plan.experiment, runs.collect(), &command);
     let input = report::collect(&plan.store, &info).map_err(|e| Failure::Broken(e.to_string()))?;
-    report::render(&input, &paths.reports).map_err(|e| Failure::Broken(e.to_string()))
+    let path = report::render(&input, &paths.reports).map_err(|e| Failure::Broken(e.to_string()))?;
+    Ok((path, input))
 }

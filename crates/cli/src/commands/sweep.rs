@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use experiment::{Experiment, Lock};
 use plugin::Files;
+use report::ReportInput;
 use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, RunEnd, Selection};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::paths::{Paths, shown};
 use crate::progress::Display;
+use crate::scores;
 
 /// Arguments of `sweep`.
 #[derive(clap::Args)]
@@ -121,8 +123,8 @@ fn go(
         let (plan, outcome) = execute(ready, jobs(args, &experiment))?;
         (plan, Some(outcome))
     };
-    let report = super::report::render(&plan, &paths, &set)?;
-    finish(&plan, outcome.as_ref(), &report, args.format)
+    let (report, input) = super::report::render(&plan, &paths, &set)?;
+    finish(&plan, outcome.as_ref(), &input, &report, args.format)
 }
 
 fn execute(ready: Ready<'_>, jobs: NonZeroUsize) -> Result<(Plan<'_>, Outcome), Failure> {
@@ -175,10 +177,11 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
     output::print(&text);
 }
 
-/// Prints what the sweep came to, the report's path last; exit 1 while a run of the plan is failed or was not done.
+/// Prints what the sweep came to: counts, reasons, test scores, and the report's path last; exit 1 while a run of the plan is failed or was not done.
 fn finish(
     plan: &Plan<'_>,
     outcome: Option<&Outcome>,
+    input: &ReportInput,
     report: &Path,
     format: Format,
 ) -> Result<ExitCode, Failure> {
@@ -197,6 +200,7 @@ fn finish(
             "skipped": skipped,
             "unfinished": unfinished,
             "failures": reasons(plan),
+            "scores": scores::json(input),
             "runs_folder": shown(plan.store.dir()),
             "report": shown(report),
         }));
@@ -216,6 +220,7 @@ fn finish(
         for reason in reasons(plan) {
             text += &format!("  {reason}\n");
         }
+        text += &scores::table(input);
         text += &shown(report);
         output::print(&text);
     }

@@ -1,0 +1,106 @@
+//! Test scores of a sweep as a table for the terminal: means over the completed seeds of each arm.
+
+use std::fmt::Write as _;
+
+use report::ReportInput;
+use serde_json::{Value, json};
+
+/// Columns: heading, score by its dotted name, factor, digits.
+const COLUMNS: [(&str, &str, f64, usize); 6] = [
+    ("Sharpe", "sharpe", 1.0, 3),
+    ("return %", "cumulative_return", 100.0, 2),
+    ("CR %", "paper.cr", 1.0, 3),
+    ("SR", "paper.sr", 1.0, 3),
+    ("AV %", "paper.av", 1.0, 3),
+    ("MDD %", "paper.mdd", 1.0, 3),
+];
+
+/// An arm with at least one completed run.
+struct Row<'a> {
+    name: &'a str,
+    symbol: &'a str,
+    rules: &'a str,
+    runs: usize,
+    /// One per column; absent where it is undefined for a completed run.
+    means: Vec<Option<f64>>,
+}
+
+fn rows(input: &ReportInput) -> Vec<Row<'_>> {
+    let row = |(index, arm)| {
+        let arm: &report::PlannedArm = arm;
+        let completed = input.runs.iter().filter(|run| run.arm == index);
+        let completed: Vec<_> = completed.filter(|run| run.state == store::RunState::Completed).collect();
+        let data = &completed.first()?.manifest.as_ref()?.start.data;
+        let mean = |name: &str| {
+            let sum: Option<f64> = completed.iter().map(|run| run.test_metric(name)).sum();
+            sum.map(|sum| sum / completed.len() as f64)
+        };
+        Some(Row {
+            name: &arm.name,
+            symbol: &data.symbol,
+            rules: arm.spec.get("rules").and_then(|rules| rules.get("kind")?.as_str()).unwrap_or_default(),
+            runs: completed.len(),
+            means: COLUMNS.iter().map(|(_, name, ..)| mean(name)).collect(),
+        })
+    };
+    input.plan.arms.iter().enumerate().filter_map(row).collect()
+}
+
+/// The table, with columns for data and rules where they differ between arms; empty when nothing has completed.
+pub(crate) fn table(input: &ReportInput) -> String {
+    let rows = rows(input);
+    let Some(first) = rows.first() else { return String::new() };
+    let differ = |of: fn(&Row<'_>) -> String| rows.iter().any(|row| of(row) != of(first));
+    let mut heads = vec!["arm".to_owned()];
+    let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![row.name.to_owned()]).collect();
+    let columns: [(&str, fn(&Row<'_>) -> String); 2] =
+        [("data", |row| row.symbol.to_owned()), ("rules", |row| row.rules.to_owned())];
+    for (head, of) in columns {
+        if differ(of) {
+            heads.push(head.to_owned());
+            words.iter_mut().zip(&rows).for_each(|(words, row)| words.push(of(row)));
+        }
+    }
+    let n_words = heads.len();
+    heads.push("runs".to_owned());
+    heads.extend(COLUMNS.iter().map(|(head, ..)| (*head).to_owned()));
+    for (words, row) in words.iter_mut().zip(&rows) {
+        words.push(row.runs.to_string());
+        let number = |(mean, (_, _, factor, digits)): (&Option<f64>, &(&str, &str, f64, usize))| {
+            mean.map_or_else(|| "-".to_owned(), |mean| format!("{:.digits$}", factor * mean))
+        };
+        words.extend(row.means.iter().zip(&COLUMNS).map(number));
+    }
+    let width = |i: usize| {
+        let all = words.iter().map(|words| &words[i]).chain([&heads[i]]);
+        all.map(|word| word.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let mut text = "test scores, means over completed runs\n".to_owned();
+    for words in std::iter::once(&heads).chain(&words) {
+        let mut line = String::new();
+        for (i, (word, width)) in words.iter().zip(&widths).enumerate() {
+            let _ =
+                if i < n_words { write!(line, "{word:<width$}  ") } else { write!(line, "{word:>width$}  ") };
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// The same for programs, in the units of `evaluate`.
+pub(crate) fn json(input: &ReportInput) -> Value {
+    let row = |row: Row<'_>| {
+        let mut scores =
+            json!({ "arm": row.name, "symbol": row.symbol, "rules": row.rules, "runs": row.runs });
+        for (mean, (_, name, ..)) in row.means.iter().zip(&COLUMNS) {
+            let mut at = &mut scores;
+            for part in name.split('.') {
+                at = &mut at[part];
+            }
+            *at = json!(mean);
+        }
+        scores
+    };
+    rows(input).into_iter().map(row).collect()
+}
