@@ -19,6 +19,7 @@ fn ablation(seeds: u64) -> Demo {
         symbols: vec!["SYN"],
         seeds,
         days: 60,
+        updates: 20,
         mode: "one-at-a-time",
         troubled: true,
     }
@@ -75,8 +76,8 @@ fn all_sections_are_there() {
         assert!(html.contains(part), "{part}");
     }
     // Every chart has words for those who do not see it.
-    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3);
-    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3);
+    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3 + 13);
+    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3 + 13);
 }
 
 #[test]
@@ -302,10 +303,11 @@ fn bands_reach_from_the_lowest_to_the_highest_seed() {
     let line = &accounts.lines[0];
     let ends: Vec<f64> =
         input.runs[..3].iter().map(|r| *r.curve.as_ref().unwrap().growth.last().unwrap()).collect();
-    let (low, high) = (line.growth.low.as_ref().unwrap()[60], line.growth.high.as_ref().unwrap()[60]);
+    let (low, high) =
+        (line.growth.low.as_ref().unwrap()[60].unwrap(), line.growth.high.as_ref().unwrap()[60].unwrap());
     assert!((low - ends.iter().copied().fold(f64::INFINITY, f64::min)).abs() < 1e-5);
     assert!((high - ends.iter().copied().fold(0.0, f64::max)).abs() < 1e-5);
-    assert!((line.growth.mean[60] - ends.iter().sum::<f64>() / 3.0).abs() < 1e-5);
+    assert!((line.growth.mean[60].unwrap() - ends.iter().sum::<f64>() / 3.0).abs() < 1e-5);
     let hold = accounts.lines.iter().find(|l| l.name == "buy-and-hold").unwrap();
     assert!(hold.growth.low.is_none() && hold.look.hue.is_none() && hold.shown);
     assert_eq!(accounts.lines.iter().filter(|l| l.look.hue.is_some() && l.shown).count(), 6);
