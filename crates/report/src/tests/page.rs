@@ -12,7 +12,7 @@ use crate::page::page;
 use crate::render::html;
 use crate::{Curve, PlanInfo, ReportInput, collect, render};
 
-fn ablation(seeds: u64) -> Demo {
+pub(super) fn ablation(seeds: u64) -> Demo {
     Demo {
         name: "ablation",
         title: "Depth, rank & reward",
@@ -25,14 +25,14 @@ fn ablation(seeds: u64) -> Demo {
     }
 }
 
-fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
+pub(super) fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
     let root = tempfile::tempdir().unwrap();
     let store = demo.run(root.path(), plan);
     collect(&store, plan).unwrap()
 }
 
 /// The troubled ablation with 3 or 5 seeds, made once: a store of real files takes its time.
-fn input(seeds: u64) -> ReportInput {
+pub(super) fn input(seeds: u64) -> ReportInput {
     static THREE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(3), &ablation(3).plan()));
     static FIVE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(5), &ablation(5).plan()));
     match seeds {
@@ -43,7 +43,7 @@ fn input(seeds: u64) -> ReportInput {
 }
 
 /// The page without the chart library, whose text is not ours.
-fn own_text(html: &str) -> String {
+pub(super) fn own_text(html: &str) -> String {
     let begin = html.find("/*\n* Licensed to the Apache").expect("the library's header");
     let end = begin + html[begin..].find("</script>").expect("its end");
     format!("{}{}", &html[..begin], &html[end..])
@@ -58,6 +58,8 @@ fn all_sections_are_there() {
         "Results on SYN",
         "Effect of each setting",
         "Runs that failed or were skipped",
+        "Completed runs with warnings",
+        "<h2>Training</h2>",
         "Arms and what each changes",
         "Provenance",
         "Every setting of the base",
@@ -112,6 +114,7 @@ fn text_from_files_is_escaped_everywhere() {
     let data: Value =
         serde_json::from_str(&html[begin..begin + html[begin..].find("</script>").unwrap()]).unwrap();
     assert_eq!(data["groups"][0]["accounts"]["lines"][0]["name"], hostile);
+    assert_eq!(data["groups"][0]["training"]["lines"][0]["name"], hostile);
 }
 
 #[test]
