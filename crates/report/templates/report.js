@@ -99,10 +99,10 @@
   }
 
   // A tooltip's table, largest value first; `rows`: lines with their band and the point to tell of.
-  function tooltipTable(title, rows, unit, t, element) {
+  function tooltipTable(title, rows, unit, t, hasRoom) {
     const value = ({ band, k }) => (band.mean[k] === null ? -Infinity : band.mean[k]);
     const cells = rows.sort((a, b) => value(b) - value(a)).map(({ line, band, k }) => {
-      const range = band.low && band.low[k] !== null && !isNarrow(element) ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
+      const range = band.low && band.low[k] !== null && hasRoom ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
       return `<tr><td style="padding:0 10px 0 0;border:0"><span style="color:${colour(line.look, t)}">\u25CF</span> ${escape(line.name)}</td>` +
         `<td style="padding:0;border:0;text-align:right">${write(band.mean[k], unit)}${range}</td></tr>`;
     });
@@ -129,7 +129,7 @@
       tooltip: axisTooltip(t, (items) => {
         const k = items[0].dataIndex;
         const rows = visible(accounts.lines, state).map((line) => ({ line, band: line[key], k }));
-        return tooltipTable(accounts.dates[k], rows, unit, t, element);
+        return tooltipTable(accounts.dates[k], rows, unit, t, !isNarrow(element));
       }),
       series: lineSeries(accounts.lines, (line) => line[key], null, 1.9, state, t),
     };
@@ -155,12 +155,21 @@
         axisLine: { lineStyle: { color: t.faint }, onZero: false }, axisTick: { show: false }, splitLine: { show: false },
       },
       yAxis: { ...valueAxis(t, unit), splitNumber: 3 },
-      tooltip: axisTooltip(t, (items) => {
-        const at = items[0].value[1];
-        const rows = visible(training.lines, state).filter(bandOf)
-          .map((line) => ({ line, band: bandOf(line), k: nearest(line.steps, at) })).filter((row) => row.k !== null);
-        return tooltipTable(`after ${number(at, 0)} steps`, rows, unit, t, element);
-      }),
+      tooltip: {
+        ...axisTooltip(t, (items) => {
+          const at = items[0].value[1];
+          const rows = visible(training.lines, state).filter(bandOf)
+            .map((line) => ({ line, band: bandOf(line), k: nearest(line.steps, at) })).filter((row) => row.k !== null);
+          return tooltipTable(`after ${number(at, 0)} steps`, rows, unit, t, innerWidth > 720);
+        }),
+        // Below the chart, which is too small to be covered, and within the window.
+        confine: false,
+        position: (point, items, dom, rect, { contentSize, viewSize }) => {
+          const left = element.getBoundingClientRect().left;
+          const room = document.documentElement.clientWidth - 8 - left - contentSize[0];
+          return [Math.max(8 - left, Math.min(0, room)), viewSize[1] + 4];
+        },
+      },
       series: lineSeries(training.lines, bandOf, (line) => line.steps, 1.4, state, t),
     };
   }
