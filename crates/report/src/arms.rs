@@ -8,6 +8,7 @@ use trading_env::Role;
 use crate::estimate::Cell;
 use crate::groups::Group;
 use crate::metric::Metric;
+use crate::warnings::mark_of_arm;
 
 /// Colours and dashes of the charts' lines: six hues that the colour-blind can tell apart, then dashes.
 const HUES: usize = 6;
@@ -57,6 +58,8 @@ pub(crate) struct Row {
     pub planned: usize,
     /// Completed, but by fewer seeds than an interval needs.
     pub is_anecdote: bool,
+    /// What its runs warn of.
+    pub warned: Option<String>,
 }
 
 /// The table of the given metrics.
@@ -78,6 +81,7 @@ pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
             is_anecdote: n > 0
                 && n < SeedScores::LEAST_FOR_INTERVAL
                 && group.arm(index).role != Role::Baseline,
+            warned: mark_of_arm(group.input, index),
         }
     };
     Table {

@@ -5,6 +5,7 @@ use trading_env::Role;
 
 use crate::Curve;
 use crate::arms::{Look, look};
+use crate::band::Band;
 use crate::groups::Group;
 use crate::numbers::rounded;
 
@@ -30,16 +31,6 @@ pub(crate) struct Line {
     pub drawdown: Band,
 }
 
-/// Values over time, each as long as the dates. Without a spread (one seed, or seeds that agree) the ends are absent.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Band {
-    pub mean: Vec<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub low: Option<Vec<f64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub high: Option<Vec<f64>>,
-}
-
 /// The lines of a group; `None` when no run of it has finished.
 pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
     let curves: Vec<(usize, Vec<&Curve>)> = group
@@ -55,22 +46,22 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
         if curves.is_empty() {
             continue;
         }
-        let growth: Vec<_> = curves.iter().map(|c| c.growth.clone()).collect();
-        let drawdown: Vec<_> = curves.iter().map(|c| c.drawdown()).collect();
+        let band = |values: &dyn Fn(&Curve) -> Vec<f64>| {
+            let series: Vec<_> = curves.iter().map(|c| values(c).into_iter().map(Some).collect()).collect();
+            Band::new(&series, |v| rounded(v, 5))
+        };
+        let (Some(growth), Some(drawdown)) = (band(&|c| c.growth.clone()), band(&Curve::drawdown)) else {
+            continue;
+        };
         let look = look(group, *arm);
-        let role = group.arm(*arm).role;
         let arms_before = lines.iter().filter(|l: &&Line| l.look.hue.is_some()).count();
         lines.push(Line {
             name: group.arm(*arm).name.clone(),
             look,
-            shown: match role {
-                Role::Arm => arms_before < SHOWN_ARMS,
-                Role::Baseline => true,
-                Role::Control => false,
-            },
+            shown: shown_at_first(group.arm(*arm).role, arms_before),
             n: curves.len(),
-            growth: Band::new(&growth),
-            drawdown: Band::new(&drawdown),
+            growth,
+            drawdown,
         });
     }
     let mut labels: Vec<String> = dates.iter().map(|d| d.to_string()).collect();
@@ -78,17 +69,11 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
     Some(Accounts { dates: labels, lines })
 }
 
-impl Band {
-    /// Mean and range over series of equal length.
-    fn new(series: &[Vec<f64>]) -> Self {
-        let over = |f: &dyn Fn(&mut dyn Iterator<Item = f64>) -> f64| -> Vec<f64> {
-            (0..series[0].len()).map(|t| rounded(f(&mut series.iter().map(|s| s[t])), 5)).collect()
-        };
-        let n = series.len() as f64;
-        let mean = over(&|values| values.sum::<f64>() / n);
-        let low = over(&|values| values.fold(f64::INFINITY, f64::min));
-        let high = over(&|values| values.fold(f64::NEG_INFINITY, f64::max));
-        let has_spread = low != high;
-        Self { mean, low: has_spread.then_some(low), high: has_spread.then_some(high) }
+/// Whether a line is drawn before anybody has asked for it; `arms_before`: lines of arms that come before it.
+pub(crate) fn shown_at_first(role: Role, arms_before: usize) -> bool {
+    match role {
+        Role::Arm => arms_before < SHOWN_ARMS,
+        Role::Baseline => true,
+        Role::Control => false,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::Value;
 use store::{ExperimentStore, Manifest, RunState, StoredRun};
-use trading_env::{SplitName, StepRecord};
+use trading_env::{SplitName, StepRecord, UpdateRecord};
 
 use crate::{PlanInfo, ReportError};
 
@@ -35,6 +35,8 @@ pub struct ReportRun {
     pub manifest: Option<Manifest>,
     /// Its account on the test split, for completed runs.
     pub curve: Option<Curve>,
+    /// Its updates, for completed runs and for failed ones as far as they got; empty for agents without any.
+    pub updates: Vec<UpdateRecord>,
 }
 
 /// An account over the test window.
@@ -94,12 +96,16 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             state: RunState::Planned,
             manifest: None,
             curve: None,
+            updates: Vec::new(),
         };
         if let Some(found) = stored.remove(&planned.run_id) {
             if found.state == RunState::Completed {
                 let initial = plan.arms[arm].spec.get("env").and_then(|e| e.get("initial_cash"));
                 let steps = store.read_steps(&found.dir, Some(SplitName::Test))?;
                 run.curve = initial.and_then(Value::as_f64).and_then(|cash| Curve::new(cash, &steps));
+            }
+            if matches!(found.state, RunState::Completed | RunState::Failed { .. }) {
+                run.updates = store.read_updates(&found.dir)?;
             }
             run.state = found.state;
             run.manifest = Some(found.manifest);

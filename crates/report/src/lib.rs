@@ -8,6 +8,7 @@
 //! the JSON that the charts read.
 
 mod arms;
+mod band;
 mod charts;
 mod collect;
 mod effects;
@@ -24,6 +25,8 @@ mod provenance;
 mod receipts;
 mod render;
 mod settings;
+mod training;
+mod warnings;
 
 // The demo store is shared with the example, which sees this crate from outside.
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub(crate) enum Unit {
     Percent,
     /// A plain number, three decimals as in the published tables.
     PaperRatio,
+    /// A plain number of any size, three significant digits.
+    Number,
 }
 
 impl Unit {
@@ -38,6 +40,7 @@ impl Unit {
             Unit::Ratio => numbers::fixed(value, 2),
             Unit::Fraction => numbers::percent(value, 1),
             Unit::Percent | Unit::PaperRatio => numbers::fixed(value, 3),
+            Unit::Number => numbers::digits(value, 3),
         }
     }
 }

@@ -19,6 +19,20 @@ pub(crate) fn percent(value: Option<f64>, decimals: usize) -> String {
     }
 }
 
+/// `digits` significant digits, with an exponent below a thousandth and from a million on.
+pub(crate) fn digits(value: Option<f64>, digits: usize) -> String {
+    let Some(v) = value.filter(|v| v.is_finite()) else { return UNDEFINED.to_owned() };
+    if v == 0.0 {
+        return "0".to_owned();
+    }
+    let text = format!("{v:.*e}", digits.saturating_sub(1));
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    match exponent.parse::<i32>().unwrap_or(0) {
+        e @ -3..6 => fixed(Some(v), usize::try_from(digits as i32 - 1 - e).unwrap_or(0)),
+        _ => format!("{mantissa}e{exponent}").replace('-', "\u{2212}"),
+    }
+}
+
 /// A count.
 pub(crate) fn count(value: usize) -> String {
     group(&value.to_string())
@@ -48,4 +62,9 @@ pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = 10f64.powi(decimals);
     // Adding zero turns a negative zero into a plain one.
     (value * scale).round() / scale + 0.0
+}
+
+/// Rounded to `digits` significant digits, for charts whose scale nobody knows beforehand.
+pub(crate) fn significant(value: f64, digits: usize) -> f64 {
+    format!("{value:.*e}", digits.saturating_sub(1)).parse::<f64>().unwrap_or(value) + 0.0
 }

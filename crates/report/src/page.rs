@@ -6,6 +6,7 @@ use store::RunState;
 use trading_env::Role;
 
 use crate::arms::{Table, table};
+use crate::band::Band;
 use crate::charts::{Accounts, accounts};
 use crate::effects::{Effect, EffectChart, effects};
 use crate::evidence::{Evidence, evidence};
@@ -15,6 +16,8 @@ use crate::overview::{Overview, overview};
 use crate::provenance::{Fact, provenance};
 use crate::receipts::{ReceiptRow, receipts};
 use crate::settings::{self, Difference, differences};
+use crate::training::{Diagnostic, Training, TrainingLine, training};
+use crate::warnings::{WarningRow, mark_of_run, notice, warnings};
 use crate::{ReportInput, numbers};
 
 /// What the template shows.
@@ -25,6 +28,9 @@ pub(crate) struct Page {
     /// One line of counts below the title.
     pub summary: Vec<String>,
     pub problems: Vec<Problem>,
+    /// How many runs have warnings, and of what.
+    pub warned: Option<(String, String)>,
+    pub warnings: Vec<WarningRow>,
     /// Words about runs that are neither completed nor failed nor skipped.
     pub unfinished: Option<String>,
     pub trials: String,
@@ -35,6 +41,8 @@ pub(crate) struct Page {
     /// All data sets beside each other, where there are several.
     pub overview: Option<Overview>,
     pub groups: Vec<GroupPage>,
+    /// One per group that has updates.
+    pub training: Vec<TrainingPage>,
     /// Whether any run was ever started.
     pub started: bool,
     pub differences: Vec<ArmDifferences>,
@@ -104,6 +112,34 @@ pub(crate) struct LegendItem {
     pub shown: bool,
 }
 
+/// How training went in one group.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TrainingPage {
+    /// Place of the group in the charts' data.
+    pub group: usize,
+    pub heading: String,
+    pub symbol: String,
+    /// How many updates a point stands for.
+    pub thinning: String,
+    pub diagnostics: Vec<Diagnostic>,
+    pub legend: Vec<LegendItem>,
+    pub hidden_lines: usize,
+    /// Last values, for those who do not see the charts.
+    pub ends: Vec<TrainingEnd>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TrainingEnd {
+    pub name: String,
+    pub look: crate::arms::Look,
+    /// Runs with updates.
+    pub runs: String,
+    /// Environment steps at the last point.
+    pub step: String,
+    /// One per diagnostic: the last value that there is, mean over seeds.
+    pub values: Vec<String>,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ArmDifferences {
     pub arm: String,
@@ -123,6 +159,8 @@ pub(crate) struct RunRow {
     pub run_id: String,
     pub attempt: Option<u32>,
     pub state: &'static str,
+    /// What it warns of.
+    pub warned: Option<String>,
     pub scores: Vec<String>,
     /// Prompts that were shortened, of those that were read.
     pub shortened: Option<String>,
@@ -140,6 +178,7 @@ pub(crate) struct GroupCharts {
     pub symbol: String,
     pub rules: String,
     pub accounts: Option<Accounts>,
+    pub training: Option<Training>,
     pub effects: Vec<EffectChart>,
 }
 
@@ -173,6 +212,8 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
         summary: summary(input),
         problems: problems(input),
+        warned: notice(input),
+        warnings: warnings(input),
         unfinished: unfinished(input),
         trials: plural(
             input.trials,
@@ -191,6 +232,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
             .collect(),
         base_facts: base_facts(input),
         overview: overview(&groups),
+        training: training_pages(&pages, &charts),
         groups: pages,
         started: input.runs.iter().any(|r| r.manifest.is_some()),
         differences: plan
@@ -247,9 +289,52 @@ fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
         symbol: page.symbol.clone(),
         rules,
         accounts,
+        training: training(group),
         effects: page.effects.iter().map(|e| e.chart.clone()).collect(),
     };
     (page, charts)
+}
+
+fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPage> {
+    let page = |(group, (page, charts)): (usize, (&GroupPage, &GroupCharts))| {
+        let training = charts.training.as_ref()?;
+        let legend: Vec<LegendItem> = training
+            .lines
+            .iter()
+            .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
+            .collect();
+        Some(TrainingPage {
+            group,
+            heading: page.heading.clone(),
+            symbol: page.symbol.clone(),
+            thinning: match training.updates_per_point {
+                1 => "A point is one update.".to_owned(),
+                n => format!(
+                    "Long runs are thinned out: a point is the mean of up to {n} consecutive updates."
+                ),
+            },
+            diagnostics: training.diagnostics.clone(),
+            hidden_lines: legend.iter().filter(|l| !l.shown).count(),
+            legend,
+            ends: training.lines.iter().map(|line| training_end(line, &training.diagnostics)).collect(),
+        })
+    };
+    pages.iter().zip(charts).enumerate().filter_map(page).collect()
+}
+
+fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> TrainingEnd {
+    let last = |(diagnostic, band): (&Diagnostic, &Option<Band>)| {
+        let mean = band.as_ref().and_then(|b| b.mean.iter().rev().copied().flatten().next());
+        diagnostic.unit.write(mean)
+    };
+    let step = line.steps.last().copied().unwrap_or_default();
+    TrainingEnd {
+        name: line.name.clone(),
+        look: line.look,
+        runs: numbers::count(line.n),
+        step: numbers::count(usize::try_from(step).unwrap_or(usize::MAX)),
+        values: diagnostics.iter().zip(&line.bands).map(last).collect(),
+    }
 }
 
 fn summary(input: &ReportInput) -> Vec<String> {
@@ -336,6 +421,7 @@ fn run_rows(input: &ReportInput) -> Vec<RunRow> {
         run_id: run.run_id.clone(),
         attempt: run.manifest.as_ref().map(|m| m.attempt).filter(|a| *a > 1),
         state: run.state.word(),
+        warned: mark_of_run(run),
         scores: SCORES.iter().map(|m| m.unit.write(run.test_metric(m.key))).collect(),
         shortened: shortened(run),
     };

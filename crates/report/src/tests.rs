@@ -3,3 +3,5 @@
 mod demo;
 mod numbers;
 mod page;
+mod training;
+mod warnings;

@@ -6,16 +6,26 @@
 
   // Values as in the tables: a real minus sign, percent with one decimal.
   function number(value, decimals) {
-    const text = Math.abs(value).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-    return (value < 0 && Number(text) !== 0 ? minus : "") + text;
+    const [whole, fraction] = Math.abs(value).toFixed(decimals).split(".");
+    const text = whole.replace(/\B(?=(\d{3})+$)/g, ",") + (fraction ? "." + fraction : "");
+    return (value < 0 && /[1-9]/.test(text) ? minus : "") + text;
   }
   function write(value, unit) {
     if (value === null || value === undefined) return "–";
+    if (unit === "number") return digits(value, 3);
     return unit === "fraction" ? number(value * 100, 1) + "%" : number(value, 2);
+  }
+  // Significant digits, with an exponent below a thousandth and from a million on.
+  function digits(value, n) {
+    if (value === 0) return "0";
+    const [mantissa, exponent] = value.toExponential(n - 1).split("e");
+    const e = Number(exponent);
+    return e >= -3 && e < 6 ? number(value, Math.max(0, n - 1 - e)) : `${mantissa}e${e}`.replace(/-/g, minus);
   }
   // For axis labels, where decimals that say nothing are noise.
   function tick(value, unit) {
     const shown = unit === "fraction" ? value * 100 : value;
+    if (unit === "number") return digits(Number(shown.toPrecision(4)), 4).replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "");
     const text = number(Number(shown.toPrecision(6)), 2).replace(/\.?0+$/, "");
     return unit === "fraction" ? text + "%" : text;
   }
@@ -54,32 +64,58 @@
     axisLine: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: t.rule, width: 1 } },
   });
 
-  // Bands of many arms on top of each other are mud: the more there are, the fainter each.
-  const accountCrowd = (group, shown) => group.accounts.lines.filter((line, i) => shown[i] && line.growth.low).length;
-
-  // A line per arm; its spread is a polygon from the lowest seed up to the highest.
-  function accountOption(group, key, state, t, element) {
+  // A line per arm; its spread is a polygon from the lowest seed up to the highest. `bandOf`: a line's band in this
+  // chart, if it has one. `placesOf`: where a line's points stand on an axis of numbers; absent on one of categories.
+  function lineSeries(lines, bandOf, placesOf, width, state, t) {
     const { shown, focus } = state;
-    const crowd = accountCrowd(group, shown);
-    const unit = key === "growth" ? "ratio" : "fraction";
-    const accounts = group.accounts;
+    // Bands of many arms on top of each other are mud: the more there are, the fainter each.
+    const crowd = lines.filter((line, i) => shown[i] && bandOf(line) && bandOf(line).low).length;
     const series = [];
-    accounts.lines.forEach((line, i) => {
-      if (!shown[i] && focus !== i) return;
+    lines.forEach((line, i) => {
+      const band = bandOf(line);
+      if (!band || (!shown[i] && focus !== i)) return;
       const dimmed = focus !== null && focus !== i;
-      const band = line[key];
+      const places = placesOf && placesOf(line);
+      // Stacks add up along the first dimension that holds numbers: the value, so the place comes second.
+      const points = (values) => (places ? values.map((v, k) => [v, places[k]]) : values);
       const base = { type: "line", showSymbol: false, silent: true, z: line.look.hue === null ? 2 : 3 };
+      if (places) base.encode = { x: 1, y: 0 };
       if (band.low && !dimmed) {
         const bottom = { ...base, z: 1, lineStyle: { width: 0 }, stack: "band" + i, stackStrategy: "all", tooltip: { show: false } };
-        series.push({ ...bottom, data: band.low });
-        series.push({ ...bottom, data: band.high.map((h, k) => h - band.low[k]), areaStyle: { color: colour(line.look, t), opacity: focus === i ? 0.24 : crowd > 3 ? 0.07 : 0.16 } });
+        series.push({ ...bottom, data: points(band.low) });
+        series.push({ ...bottom, data: points(band.high.map((h, k) => (h === null ? null : h - band.low[k]))), areaStyle: { color: colour(line.look, t), opacity: focus === i ? 0.24 : crowd > 3 ? 0.07 : 0.16 } });
       }
+      // A value between two gaps is no line: it is drawn as a dot.
+      const missing = (k) => band.mean[k] === null || band.mean[k] === undefined;
+      const alone = band.mean.map((v, k) => v !== null && missing(k - 1) && missing(k + 1));
       series.push({
-        ...base, name: line.name, data: band.mean,
-        lineStyle: { color: colour(line.look, t), width: focus === i ? 2.6 : line.look.hue === null ? 1.5 : 1.9, opacity: dimmed ? 0.22 : 1, type: dash(line.look).length ? dash(line.look) : "solid" },
-        itemStyle: { color: colour(line.look, t) },
+        ...base, name: line.name, data: points(band.mean),
+        showSymbol: alone.includes(true), symbol: "circle", symbolSize: (_, item) => (alone[item.dataIndex] ? 4 : 0),
+        lineStyle: { color: colour(line.look, t), width: (focus === i ? 1.35 : line.look.hue === null ? 0.8 : 1) * width, opacity: dimmed ? 0.22 : 1, type: dash(line.look).length ? dash(line.look) : "solid" },
+        itemStyle: { color: colour(line.look, t), opacity: dimmed ? 0.22 : 1 },
       });
     });
+    return series;
+  }
+
+  // A tooltip's table, largest value first; `rows`: lines with their band and the point to tell of.
+  function tooltipTable(title, rows, unit, t, hasRoom) {
+    const value = ({ band, k }) => (band.mean[k] === null ? -Infinity : band.mean[k]);
+    const cells = rows.sort((a, b) => value(b) - value(a)).map(({ line, band, k }) => {
+      const range = band.low && band.low[k] !== null && hasRoom ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
+      return `<tr><td style="padding:0 10px 0 0;border:0"><span style="color:${colour(line.look, t)}">\u25CF</span> ${escape(line.name)}</td>` +
+        `<td style="padding:0;border:0;text-align:right">${write(band.mean[k], unit)}${range}</td></tr>`;
+    });
+    return `<div style="color:${t.soft}">${escape(title)}</div><table style="width:auto;font-size:12px;line-height:1.5">${cells.join("")}</table>`;
+  }
+  const axisTooltip = (t, formatter) => ({
+    ...frame(t).tooltip, trigger: "axis", axisPointer: { type: "line", lineStyle: { color: t.faint, type: "solid" } }, formatter,
+  });
+  const visible = (lines, { shown, focus }) => lines.filter((_, i) => shown[i] || focus === i);
+
+  function accountOption(group, key, state, t, element) {
+    const unit = key === "growth" ? "ratio" : "fraction";
+    const accounts = group.accounts;
     return {
       ...frame(t),
       grid: { left: 4, right: 14, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
@@ -90,22 +126,51 @@
         axisLine: { lineStyle: { color: t.faint }, onZero: false }, axisTick: { show: false },
       },
       yAxis: valueAxis(t, unit),
+      tooltip: axisTooltip(t, (items) => {
+        const k = items[0].dataIndex;
+        const rows = visible(accounts.lines, state).map((line) => ({ line, band: line[key], k }));
+        return tooltipTable(accounts.dates[k], rows, unit, t, !isNarrow(element));
+      }),
+      series: lineSeries(accounts.lines, (line) => line[key], null, 1.9, state, t),
+    };
+  }
+
+  // A diagnostic of training. Arms may differ in how many steps an update takes, so that places are numbers.
+  function diagnosticOption(training, d, state, t, element) {
+    const unit = training.diagnostics[d].unit;
+    const bandOf = (line) => line.bands[d];
+    // The point of a line that is nearest to a step; none beyond the line's ends.
+    const nearest = (steps, at) => {
+      let best = 0;
+      steps.forEach((step, k) => { if (Math.abs(step - at) < Math.abs(steps[best] - at)) best = k; });
+      const room = steps.length > 1 ? steps[1] - steps[0] : Infinity;
+      return Math.abs(steps[best] - at) < room ? best : null;
+    };
+    return {
+      ...frame(t),
+      grid: { left: 4, right: 12, top: 10, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      xAxis: {
+        type: "value", min: 0, max: training.last_step, splitNumber: 3,
+        axisLabel: { color: t.soft, fontSize: 11, hideOverlap: true, showMaxLabel: false, formatter: (v) => number(v, 0) },
+        axisLine: { lineStyle: { color: t.faint }, onZero: false }, axisTick: { show: false }, splitLine: { show: false },
+      },
+      yAxis: { ...valueAxis(t, unit), splitNumber: 3 },
       tooltip: {
-        ...frame(t).tooltip, trigger: "axis", axisPointer: { type: "line", lineStyle: { color: t.faint, type: "solid" } },
-        formatter: (items) => {
-          const k = items[0].dataIndex;
-          const rows = accounts.lines.map((line, i) => [line, i]).filter(([, i]) => shown[i] || focus === i)
-            .sort((a, b) => b[0][key].mean[k] - a[0][key].mean[k])
-            .map(([line]) => {
-              const band = line[key];
-              const range = band.low && !isNarrow(element) ? ` <span style="color:${t.faint}">${write(band.low[k], unit)} to ${write(band.high[k], unit)}</span>` : "";
-              return `<tr><td style="padding:0 10px 0 0;border:0"><span style="color:${colour(line.look, t)}">\u25CF</span> ${escape(line.name)}</td>` +
-                `<td style="padding:0;border:0;text-align:right">${write(band.mean[k], unit)}${range}</td></tr>`;
-            });
-          return `<div style="color:${t.soft}">${escape(accounts.dates[k])}</div><table style="width:auto;font-size:12px;line-height:1.5">${rows.join("")}</table>`;
+        ...axisTooltip(t, (items) => {
+          const at = items[0].value[1];
+          const rows = visible(training.lines, state).filter(bandOf)
+            .map((line) => ({ line, band: bandOf(line), k: nearest(line.steps, at) })).filter((row) => row.k !== null);
+          return tooltipTable(`after ${number(at, 0)} steps`, rows, unit, t, innerWidth > 720);
+        }),
+        // Below the chart, which is too small to be covered, and within the window.
+        confine: false,
+        position: (point, items, dom, rect, { contentSize, viewSize }) => {
+          const left = element.getBoundingClientRect().left;
+          const room = document.documentElement.clientWidth - 8 - left - contentSize[0];
+          return [Math.max(8 - left, Math.min(0, room)), viewSize[1] + 4];
         },
       },
-      series,
+      series: lineSeries(training.lines, bandOf, (line) => line.steps, 1.4, state, t),
     };
   }
 
@@ -184,26 +249,40 @@
     return { chart, draw };
   }
 
-  document.querySelectorAll(".charts").forEach((box) => {
-    const group = data.groups[Number(box.dataset.group)];
-    const state = { shown: group.accounts.lines.map((line) => line.shown), focus: null };
-    const both = [["growth", ".equity"], ["drawdown", ".drawdown"]].map(([key, selector]) => {
-      const element = box.querySelector(selector);
-      return mount(element, (t) => accountOption(group, key, state, t, element));
-    });
-    echarts.connect(both.map((b) => { b.chart.group = group.id; return b.chart; }));
+  // The buttons of a legend switch lines on and off in all charts below it.
+  function wireLegend(box, state, charts) {
     box.querySelectorAll(".legend button").forEach((button, i) => {
       button.addEventListener("click", () => {
         state.shown[i] = !state.shown[i];
         state.focus = null;
         button.setAttribute("aria-pressed", String(state.shown[i]));
-        both.forEach((b) => b.draw());
+        charts.forEach((c) => c.draw());
       });
       // Pointing at a name brings its line and its spread forward.
-      const point = (focus) => () => { state.focus = focus; both.forEach((b) => b.draw()); };
+      const point = (focus) => () => { state.focus = focus; charts.forEach((c) => c.draw()); };
       button.addEventListener("mouseenter", point(i));
       button.addEventListener("mouseleave", point(null));
     });
+  }
+  const firstState = (lines) => ({ shown: lines.map((line) => line.shown), focus: null });
+
+  document.querySelectorAll(".charts").forEach((box) => {
+    const group = data.groups[Number(box.dataset.group)];
+    const state = firstState(group.accounts.lines);
+    const both = [["growth", ".equity"], ["drawdown", ".drawdown"]].map(([key, selector]) => {
+      const element = box.querySelector(selector);
+      return mount(element, (t) => accountOption(group, key, state, t, element));
+    });
+    echarts.connect(both.map((b) => { b.chart.group = group.id; return b.chart; }));
+    wireLegend(box, state, both);
+  });
+
+  document.querySelectorAll(".training").forEach((box) => {
+    const training = data.groups[Number(box.dataset.group)].training;
+    const state = firstState(training.lines);
+    const all = [...box.querySelectorAll(".diagnostic")].map((element) =>
+      mount(element, (t) => diagnosticOption(training, Number(element.dataset.diagnostic), state, t, element)));
+    wireLegend(box, state, all);
   });
 
   const metricOf = data.groups.map(() => 0);

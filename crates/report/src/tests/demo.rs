@@ -7,9 +7,12 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 use report::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 use serde_json::{Map, Value, json};
 use stats::TearSheet;
-use store::{CompletedInfo, DataInfo, ExperimentStore, Machine, ManifestStart, Metrics, Versions};
+use store::{
+    CompletedInfo, DataInfo, EqualTurnover, ExperimentStore, Machine, ManifestStart, Metrics, Versions,
+    Warning, WarningKind,
+};
 use trading_env::{
-    Action, FreezeReceipt, GroupNorm, PromptCounts, Role, SplitName, StepRecord, TensorDigest,
+    Action, FreezeReceipt, GroupNorm, PromptCounts, Role, SplitName, StepRecord, TensorDigest, UpdateRecord,
 };
 
 /// What the demo's experiment looks like.
@@ -21,8 +24,10 @@ pub struct Demo {
     pub seeds: u64,
     /// Decisions on the test window.
     pub days: usize,
+    /// Updates of a learned arm; one that fails does so at update 17.
+    pub updates: u32,
     pub mode: &'static str,
-    /// Whether some runs fail, are skipped, or were never started.
+    /// Whether some runs fail, are skipped, were never started, or complete with warnings.
     pub troubled: bool,
 }
 
@@ -163,7 +168,11 @@ impl Demo {
             }
             let start = self.start(arm, run);
             let mut writer = store.claim(&run.run_id, false, &start, "").expect("claims").expect("is free");
-            if self.troubled && place == 3 && run.seed == 1 {
+            let fails = self.troubled && place == 3 && run.seed == 1;
+            for row in self.updates(arm, place, run.seed).into_iter().filter(|u| !fails || u.update < 17) {
+                writer.update(row).expect("writes");
+            }
+            if fails {
                 writer.fail("diverged at update 17: policy_loss is NaN", Some(17)).expect("writes");
                 continue;
             }
@@ -182,8 +191,15 @@ impl Demo {
             let reads = arm.spec["agent"]["kind"] == "ppo-llm";
             let prompts =
                 reads.then(|| PromptCounts { encoded: 1_000 + run.seed, shortened: 12 * place as u64 });
-            let warnings = Vec::new();
-            let info = CompletedInfo { metrics, receipt, prompts, warnings, ..CompletedInfo::default() };
+            let warnings = if self.troubled { warnings(place, run.seed) } else { Vec::new() };
+            let equal_turnover = (arm.role != Role::Baseline).then(|| EqualTurnover {
+                policies: 200,
+                mean_log_return: 0.01 * place as f64,
+                low: -0.2,
+                high: 0.25,
+                at_least: 2 + 2 * run.seed as usize,
+            });
+            let info = CompletedInfo { metrics, receipt, prompts, warnings, equal_turnover };
             writer.complete(info).expect("writes");
         }
         store
@@ -221,6 +237,51 @@ impl Demo {
                 format!("experiments/{}.toml", self.name),
             ],
         }
+    }
+
+    /// Curves as of a training that goes well, except that the fifth arm's seed 1 explodes in update 9.
+    fn updates(&self, arm: &PlannedArm, place: usize, seed: u64) -> Vec<UpdateRecord> {
+        let agent = &arm.spec["agent"];
+        if agent["kind"] != "ppo-llm" {
+            return Vec::new();
+        }
+        let env = &arm.spec["env"];
+        let number = |value: &Value| value.as_u64().expect("the base says how many");
+        let (steps, envs) = (number(&agent["num_steps"]), number(&env["num_envs"]));
+        let episode = number(&env["max_episode_steps"]);
+        let rate = agent["learning_rate"].as_f64().expect("the base has a rate");
+        let mut noise = Noise(77_000 + 1000 * place as u64 + seed);
+        let row = |update: u32| {
+            let done = f64::from(update) / f64::from(self.updates);
+            let mut around = |mean: f64, spread: f64| mean + spread * noise.normal();
+            let learnt = 1.0 - (-(3.0 + 0.3 * place as f64) * done).exp();
+            let exploded = self.troubled && place == 4 && seed == 1 && update == 9;
+            let share_sell = (0.33 - 0.15 * learnt + around(0.0, 0.02)).clamp(0.0, 1.0);
+            let share_buy = (0.33 + 0.3 * learnt + around(0.0, 0.03)).clamp(0.0, 1.0 - share_sell);
+            // The environments begin their episodes together.
+            let first = u64::from(update) * steps;
+            let ended = (first + steps) / episode > first / episode;
+            UpdateRecord {
+                update,
+                global_step: (u64::from(update) + 1) * steps * envs,
+                learning_rate: rate * (1.0 - done),
+                policy_loss: around(-0.004, 0.003),
+                value_loss: (0.4 * (1.0 - learnt) + 0.12 + around(0.0, 0.03)).abs(),
+                entropy: (1.0986 - 0.25 * learnt * (1.0 + 0.05 * place as f64) + around(-0.01, 0.006))
+                    .min(1.0986),
+                kl: (agent["lora"]["rank"] != 0).then(|| 0.08 * learnt + around(0.01, 0.001).abs()),
+                approx_kl: if exploded { 0.913 } else { around(0.009, 0.002).abs() },
+                clipfrac: if exploded { 0.74 } else { around(0.06, 0.02).clamp(0.0, 1.0) },
+                explained_variance: (update > 0).then(|| 0.35 * learnt + around(0.0, 0.05)),
+                grad_norm: around(0.8, 0.15).abs() * if exploded { 6.0 } else { 1.0 },
+                first_ratio_error: 1e-7,
+                episode_return: ended.then(|| 0.9 * learnt + 0.1 * place as f64 * done + around(0.0, 0.35)),
+                share_sell,
+                share_hold: 1.0 - share_sell - share_buy,
+                share_buy,
+            }
+        };
+        (0..self.updates).map(row).collect()
     }
 
     /// The market is one walk per symbol; an arm is long, flat or short by a skill that depends on its place.
@@ -285,6 +346,26 @@ fn scores(steps: &[StepRecord]) -> Value {
     let ratio = (volatility > 0.0).then(|| sum / years / volatility);
     scores["paper"] = json!({"cr": 100.0 * sum, "sr": ratio, "av": 100.0 * volatility, "mdd": sheet.max_drawdown.map(|d| 100.0 * d)});
     scores
+}
+
+/// The second arm's policy is constant for every seed, on the test split and for seed 0 on the other one too; the fifth
+/// arm explodes with seed 1.
+fn warnings(place: usize, seed: u64) -> Vec<Warning> {
+    let constant = |split: &str| Warning {
+        kind: WarningKind::ConstantAction,
+        step: 13_860 + seed,
+        text: format!("`hold` at every bar after one `buy` of the {split} split"),
+    };
+    match (place, seed) {
+        (1, 0) => vec![constant("valid"), constant("test")],
+        (1, _) => vec![constant("test")],
+        (4, 1) => vec![Warning {
+            kind: WarningKind::KlExplosion,
+            step: 3_200,
+            text: "approx_kl 0.913 in update 9; above 0.5 in 1 update, at most 0.913".to_owned(),
+        }],
+        _ => Vec::new(),
+    }
 }
 
 /// Two frozen tensors that stayed and three trained ones, of which one stood still in the run with seed 1.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::metric::Unit;
-use crate::numbers::{count, fixed, percent, rounded};
+use crate::numbers::{count, digits, fixed, percent, rounded, significant};
 use crate::render::script_json;
 
 #[test]
@@ -29,6 +29,27 @@ fn each_unit_is_written_its_own_way() {
     assert_eq!(Unit::Fraction.write(Some(0.0943)), "9.4%");
     assert_eq!(Unit::Percent.write(Some(15.3404)), "15.340");
     assert_eq!(Unit::PaperRatio.write(Some(1.0391)), "1.039");
+    assert_eq!(Unit::Number.write(Some(1.0391)), "1.04");
+}
+
+#[test]
+fn numbers_of_any_size_keep_their_significant_digits() {
+    for (value, text) in [
+        (0.0, "0"),
+        (0.5, "0.500"),
+        (1.0986, "1.10"),
+        (-0.00345, "\u{2212}0.00345"),
+        (9.996, "10.0"),
+        (12_345.6, "12,346"),
+        (0.0005, "5.00e\u{2212}4"),
+        (-2.5e7, "\u{2212}2.50e7"),
+    ] {
+        assert_eq!(digits(Some(value), 3), text);
+    }
+    assert_eq!((digits(None, 3).as_str(), digits(Some(f64::NAN), 3).as_str()), ("–", "–"));
+    assert_eq!(significant(0.000_123_456_7, 5), 0.000_123_46);
+    assert_eq!(significant(-123_456.7, 5), -123_460.0);
+    assert!(significant(-0.0, 5).is_sign_positive());
 }
 
 proptest! {

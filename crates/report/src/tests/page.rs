@@ -12,26 +12,27 @@ use crate::page::page;
 use crate::render::html;
 use crate::{Curve, PlanInfo, ReportInput, collect, render};
 
-fn ablation(seeds: u64) -> Demo {
+pub(super) fn ablation(seeds: u64) -> Demo {
     Demo {
         name: "ablation",
         title: "Depth, rank & reward",
         symbols: vec!["SYN"],
         seeds,
         days: 60,
+        updates: 20,
         mode: "one-at-a-time",
         troubled: true,
     }
 }
 
-fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
+pub(super) fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
     let root = tempfile::tempdir().unwrap();
     let store = demo.run(root.path(), plan);
     collect(&store, plan).unwrap()
 }
 
 /// The troubled ablation with 3 or 5 seeds, made once: a store of real files takes its time.
-fn input(seeds: u64) -> ReportInput {
+pub(super) fn input(seeds: u64) -> ReportInput {
     static THREE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(3), &ablation(3).plan()));
     static FIVE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(5), &ablation(5).plan()));
     match seeds {
@@ -42,7 +43,7 @@ fn input(seeds: u64) -> ReportInput {
 }
 
 /// The page without the chart library, whose text is not ours.
-fn own_text(html: &str) -> String {
+pub(super) fn own_text(html: &str) -> String {
     let begin = html.find("/*\n* Licensed to the Apache").expect("the library's header");
     let end = begin + html[begin..].find("</script>").expect("its end");
     format!("{}{}", &html[..begin], &html[end..])
@@ -57,6 +58,8 @@ fn all_sections_are_there() {
         "Results on SYN",
         "Effect of each setting",
         "Runs that failed or were skipped",
+        "Completed runs with warnings",
+        "<h2>Training</h2>",
         "Arms and what each changes",
         "Provenance",
         "Every setting of the base",
@@ -75,8 +78,8 @@ fn all_sections_are_there() {
         assert!(html.contains(part), "{part}");
     }
     // Every chart has words for those who do not see it.
-    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3);
-    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3);
+    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3 + 13);
+    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3 + 13);
 }
 
 #[test]
@@ -111,6 +114,7 @@ fn text_from_files_is_escaped_everywhere() {
     let data: Value =
         serde_json::from_str(&html[begin..begin + html[begin..].find("</script>").unwrap()]).unwrap();
     assert_eq!(data["groups"][0]["accounts"]["lines"][0]["name"], hostile);
+    assert_eq!(data["groups"][0]["training"]["lines"][0]["name"], hostile);
 }
 
 #[test]
@@ -302,10 +306,11 @@ fn bands_reach_from_the_lowest_to_the_highest_seed() {
     let line = &accounts.lines[0];
     let ends: Vec<f64> =
         input.runs[..3].iter().map(|r| *r.curve.as_ref().unwrap().growth.last().unwrap()).collect();
-    let (low, high) = (line.growth.low.as_ref().unwrap()[60], line.growth.high.as_ref().unwrap()[60]);
+    let (low, high) =
+        (line.growth.low.as_ref().unwrap()[60].unwrap(), line.growth.high.as_ref().unwrap()[60].unwrap());
     assert!((low - ends.iter().copied().fold(f64::INFINITY, f64::min)).abs() < 1e-5);
     assert!((high - ends.iter().copied().fold(0.0, f64::max)).abs() < 1e-5);
-    assert!((line.growth.mean[60] - ends.iter().sum::<f64>() / 3.0).abs() < 1e-5);
+    assert!((line.growth.mean[60].unwrap() - ends.iter().sum::<f64>() / 3.0).abs() < 1e-5);
     let hold = accounts.lines.iter().find(|l| l.name == "buy-and-hold").unwrap();
     assert!(hold.growth.low.is_none() && hold.look.hue.is_none() && hold.shown);
     assert_eq!(accounts.lines.iter().filter(|l| l.look.hue.is_some() && l.shown).count(), 6);
