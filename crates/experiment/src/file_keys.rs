@@ -55,11 +55,13 @@ impl Seeds {
     }
 }
 
-/// A baseline agent: its kind, or a table with its kind and parameters.
+/// A baseline agent: its kind, or a table with its kind and parameters. What it does not say it takes from the
+/// experiment's own agent, where that is of another kind with the same keys (the model and the prompt of an agent that
+/// reads); the rest are defaults.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Baseline {
-    /// Kind of an agent, with default parameters.
+    /// Kind of an agent.
     Kind(String),
     /// `kind` and parameters of an agent.
     Table(Map<String, Value>),

@@ -66,6 +66,16 @@ impl Default for Lora {
     }
 }
 
+/// Parameters of an agent that has keys in common with the learned one.
+#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Reader {
+    /// Low-rank adapters.
+    lora: Lora,
+    /// Prompts read at once.
+    batch: usize,
+}
+
 /// Parameters of an agent with a look-back.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -166,8 +176,13 @@ fn ppo_check(params: &Value) -> Result<(), Vec<ParamError>> {
 
 pub fn sections() -> Sections {
     let ppo = PluginInfo { check: Arc::new(ppo_check), ..info::<Ppo>("ppo-llm") };
-    let agents =
-        vec![ppo, info::<Momentum>("momentum"), info::<Nothing>("buy-and-hold"), info::<Nothing>("flat")];
+    let agents = vec![
+        ppo,
+        info::<Momentum>("momentum"),
+        info::<Nothing>("buy-and-hold"),
+        info::<Nothing>("flat"),
+        info::<Reader>("reader"),
+    ];
     let rewards = vec![info::<Nothing>("log-return"), info::<Nothing>("sharpe-delta"), info::<Cvar>("cvar")];
     let nothing = |names: &[&'static str]| names.iter().map(|n| info::<Nothing>(n)).collect::<Vec<_>>();
     Sections::new(vec![

@@ -416,14 +416,18 @@ impl Planner<'_> {
         let mut agents = Vec::new();
         for (i, table) in tables.iter().enumerate() {
             let resolved = resolve::section(section, Some(table));
+            let place = vec!["baselines".to_owned(), i.to_string()];
+            if resolved.errors.is_empty() {
+                agents.push((value_label(table, &tables), self.beside(base, table, resolved.value)));
+                continue;
+            }
             for error in resolved.errors {
-                let mut at = vec!["baselines".to_owned(), i.to_string()];
+                let mut at = place.clone();
                 if matches!(entries[i], Baseline::Table(_)) {
                     at.extend(keys::parts(&error.key));
                 }
                 errors.push(self.merged.error(&at, Problem::Value(error)));
             }
-            agents.push((value_label(table, &tables), resolved.value));
         }
         let contexts = contexts(arms);
         let mut out: Vec<Arm> = Vec::new();
@@ -455,6 +459,20 @@ impl Planner<'_> {
             }
         }
         out
+    }
+
+    /// A baseline's agent with what it has in common with the base's, where that is of another kind. `alone` is it
+    /// without, which it stays where the base's settings are out of its range.
+    fn beside(&self, base: &Map<String, Value>, table: &Value, alone: Value) -> Value {
+        let kind = |agent: &Value| agent.get("kind").cloned();
+        if base.get(AGENT).and_then(kind) == kind(&alone) {
+            return alone;
+        }
+        let (path, value) = (vec![AGENT.to_owned()], table.clone());
+        let mut written = base.clone();
+        self.apply(&mut written, &[Override { key: AGENT.to_owned(), path, value, origin: Vec::new() }]);
+        let (mut spec, problems) = resolve::run_sections(&written, self.sections);
+        spec.remove(AGENT).filter(|_| problems.is_empty()).unwrap_or(alone)
     }
 
     /// The first arm of each context under each control. A control that changes nothing there (a random twin of random

@@ -255,6 +255,23 @@ fn baselines_run_once_per_context_with_the_base_reward() {
     assert_eq!(names(&plain.baselines), ["flat", "momentum", "momentum+window=5"]);
 }
 
+/// What an agent of another kind has in common with the experiment's own it takes from there, unless the entry says it.
+#[test]
+fn a_baseline_shares_the_settings_that_it_has_in_common_with_the_agent() {
+    let text = "baselines = [\"reader\", { kind = \"reader\", lora = { rank = 2 } }, \"momentum\"]\nagent.lora.rank = 8\nagent.lora.alpha = 3.0\n";
+    let baselines = arms_of(text).baselines;
+    let lora = |i: usize| {
+        [&baselines[i].spec["agent"]["lora"]["rank"], &baselines[i].spec["agent"]["lora"]["alpha"]]
+    };
+    assert_eq!(lora(0), [&json!(8), &json!(3.0)]);
+    assert_eq!(lora(1), [&json!(2), &json!(3.0)]);
+    assert_eq!(baselines[0].spec["agent"]["batch"], 0);
+    assert_eq!(baselines[2].spec["agent"], json!({ "kind": "momentum", "window": 20 }));
+    // One of the agent's own kind is a variant that says all it wants: the others are defaults.
+    let text = "baselines = [\"momentum\"]\nagent = { kind = \"momentum\", window = 9 }\n";
+    assert_eq!(arms_of(text).baselines[0].spec["agent"]["window"], 20);
+}
+
 #[test]
 fn a_control_is_the_first_arm_of_each_context_with_one_thing_changed() {
     let text = "controls = [\"untrained\", \"momentum\", \"no-lookback\"]\nsplit.warmup = 7\n[sweep.axes]\n\"agent.lora.rank\" = [0, 4]\n";
