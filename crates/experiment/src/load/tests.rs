@@ -71,7 +71,7 @@ fn every_kind_of_mistake_names_what_is_accepted() {
         ),
         (
             "baselines = [\"flat\", \"buy-and-hld\"]",
-            "x.toml:2: baselines[1]: expected one of ppo-llm, momentum, buy-and-hold, flat (did you mean \"buy-and-hold\"?), found \"buy-and-hld\"",
+            "x.toml:2: baselines[1]: expected one of ppo-llm, momentum, buy-and-hold, flat, reader (did you mean \"buy-and-hold\"?), found \"buy-and-hld\"",
         ),
         (
             "baselines = [{ kind = \"momentum\", window = 0 }]",
@@ -92,7 +92,7 @@ fn a_missing_section_and_a_missing_key_are_errors() {
          x.toml: split.test: expected a list of 2 values, each a date (YYYY-MM-DD), found nothing\n\
          x.toml: rules.kind: expected one of paper, investor-bench, found nothing\n\
          x.toml: reward.kind: expected one of log-return, sharpe-delta, cvar, found nothing\n\
-         x.toml: agent.kind: expected one of ppo-llm, momentum, buy-and-hold, flat, found nothing"
+         x.toml: agent.kind: expected one of ppo-llm, momentum, buy-and-hold, flat, reader, found nothing"
     );
 }
 
