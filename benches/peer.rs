@@ -2,7 +2,7 @@
 //!
 //! `peer layer` times one decoder layer, in seconds; `peer load FOLDER` a checkpoint, in seconds, with the peak of
 //! resident memory in bytes. `peer.py` is the other side. `peer train` counts the environment steps per second of
-//! `ppo-mlp` from the first rollout to the last update; `sb3.py` is the other side, on the closes that `peer closes
+//! `ppo-mlp` from the first rollout to the last update, and its processor time; `sb3.py` is the other side, on the closes that `peer closes
 //! FILE` writes.
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bench::{Case, peak_bytes, smol_layer};
+use bench::{Case, cpu_seconds, peak_bytes, smol_layer};
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::{Backbone, Body, TrainSpec, init};
 use plugin::SharedPool;
@@ -134,12 +134,14 @@ fn train() {
     let seconds = |rollouts: u64| {
         let agent = case.agent(rollouts * ROLLOUT, &shared);
         let mut learner = agent.learner(0).expect("a fresh learner");
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_seconds());
         learner.train(Training { arena: &arena, validation: None, log: &mut NoLog }).expect("a training");
-        start.elapsed().as_secs_f64()
+        (start.elapsed().as_secs_f64(), cpu_seconds() - cpu)
     };
     seconds(WARM_UP);
-    println!("ppo-mlp/steps_per_s {}", (ROLLOUTS * ROLLOUT) as f64 / seconds(ROLLOUTS));
+    let (wall, cpu) = seconds(ROLLOUTS);
+    println!("ppo-mlp/steps_per_s {}", (ROLLOUTS * ROLLOUT) as f64 / wall);
+    println!("ppo-mlp/cpu_of_1024_steps {}", cpu / ROLLOUTS as f64);
 }
 
 /// Keeps nothing, as the other side does.

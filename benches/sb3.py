@@ -1,7 +1,7 @@
 """Stable-Baselines3's side of `cargo xtask bench --sb3`: PPO with separate networks for policy and value, on the CPU.
 
 `sb3.py versions` names the software; `sb3.py train FILE` trains on the closes of `FILE` (one per line, made by
-`peer closes`) as `peer train` does, and prints the same line of `name value`.
+`peer closes`) as `peer train` does, and prints the same lines of `name value`.
 
 The market is `ppo-mlp`'s under the rules `investor-bench` with the reward `log-return`: all actions are legal, so that
 the missing action masks make no difference. What an observation holds besides the position is computed before the
@@ -89,9 +89,11 @@ def train(path):
         seed=0,
     )
     model.learn(WARM_UP_STEPS, log_interval=None)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     model.learn(STEPS, log_interval=None, reset_num_timesteps=False)
-    print("ppo-mlp/steps_per_s", STEPS / (time.perf_counter() - start))
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print("ppo-mlp/steps_per_s", STEPS / wall)
+    print("ppo-mlp/cpu_of_1024_steps", cpu / (STEPS / 1024))
 
 
 def main():
