@@ -8,7 +8,7 @@ fn by_loops(
     group: &str,
     n_layers: usize,
     active_last: bool,
-    f: fn(f64) -> f64,
+    f: Scalar,
     mut x: Vec<f64>,
 ) -> Vec<f64> {
     for i in 0..n_layers {
@@ -25,8 +25,10 @@ fn by_loops(
     x
 }
 
+type Scalar = fn(f64) -> f64;
+
 /// Both activations with their definition in f64.
-const ACTIVATIONS: [(Activation, fn(f64) -> f64); 2] =
+const ACTIVATIONS: [(Activation, Scalar); 2] =
     [(Activation::Tanh, f64::tanh), (Activation::Relu, |x| x.max(0.0))];
 
 /// A body and a head on it.
