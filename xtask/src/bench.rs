@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: criterion benches, or with `--peer` the same work beside PyTorch.
+//! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch, with `--sb3` a training beside
+//! Stable-Baselines3.
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use crate::{python, workspace};
 /// is the median of those of neighbouring turns.
 const TURNS: usize = 9;
 const RESULTS: &str = "benches/RESULTS.md";
+const SB3_RESULTS: &str = "benches/RESULTS-SB3.md";
+const SB3: &str = "benches/sb3.py";
 
 /// One measurement of both programs.
 struct Case {
@@ -29,10 +32,11 @@ struct Case {
 /// Values by name, one per turn.
 type Values = BTreeMap<String, Vec<f64>>;
 
-/// Runs the criterion benches with `args`, or the comparison.
+/// Runs the criterion benches with `args`, or a comparison.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     match args {
         [flag] if flag == "--peer" => peer(),
+        [flag] if flag == "--sb3" => sb3(),
         _ => {
             let mut cargo = workspace::cargo();
             cargo.args(["bench", "--profile", "dev", "--package", "bench"]).args(args);
@@ -64,18 +68,91 @@ fn peer() -> anyhow::Result<ExitCode> {
     }
     let mut table = String::new();
     for case in &cases {
-        let (mut our_values, mut their_values) = (Values::new(), Values::new());
-        for turn in 1..=TURNS {
-            eprintln!("{}: turn {turn} of {TURNS}", case.title);
-            collect(&mut our_values, &output(Command::new(&ours).args(&case.args))?)?;
-            collect(&mut their_values, &output(theirs()?.args(&case.args))?)?;
-        }
+        let (our_values, their_values) = in_turn(
+            case.title,
+            || output(Command::new(&ours).args(&case.args)),
+            || output(theirs()?.args(&case.args)),
+        )?;
         rows(&mut table, case.title, &our_values, &their_values)?;
     }
-    let text = page(&table, &versions, threads)?;
+    let text = format!(
+        "# Beside PyTorch\n\n\
+         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
+         median over neighbouring turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape with random\n\
+         weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
+         `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are 513 MiB in f32.\n\n\
+         | what | measure | flaglab | PyTorch | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
+         {}\n",
+        machine(&versions, threads)?
+    );
     fs::write(workspace::root().join(RESULTS), &text)?;
     print!("{text}");
     Ok(ExitCode::SUCCESS)
+}
+
+fn sb3() -> anyhow::Result<ExitCode> {
+    let ours = build()?;
+    let threads = std::thread::available_parallelism()?.get();
+    let folder = workspace::target()?.join("bench");
+    fs::create_dir_all(&folder)?;
+    let closes = folder.join("closes.txt");
+    output(Command::new(&ours).arg("closes").arg(&closes))?;
+    let versions = output(python::sb3_script(SB3)?.arg("versions"))?;
+    let train = |n: usize| -> anyhow::Result<String> {
+        let mut command = python::sb3_script(SB3)?;
+        // Before PyTorch is imported too: a pool that is there already waits in loops that take our time.
+        command.env("FLAGLAB_THREADS", n.to_string()).env("OMP_NUM_THREADS", n.to_string());
+        output(command.arg("train").arg(&closes))
+    };
+    // More threads make small matrices slower, most of all beside other programs: theirs is the faster choice.
+    let mut trials = Vec::new();
+    for n in if threads == 1 { vec![1] } else { vec![1, threads] } {
+        let mut values = Values::new();
+        collect(&mut values, &train(n)?)?;
+        let rates = values.iter().filter(|(name, _)| name.ends_with("per_s"));
+        let rate = rates.flat_map(|(_, rates)| rates).copied().next().context("sb3.py prints no rate")?;
+        eprintln!("Stable-Baselines3 with {n} PyTorch threads: {rate:.0} steps/s");
+        trials.push((rate, n));
+    }
+    let best = trials.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
+    let (_, best) = best.context("invariant: one thread is always tried")?;
+    let (our_values, their_values) =
+        in_turn("ppo-mlp", || output(Command::new(&ours).arg("train")), || train(best))?;
+    let mut table = String::new();
+    rows(&mut table, "PPO, 8 environments", &our_values, &their_values)?;
+    let trials: Vec<String> = trials.iter().map(|(rate, n)| format!("{rate:.0} steps/s with {n}")).collect();
+    let text = format!(
+        "# Beside Stable-Baselines3\n\n\
+         Written by `cargo xtask bench --sb3`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
+         median over neighbouring turns, beside its range, and above 1 in our favour. Steps of all environments together,\n\
+         per second, from the first rollout to the last update; and processor time of all threads, which other programs\n\
+         on the machine lengthen less. Same closes, rules (`investor-bench`, all actions legal),\n\
+         reward, observations, network (policy and value apart, two ReLU layers of 64 each), 128 steps per rollout,\n\
+         4 epochs in minibatches of 256, f32 on the CPU. Stable-Baselines3 computes with {best} PyTorch thread(s), the\n\
+         faster choice of a trial before the turns: {}.\n\n\
+         | what | measure | flaglab | Stable-Baselines3 | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
+         {}\n",
+        trials.join(", "),
+        machine(&versions, threads)?
+    );
+    fs::write(workspace::root().join(SB3_RESULTS), &text)?;
+    print!("{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What both programs print, ours first in each of the turns.
+fn in_turn(
+    title: &str,
+    ours: impl Fn() -> anyhow::Result<String>,
+    theirs: impl Fn() -> anyhow::Result<String>,
+) -> anyhow::Result<(Values, Values)> {
+    let (mut our_values, mut their_values) = (Values::new(), Values::new());
+    for turn in 1..=TURNS {
+        eprintln!("{title}: turn {turn} of {TURNS}");
+        collect(&mut our_values, &ours()?)?;
+        collect(&mut their_values, &theirs()?)?;
+    }
+    Ok((our_values, their_values))
 }
 
 /// Our program, in the profile that sweeps run in.
@@ -118,13 +195,17 @@ fn median(values: &[f64]) -> f64 {
 /// A row per name that both programs print.
 fn rows(table: &mut String, title: &str, ours: &Values, theirs: &Values) -> anyhow::Result<()> {
     for (name, ours) in ours {
-        let theirs = theirs.get(name).with_context(|| format!("peer.py prints no `{name}`"))?;
-        let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| theirs / ours).collect();
+        let theirs = theirs.get(name).with_context(|| format!("the other program prints no `{name}`"))?;
+        let is_rate = name.ends_with("per_s");
+        let ratio = |(ours, theirs): (&f64, &f64)| if is_rate { ours / theirs } else { theirs / ours };
+        let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(ratio).collect();
         ratios.sort_by(f64::total_cmp);
         let spread = format!("{:.2} to {:.2}", ratios[0], ratios[ratios.len() - 1]);
         let (ours, theirs, ratio) = (median(ours), median(theirs), median(&ratios));
         let unit = if name.contains("memory") {
             |value: f64| format!("{:.0} MiB", value / 1024.0 / 1024.0)
+        } else if is_rate {
+            |value: f64| format!("{value:.0}/s")
         } else {
             |value: f64| format!("{:.1} ms", 1e3 * value)
         };
@@ -138,20 +219,15 @@ fn rows(table: &mut String, title: &str, ours: &Values, theirs: &Values) -> anyh
     Ok(())
 }
 
-fn page(table: &str, versions: &str, threads: usize) -> anyhow::Result<String> {
+/// Where and with what the numbers were taken.
+fn machine(versions: &str, threads: usize) -> anyhow::Result<String> {
     let rustc =
         output(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
     let date = output(Command::new("date").arg("+%Y-%m-%d"))?;
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown");
     Ok(format!(
-        "# Beside PyTorch\n\n\
-         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
-         median over neighbouring turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape with random\n\
-         weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
-         `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are 513 MiB in f32.\n\n\
-         | what | measure | flaglab | PyTorch | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
-         {} with {threads} threads, load average {load} at the end; {}, {}; {}.\n",
+        "{} with {threads} threads, load average {load} at the end; {}, {}; {}.",
         processor(),
         versions.trim(),
         rustc.trim(),

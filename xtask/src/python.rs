@@ -12,6 +12,11 @@ use anyhow::{Context, bail, ensure};
 use crate::workspace;
 
 const REQUIREMENTS: &str = "tests/oracles/requirements.txt";
+/// What `cargo xtask bench --sb3` needs besides.
+const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
+const SB3_FIND: &str = "import importlib.util, sys; \
+    packages = 'cloudpickle gymnasium stable_baselines3'.split(); \
+    sys.exit(' '.join(p for p in packages if importlib.util.find_spec(p) is None) or None)";
 /// Imports everything, which takes seconds.
 const IMPORT: &str = "import numpy, peft, safetensors, tokenizers, torch, transformers";
 /// Looks only whether everything is there.
@@ -21,7 +26,26 @@ const FIND: &str = "import importlib.util, sys; \
 
 /// A command that runs `script` (a path from the root) in the workspace root, without network.
 pub fn script(script: &str) -> anyhow::Result<Command> {
-    let mut command = Command::new(interpreter()?);
+    Ok(command(&interpreter()?, script))
+}
+
+/// The same with Stable-Baselines3, which is installed on first use.
+pub fn sb3_script(script: &str) -> anyhow::Result<Command> {
+    let python = interpreter()?;
+    if !lacks(&python, SB3_FIND)?.is_empty() {
+        ensure!(
+            std::env::var_os("FLAGLAB_PYTHON").is_none(),
+            "FLAGLAB_PYTHON: {} lacks what {SB3_REQUIREMENTS} lists",
+            python.display()
+        );
+        eprintln!("installing {SB3_REQUIREMENTS}");
+        pip(&python, SB3_REQUIREMENTS)?;
+    }
+    Ok(command(&python, script))
+}
+
+fn command(python: &Path, script: &str) -> Command {
+    let mut command = Command::new(python);
     command.arg(script).current_dir(workspace::root());
     // What the oracles load is in folders; a name that is none must fail rather than be looked up.
     command.envs([
@@ -29,7 +53,7 @@ pub fn script(script: &str) -> anyhow::Result<Command> {
         ("TOKENIZERS_PARALLELISM", "false"),
         ("PYTHONWARNINGS", "ignore"),
     ]);
-    Ok(command)
+    command
 }
 
 /// `cargo xtask oracle SCRIPT ARGUMENTS`.
@@ -45,10 +69,8 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 pub fn interpreter() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("FLAGLAB_PYTHON") {
         let path = PathBuf::from(path);
-        let output = Command::new(&path).args(["-c", FIND]).output();
-        let output = output.with_context(|| format!("FLAGLAB_PYTHON: cannot start {}", path.display()))?;
-        let missing = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "FLAGLAB_PYTHON: {} lacks {}", path.display(), missing.trim());
+        let missing = lacks(&path, FIND).context("FLAGLAB_PYTHON")?;
+        ensure!(missing.is_empty(), "FLAGLAB_PYTHON: {} lacks {missing}", path.display());
         return Ok(path);
     }
     let folder = workspace::target()?.join("oracles");
@@ -63,6 +85,14 @@ pub fn interpreter() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
+/// The packages that `find` looks for in vain.
+fn lacks(python: &Path, find: &str) -> anyhow::Result<String> {
+    let output = Command::new(python).args(["-c", find]).output();
+    let output = output.with_context(|| format!("cannot start {}", python.display()))?;
+    let missing = String::from_utf8_lossy(&output.stderr);
+    Ok(if output.status.success() { String::new() } else { missing.trim().to_owned() })
+}
+
 /// Several GB, most of them libraries that torch's wheel for Linux is linked against, although nothing uses them here.
 fn install(folder: &Path, python: &Path) -> anyhow::Result<()> {
     eprintln!("installing {REQUIREMENTS} into {}", folder.display());
@@ -75,11 +105,15 @@ fn install(folder: &Path, python: &Path) -> anyhow::Result<()> {
         Command::new(base).args(["-m", "venv"]).arg(folder),
         "cannot make an environment (Debian: python3-venv)",
     )?;
+    pip(python, REQUIREMENTS)?;
+    finish(Command::new(python).args(["-c", IMPORT]), "the installed packages cannot be imported")
+}
+
+fn pip(python: &Path, requirements: &str) -> anyhow::Result<()> {
     let pip =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
     // The file lists every package, so that nothing is resolved; pip would also ask for what only a GPU needs.
-    finish(Command::new(python).args(pip).arg(workspace::root().join(REQUIREMENTS)), "pip failed")?;
-    finish(Command::new(python).args(["-c", IMPORT]), "the installed packages cannot be imported")
+    finish(Command::new(python).args(pip).arg(workspace::root().join(requirements)), "pip failed")
 }
 
 /// Runs a command with its output on stderr.

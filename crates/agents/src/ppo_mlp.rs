@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::ParamSet;
 use plugin::{BuildError, ParamError, Plugin, toml_text};
-use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, TrainDtype, Usage, VALUE_GAIN};
+use ppo::{Activation, ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, TrainDtype, Usage, VALUE_GAIN};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,14 +29,22 @@ pub struct PpoMlpParams {
     /// Factor on the log returns, which brings daily ones to about 1.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub return_scale: f64,
-    /// Widths of the tanh layers below the heads; empty: the heads read the numbers themselves.
+    /// Widths of the layers below the heads; empty: the heads read the numbers themselves.
     #[schemars(inner(range(min = 1, max = 65536)))]
     pub widths: Vec<usize>,
+    /// Function after each of these layers and after each hidden layer of the heads.
+    pub activation: Activation,
 }
 
 impl Default for PpoMlpParams {
     fn default() -> Self {
-        Self { ppo: PpoConfig::default(), window: 20, return_scale: 100.0, widths: vec![64, 64] }
+        Self {
+            ppo: PpoConfig::default(),
+            window: 20,
+            return_scale: 100.0,
+            widths: vec![64, 64],
+            activation: Activation::default(),
+        }
     }
 }
 
@@ -116,7 +124,7 @@ impl Agent for PpoMlp {
     }
 }
 
-/// A body of tanh layers with two heads.
+/// A body of fully connected layers with two heads.
 struct MlpNet {
     params: ParamSet,
     body: Mlp,
@@ -128,13 +136,14 @@ struct MlpNet {
 
 impl MlpNet {
     fn new(params: &PpoMlpParams, device: &Device, seed: u64) -> Self {
-        let PpoMlpParams { ppo, window, return_scale, widths } = params;
+        let PpoMlpParams { ppo, window, return_scale, widths, activation } = params;
         let mut set = ParamSet::new(device);
         let n_features = window + 1;
         let top = widths.last().copied().unwrap_or(n_features);
-        let body = Mlp::body(&mut set, "body", n_features, widths, seed);
+        let body = Mlp::body(&mut set, "body", n_features, widths, seed).with_activation(*activation);
         let policy = Mlp::head(&mut set, "policy_head", [top, 3], &ppo.policy_head, POLICY_GAIN, seed);
         let value = Mlp::head(&mut set, "value_head", [top, 1], &ppo.value_head, VALUE_GAIN, seed);
+        let [policy, value] = [policy, value].map(|head| head.with_activation(*activation));
         Self { params: set, body, policy, value, window: *window, return_scale: *return_scale }
     }
 

@@ -72,10 +72,12 @@ pub struct PpoConfig {
     /// Decoupled weight decay (AdamW); 0 is plain Adam.
     #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
-    /// Widths of the hidden tanh layers between the network's last state and the three logits; empty: one linear layer.
+    /// Widths of the hidden layers between the network's last state and the three logits; empty: one linear layer. Tanh follows
+    /// each, or what `ppo-mlp` has as its `activation`.
     #[schemars(inner(range(min = 1, max = 65536)))]
     pub policy_head: Vec<usize>,
-    /// Widths of the hidden tanh layers between the network's last state and the value; empty: one linear layer.
+    /// Widths of the hidden layers between the network's last state and the value; empty: one linear layer. Tanh follows
+    /// each, or what `ppo-mlp` has as its `activation`.
     #[schemars(inner(range(min = 1, max = 65536)))]
     pub value_head: Vec<usize>,
     /// How the trained policy decides on validation and test data.

@@ -29,7 +29,7 @@ pub use environments::Environments;
 pub use gae::{GaeInput, advantages};
 pub use init::orthogonal;
 pub use loss::{Loss, LossConfig, Sample, loss, whiten};
-pub use mlp::{Mlp, POLICY_GAIN, VALUE_GAIN};
+pub use mlp::{Activation, Mlp, POLICY_GAIN, VALUE_GAIN};
 pub use policy::Policy;
 pub use rollout::{Estimates, Rollout, explained_variance};
 pub use trainer::{Trained, Update, learn, train};

@@ -22,9 +22,18 @@ fn a_row_holds_medians_and_the_ratios_of_neighbouring_turns() {
 }
 
 #[test]
+fn a_higher_rate_is_in_our_favour() {
+    let ours = values("ppo-mlp/steps_per_s 6000|ppo-mlp/steps_per_s 9000|ppo-mlp/steps_per_s 8000");
+    let theirs = values("ppo-mlp/steps_per_s 2000|ppo-mlp/steps_per_s 1000|ppo-mlp/steps_per_s 2000");
+    let mut table = String::new();
+    rows(&mut table, "case", &ours, &theirs).unwrap();
+    assert_eq!(table, "| case | `ppo-mlp/steps_per_s` | 8000/s | 2000/s | 4.00 | 3.00 to 9.00 |\n");
+}
+
+#[test]
 fn what_the_other_program_does_not_measure_is_an_error() {
     let error = rows(&mut String::new(), "case", &values("a 1"), &values("b 1")).unwrap_err();
-    assert_eq!(error.to_string(), "peer.py prints no `a`");
+    assert_eq!(error.to_string(), "the other program prints no `a`");
     assert!(collect(&mut Values::new(), "a one").is_err());
     assert!(collect(&mut Values::new(), "nothing").is_err());
 }

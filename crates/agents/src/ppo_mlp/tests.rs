@@ -125,6 +125,7 @@ fn every_parameter_of_its_own_changes_the_result() {
         digests("return_scale", json!(50.0)),
         digests("widths", json!([16, 16])),
         digests("widths", json!([])),
+        digests("activation", json!("relu")),
         digests("policy_head", json!([8])),
         digests("value_head", json!([8])),
     ];
@@ -150,9 +151,10 @@ fn the_schema_is_flat_and_complete() {
     wrong["dropout"] = json!(0.1);
     wrong["train_dtype"] = json!("float8");
     wrong["action_at_test"] = json!("argmin");
+    wrong["activation"] = json!("gelu");
     let mut keys: Vec<_> = plugin::check_value(&schema, &wrong).into_iter().map(|e| e.key).collect();
     keys.sort();
-    assert_eq!(keys, ["action_at_test", "dropout", "learning_rate", "train_dtype", "windoe"]);
+    assert_eq!(keys, ["action_at_test", "activation", "dropout", "learning_rate", "train_dtype", "windoe"]);
 
     let narrow = resolved_unchecked("ppo-mlp", json!({ "train_dtype": "float16" }));
     let errors = plugin.check(&narrow).unwrap_err();
