@@ -53,23 +53,22 @@ pub(crate) fn table(input: &ReportInput) -> String {
     let differ = |of: fn(&Row<'_>) -> String| rows.iter().any(|row| of(row) != of(first));
     let mut heads = vec!["arm".to_owned()];
     let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![row.name.to_owned()]).collect();
-    let columns: [(&str, fn(&Row<'_>) -> String); 2] =
-        [("data", |row| row.symbol.to_owned()), ("rules", |row| row.rules.to_owned())];
-    for (head, of) in columns {
+    let mut tell = |head: &str, of: fn(&Row<'_>) -> String| {
         if differ(of) {
             heads.push(head.to_owned());
             words.iter_mut().zip(&rows).for_each(|(words, row)| words.push(of(row)));
         }
-    }
+    };
+    tell("data", |row| row.symbol.to_owned());
+    tell("rules", |row| row.rules.to_owned());
     let n_words = heads.len();
     heads.push("runs".to_owned());
     heads.extend(COLUMNS.iter().map(|(head, ..)| (*head).to_owned()));
     for (words, row) in words.iter_mut().zip(&rows) {
         words.push(row.runs.to_string());
-        let number = |(mean, (_, _, factor, digits)): (&Option<f64>, &(&str, &str, f64, usize))| {
-            mean.map_or_else(|| "-".to_owned(), |mean| format!("{:.digits$}", factor * mean))
-        };
-        words.extend(row.means.iter().zip(&COLUMNS).map(number));
+        for (mean, (_, _, factor, digits)) in row.means.iter().zip(COLUMNS) {
+            words.push(mean.map_or_else(|| "-".to_owned(), |mean| format!("{:.digits$}", factor * mean)));
+        }
     }
     let width = |i: usize| {
         let all = words.iter().map(|words| &words[i]).chain([&heads[i]]);
