@@ -14,7 +14,7 @@ use bench::{Case, cpu_seconds, peak_bytes, smol_layer};
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::{Backbone, Body, TrainSpec, init};
 use plugin::SharedPool;
-use trading_env::{RunLog, StepRecord, TimingRecord, Training, UpdateRecord};
+use trading_env::{NoLog, Training};
 
 #[global_allocator]
 static ALLOCATOR: memory::Allocator = memory::Allocator;
@@ -142,19 +142,6 @@ fn train() {
     let (wall, cpu) = seconds(ROLLOUTS);
     println!("ppo-mlp/steps_per_s {}", (ROLLOUTS * ROLLOUT) as f64 / wall);
     println!("ppo-mlp/cpu_of_1024_steps {}", cpu / ROLLOUTS as f64);
-}
-
-/// Keeps nothing, as the other side does.
-struct NoLog;
-
-impl RunLog for NoLog {
-    fn step(&mut self, _: StepRecord) {}
-    fn update(&mut self, _: UpdateRecord) {}
-    fn timing(&mut self, _: TimingRecord) {}
-    fn note(&mut self, _: &str) {}
-    fn progress(&mut self, _: u64, _: u64) -> bool {
-        true
-    }
 }
 
 /// Median seconds of a call, after two that are not counted.

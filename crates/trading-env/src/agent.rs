@@ -113,6 +113,20 @@ pub trait RunLog {
     fn progress(&mut self, done: u64, total: u64) -> bool;
 }
 
+/// Keeps nothing and never stops.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLog;
+
+impl RunLog for NoLog {
+    fn step(&mut self, _: StepRecord) {}
+    fn update(&mut self, _: UpdateRecord) {}
+    fn timing(&mut self, _: TimingRecord) {}
+    fn note(&mut self, _: &str) {}
+    fn progress(&mut self, _: u64, _: u64) -> bool {
+        true
+    }
+}
+
 /// A decision and what the policy thought of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {

@@ -19,7 +19,7 @@ pub use account::Account;
 pub use action::{Action, ActionMask};
 pub use agent::{
     Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, GroupNorm,
-    Learner, PromptCounts, RunLog, TensorDigest, Training,
+    Learner, NoLog, PromptCounts, RunLog, TensorDigest, Training,
 };
 pub use env::{Arena, EnvBatch, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};

@@ -9,7 +9,7 @@ use ppo::{
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use trading_env::{Action, ActionMask, AgentError, RunLog, Step, StepRecord, TimingRecord, UpdateRecord};
+use trading_env::{Action, ActionMask, AgentError, NoLog, Step};
 
 /// One environment of a task; `Default` is not a state of it, `begin` makes one.
 pub trait Task: Default + Send {
@@ -244,19 +244,6 @@ impl<T: Task> ActorCritic for VectorNet<T> {
 
     fn params_mut(&mut self) -> &mut ParamSet {
         &mut self.params
-    }
-}
-
-/// Keeps nothing.
-struct NoLog;
-
-impl RunLog for NoLog {
-    fn step(&mut self, _: StepRecord) {}
-    fn update(&mut self, _: UpdateRecord) {}
-    fn timing(&mut self, _: TimingRecord) {}
-    fn note(&mut self, _: &str) {}
-    fn progress(&mut self, _: u64, _: u64) -> bool {
-        true
     }
 }
 
