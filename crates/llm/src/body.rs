@@ -119,9 +119,16 @@ impl Body {
                 factors.insert((layer, *projection), Factors { a, b });
             }
         }
-        let LoraSpec { rank, alpha, rank_stabilised, .. } = self.spec.lora;
+        let LoraSpec { rank, alpha, rank_stabilised, dropout, .. } = self.spec.lora;
         let base_digest = Some(self.backbone.digest().to_owned());
-        (!factors.is_empty()).then_some(LoraAdapter { rank, alpha, rank_stabilised, factors, base_digest })
+        (!factors.is_empty()).then_some(LoraAdapter {
+            rank,
+            alpha,
+            rank_stabilised,
+            dropout,
+            factors,
+            base_digest,
+        })
     }
 
     fn with_plan(backbone: Arc<Backbone>, spec: TrainSpec, plan: TrainPlan, seed: u64) -> Self {

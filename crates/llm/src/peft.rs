@@ -35,6 +35,8 @@ pub struct LoraAdapter {
     pub alpha: f64,
     /// Scale by `alpha / sqrt(rank)` in place of `alpha / rank`.
     pub rank_stabilised: bool,
+    /// Probability with which training dropped a number of an adapter's input; nothing is dropped otherwise.
+    pub dropout: f64,
     /// Factors by layer and projection.
     pub factors: BTreeMap<(usize, Projection), Factors>,
     /// Digest of the model that it was trained on, where it is known.
@@ -51,12 +53,13 @@ pub struct Factors {
 }
 
 impl LoraAdapter {
-    /// The spec that trains the same factors.
+    /// The spec that has the same factors.
     pub fn spec(&self) -> LoraSpec {
         LoraSpec {
             rank: self.rank,
             alpha: self.alpha,
             rank_stabilised: self.rank_stabilised,
+            // A loaded adapter computes what it has learned: nothing is dropped.
             dropout: 0.0,
             targets: self.targets().into_iter().collect(),
             layers: self.layers().into_iter().map(|layer| layer.to_string()).collect(),
@@ -103,7 +106,7 @@ impl LoraAdapter {
             "r": self.rank,
             "lora_alpha": if whole { json!(self.alpha as u64) } else { json!(self.alpha) },
             "use_rslora": self.rank_stabilised,
-            "lora_dropout": 0.0,
+            "lora_dropout": self.dropout,
             "target_modules": modules,
             "layers_to_transform": if regular { json!(layers) } else { Value::Null },
             "bias": "none",
@@ -137,6 +140,7 @@ impl LoraAdapter {
             rank,
             alpha: keys.positive("lora_alpha", 8.0)?,
             rank_stabilised: keys.flag("use_rslora", false)?,
+            dropout: dropout(&keys)?,
             factors: BTreeMap::new(),
             base_digest: known,
         };
@@ -209,6 +213,12 @@ impl LoraAdapter {
 fn is_stored_as(stored: &str, name: &str) -> bool {
     let inner = stored.strip_prefix(WRAPPER).unwrap_or(stored);
     inner == name || name.strip_prefix("model.") == Some(inner)
+}
+
+fn dropout(keys: &Keys<'_>) -> Result<f64, LlmError> {
+    let Some(found) = keys.get("lora_dropout") else { return Ok(0.0) };
+    let dropout = found.as_f64().filter(|d| (0.0..1.0).contains(d));
+    dropout.ok_or_else(|| keys.error("lora_dropout", found, "a number >= 0 and < 1"))
 }
 
 /// Refuses settings under which PEFT computes something else than `x W + s (x A) B`.

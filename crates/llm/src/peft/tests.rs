@@ -17,7 +17,7 @@ fn adapted(rank_stabilised: bool) -> Body {
         rank: 3,
         alpha: 6.0,
         rank_stabilised,
-        dropout: 0.0,
+        dropout: 0.25,
         targets: vec![Projection::Q, Projection::Down],
         layers: vec!["0".to_owned(), "2".to_owned()],
     };
