@@ -2,8 +2,8 @@
 //!
 //! `peer layer` times one decoder layer, in seconds; `peer load FOLDER` a checkpoint, in seconds, with the peak of
 //! resident memory in bytes. `peer.py` is the other side. `peer train` counts the environment steps per second of
-//! `ppo-mlp` from the first rollout to the last update, and its processor time; `sb3.py` is the other side, on the closes that `peer closes
-//! FILE` writes.
+//! `ppo-mlp` from the first rollout to the last update, and its processor time; `sb3.py` is the other side, on the
+//! closes that `peer closes FILE` writes.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! Learned agents, put together from prompt, language model and PPO, and the devices they compute on.
 //!
-//! `ppo-llm` is the subject of the experiments; `ppo-mlp` is the same training on numbers alone, `zero-shot-llm` the same
-//! model without training. They are plugins of the `agent` section, burn's backends are plugins of the `backend` section. With `llm`, `ppo` and
-//! `pretrain` this is the only crate that knows burn.
+//! `ppo-llm` is the subject of the experiments; `ppo-mlp` is the same training on numbers alone, `zero-shot-llm` the
+//! same model without training. They are plugins of the `agent` section, burn's backends are plugins of the `backend`
+//! section. With `llm`, `ppo` and `pretrain` this is the only crate that knows burn.
 
 mod backend;
 mod learner;
@@ -15,8 +15,8 @@ mod zero_shot;
 
 pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
 pub use burn::tensor::FloatDType;
-pub use model::{ModelParams, Weights};
-pub use ppo_llm::{HEADS, PpoLlmParams, PpoLlmPlugin, TrainedLlm, dtype};
+pub use model::{ModelParams, Weights, dtype};
+pub use ppo_llm::{HEADS, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
 pub use zero_shot::{ZeroShotParams, ZeroShotPlugin};
 

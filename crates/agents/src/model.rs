@@ -9,9 +9,11 @@ use burn::tensor::{Device, FloatDType};
 use hub::{Located, RepoId};
 use llm::{Backbone, LlmConfig, LlmError};
 use plugin::{BuildError, Content, Files, ParamError, SharedPool};
+use ppo::TrainDtype;
 use prompt::{ChatTemplate, Tokenizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use trading_env::{AgentContext, AgentError};
 
@@ -151,6 +153,21 @@ pub(crate) struct Model {
     dtype: FloatDType,
 }
 
+/// A number format by the name that `train_dtype` has for it.
+pub fn dtype(name: &str) -> Result<FloatDType, String> {
+    let parsed: Result<TrainDtype, _> = serde_json::from_value(Value::from(name));
+    parsed.map(dtype_of).map_err(|_| "expected float32, float16 or bfloat16".to_owned())
+}
+
+/// burn's name of a number format.
+fn dtype_of(dtype: TrainDtype) -> FloatDType {
+    match dtype {
+        TrainDtype::Float32 => FloatDType::F32,
+        TrainDtype::Float16 => FloatDType::F16,
+        TrainDtype::Bfloat16 => FloatDType::BF16,
+    }
+}
+
 /// The weights that an arm holds.
 enum Held {
     /// The same for all its seeds.
@@ -164,9 +181,10 @@ impl Model {
     pub(crate) fn open(
         params: &ModelParams,
         device: &Device,
-        dtype: FloatDType,
+        dtype: TrainDtype,
         context: AgentContext<'_>,
     ) -> Result<Self, BuildError> {
+        let dtype = dtype_of(dtype);
         let invalid = |e: &dyn std::fmt::Display| BuildError::Invalid(format!("agent.model.path: {e}"));
         let dir = params.locate(context.files)?.folder;
         let digests = params.content(context.files, false)?.files;

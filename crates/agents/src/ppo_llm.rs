@@ -9,10 +9,10 @@ pub use trained::{HEADS, TrainedLlm};
 
 use std::path::Path;
 
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::Device;
 use llm::{Body, LlmError, LoraSpec, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin, toml_text};
-use ppo::{PpoConfig, TrainDtype};
+use ppo::PpoConfig;
 use prompt::PromptConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,7 @@ impl Plugin<AgentKind> for PpoLlmPlugin {
 impl PpoLlm {
     fn build(params: PpoLlmParams, context: AgentContext<'_>) -> Result<Self, BuildError> {
         let device = BurnDevice::of(context.compute, LlmNet::KIND)?.device().clone();
-        let model = Model::open(&params.model, &device, dtype_of(params.ppo.train_dtype), context)?;
+        let model = Model::open(&params.model, &device, params.ppo.train_dtype, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         params.train_spec().plan(model.config()).map_err(invalid)?;
         let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
@@ -138,21 +138,6 @@ fn spec_error(params: &Value, error: &LlmError) -> ParamError {
     let (_, expected) = problem.split_once("expected ").unwrap_or(("", problem));
     let expected = expected.rsplit_once(", found ").map_or(expected, |(expected, _)| expected);
     ParamError { key: (*key).to_owned(), found, expected: expected.to_owned() }
-}
-
-/// A number format by the name that `train_dtype` has for it.
-pub fn dtype(name: &str) -> Result<FloatDType, String> {
-    let parsed: Result<TrainDtype, _> = serde_json::from_value(Value::from(name));
-    parsed.map(dtype_of).map_err(|_| "expected float32, float16 or bfloat16".to_owned())
-}
-
-/// burn's name of a number format.
-pub(crate) fn dtype_of(dtype: TrainDtype) -> FloatDType {
-    match dtype {
-        TrainDtype::Float32 => FloatDType::F32,
-        TrainDtype::Float16 => FloatDType::F16,
-        TrainDtype::Bfloat16 => FloatDType::BF16,
-    }
 }
 
 /// One arm.

@@ -10,7 +10,7 @@ use rand::RngExt;
 use serde_json::Value;
 use trading_env::{
     Agent, AgentContext, AgentKind, Arena, Decision, EnvConfig, InvestorBench, Learner, LogReturn,
-    LogReturnParams, Paper, Rules, RunLog, SplitName, StepRecord, TimingRecord, UpdateRecord,
+    LogReturnParams, Paper, Rules, RunLog, SplitName, StepRecord, TimingRecord, UpdateRecord, contract,
 };
 
 use crate::{AGENTS, FlexPlugin};
@@ -78,6 +78,16 @@ pub fn resolved_unchecked(name: &str, given: Value) -> Value {
     let Value::Object(mut map) = given else { panic!("a table of parameters") };
     plugin::fill_defaults(&agent_plugin(name).schema(), &mut map);
     Value::Object(map)
+}
+
+/// Checks the promises of all agents on markets of `n_bars` bars, under rules that mask and rules that do not; the
+/// future differs after bar `t`.
+pub fn check_promises(agent: &dyn Agent, n_bars: usize, t: usize) {
+    let series = reverting_market(1, n_bars);
+    let other = with_another_future(&series, t);
+    contract::check_agent(agent, &masking_arena(series.clone(), SplitName::Test), 3);
+    let arenas = [series, other].map(|s| arena(s, SplitName::Test));
+    contract::check_no_future(agent, &arenas[0], &arenas[1], t, 3);
 }
 
 /// Decisions of one evaluation episode.

@@ -17,7 +17,6 @@ use trading_env::{Agent, AgentContext, AgentError, AgentKind, Decision, Learner,
 
 use crate::backend::BurnDevice;
 use crate::model::{Model, ModelParams};
-use crate::ppo_llm::dtype_of;
 use crate::ppo_mlp::parse;
 use crate::reader::Reader;
 
@@ -88,7 +87,7 @@ impl Plugin<AgentKind> for ZeroShotPlugin {
     fn build(&self, params: &Value, context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {
         let params: ZeroShotParams = plugin::params(params)?;
         let device = BurnDevice::of(context.compute, KIND)?.device().clone();
-        let model = Model::open(&params.model, &device, dtype_of(params.train_dtype), context)?;
+        let model = Model::open(&params.model, &device, params.train_dtype, context)?;
         let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
         let invalid = |e: prompt::PromptError| BuildError::Invalid(format!("agent.prompt: {e}"));
         let words = params.prompt.answers().map(|word| reader.encoder().tokenizer().encode_more(word));

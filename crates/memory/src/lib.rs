@@ -16,7 +16,8 @@ const PURGE_DELAY: c_int = 15;
 /// Keeps freed memory in the process instead of giving it back to the system after a second.
 ///
 /// Training frees and allocates the same megabytes for every minibatch: pages that went back come again cleared, one
-/// fault each. On two cores that was 8 to 10 percent of a layer's forward and backward pass. Peak memory is the same.
+/// fault each. On two cores that was 8 to 10 percent of a layer's forward and backward pass. Its peak of memory rose
+/// from 192 to 204 MiB.
 ///
 /// Does nothing for a program that has another global allocator.
 pub fn keep_freed() {

@@ -9,9 +9,9 @@ const MOST: usize = 200;
 
 /// Carries out a policy's actions shifted in time, around the end to the beginning, by every number of bars or, on a
 /// long segment, by evenly spaced ones. Each is a policy with the same actions in the same order, and so with the same
-/// turnover and holding times, that knows nothing of the bars it trades at: a permutation test of timing.
+/// turnover and holding times up to the seam, that knows nothing of the bars it trades at: a permutation test of timing.
 ///
-/// A shifted action that is illegal where it falls becomes Hold. `None` for fewer than three actions, and when the
+/// A shifted action that is illegal where it falls becomes Hold, which may save a trade. `None` for fewer than three actions, and when the
 /// policy's own or a shifted log return is not finite.
 pub(crate) fn equal_turnover(arena: &Arena, actions: &[Action], log_return: f64) -> Option<EqualTurnover> {
     let n = actions.len();

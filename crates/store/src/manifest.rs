@@ -137,8 +137,8 @@ pub struct Warning {
     pub text: String,
 }
 
-/// What policies with the turnover of a run's own, but without its timing, earn on the test split: its actions, shifted
-/// in time.
+/// What policies with about the turnover of a run's own, but without its timing, earn on the test split: its actions,
+/// shifted in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EqualTurnover {
     /// Shifts carried out.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use plugin::SharedPool;
 use serde_json::{Value, json};
-use trading_env::{Agent, SplitName, Training, contract};
+use trading_env::{Agent, SplitName, Training};
 
 use super::testing::{model_dir, prompt_config, write_model};
 use super::*;
@@ -47,11 +47,7 @@ fn trained(params: Value) -> Vec<String> {
 fn keeps_the_promises_of_agents() {
     let dir = model_dir();
     let agent = agent("ppo-llm", params(dir.path()));
-    let series = reverting_market(1, 24);
-    let other = with_another_future(&series, 12);
-    contract::check_agent(&*agent, &masking_arena(series.clone(), SplitName::Test), 3);
-    let arenas = [series, other].map(|s| arena(s, SplitName::Test));
-    contract::check_no_future(&*agent, &arenas[0], &arenas[1], 12, 3);
+    check_promises(&*agent, 24, 12);
 }
 
 #[test]

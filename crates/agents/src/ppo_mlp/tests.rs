@@ -20,11 +20,7 @@ fn small() -> serde_json::Value {
 #[test]
 fn keeps_the_promises_of_agents() {
     let agent = agent("ppo-mlp", params());
-    let series = reverting_market(1, 120);
-    let other = with_another_future(&series, 60);
-    contract::check_agent(&*agent, &masking_arena(series.clone(), SplitName::Test), 3);
-    let arenas = [series, other].map(|s| arena(s, SplitName::Test));
-    contract::check_no_future(&*agent, &arenas[0], &arenas[1], 60, 3);
+    check_promises(&*agent, 120, 60);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use plugin::SharedPool;
 use ppo::Policy;
 use prompt::Tokenizer;
 use serde_json::{Value, json};
-use trading_env::{Action, SplitName, contract};
+use trading_env::{Action, SplitName};
 
 use super::*;
 use crate::ppo_llm::testing::{model_dir, prompt_config};
@@ -19,11 +19,7 @@ fn keeps_the_promises_of_agents() {
         let mut params = params(dir.path());
         params["action_at_test"] = json!(rule);
         let agent = agent(KIND, params);
-        let series = reverting_market(1, 24);
-        let other = with_another_future(&series, 12);
-        contract::check_agent(&*agent, &masking_arena(series.clone(), SplitName::Test), 3);
-        let arenas = [series, other].map(|s| arena(s, SplitName::Test));
-        contract::check_no_future(&*agent, &arenas[0], &arenas[1], 12, 3);
+        check_promises(&*agent, 24, 12);
     }
 }
 
