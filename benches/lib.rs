@@ -73,6 +73,13 @@ impl Case {
         plugin.build(&params, context).expect("valid agent")
     }
 
+    /// Environments of the training.
+    pub fn num_envs(&self) -> usize {
+        let env: trading_env::EnvConfig =
+            plugin::params(self.spec.section("env")).expect("an environment was checked");
+        env.num_envs
+    }
+
     fn compute(&self) -> Box<dyn Compute> {
         let backend = self.registry.backends.get(DEVICE).expect("a backend that is always there");
         backend.build(&serde_json::json!({}), ()).expect("a backend without parameters")

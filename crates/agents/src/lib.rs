@@ -16,8 +16,9 @@ mod zero_shot;
 pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
 pub use burn::tensor::FloatDType;
 pub use model::{ModelParams, Weights, dtype};
-pub use ppo_llm::{HEADS, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
+pub use ppo_llm::{HEADS, LlmPolicy, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
+pub use reader::Parts;
 pub use zero_shot::{ZeroShotParams, ZeroShotPlugin};
 
 use plugin::Plugin;

@@ -8,9 +8,10 @@ mod trained;
 pub use trained::{HEADS, TrainedLlm};
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
-use llm::{Body, LlmError, LoraSpec, TrainSpec};
+use llm::{Batcher, Body, LlmError, LoraSpec, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin, toml_text};
 use ppo::PpoConfig;
 use prompt::PromptConfig;
@@ -25,6 +26,7 @@ use crate::model::{Model, ModelParams};
 use crate::ppo_mlp::{check_ppo, parse};
 use crate::reader::Reader;
 use net::LlmNet;
+pub use net::LlmPolicy;
 
 /// Parameters of `ppo-llm`: those of PPO, the model, what is trained of it, and the prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,7 +123,13 @@ impl PpoLlm {
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         params.train_spec().plan(model.config()).map_err(invalid)?;
         let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
-        Ok(Self { params, model, reader, device })
+        let batcher = match model.config().layer_values() * 4 >= LARGE_LAYER {
+            true => {
+                Some(context.shared.get_or_try_init("batcher", || Ok::<_, BuildError>(Batcher::default()))?)
+            }
+            false => None,
+        };
+        Ok(Self { params, model, reader, batcher, device })
     }
 }
 
@@ -145,20 +153,33 @@ struct PpoLlm {
     params: PpoLlmParams,
     model: Model,
     reader: Reader,
+    /// Where its runs meet, when they read weights together.
+    batcher: Option<Arc<Batcher>>,
     device: Device,
 }
+
+/// Bytes of a layer's weights, in f32, from which on runs read them together: a small model stays in the caches, and its
+/// runs are better off with a core each.
+const LARGE_LAYER: usize = 4 << 20;
+/// Runs that read together.
+const SIDE_BY_SIDE: usize = 8;
 
 impl PpoLlm {
     fn fresh(&self, seed: u64) -> Result<PpoLearner<LlmNet>, AgentError> {
         let backbone = self.model.backbone(seed, &self.device)?;
         let body = Body::new(backbone, self.params.train_spec(), seed)
             .map_err(|e| AgentError::Other(e.to_string()))?;
-        let net = LlmNet::new(body, &self.params.ppo, self.reader.clone(), seed);
+        let lane = self.batcher.as_ref().map(Batcher::lane);
+        let net = LlmNet::new(body, &self.params.ppo, self.reader.clone(), lane, seed);
         Ok(PpoLearner::new(net, self.params.ppo.clone(), seed))
     }
 }
 
 impl Agent for PpoLlm {
+    fn side_by_side(&self) -> usize {
+        if self.batcher.is_some() { SIDE_BY_SIDE } else { 1 }
+    }
+
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
         Ok(Box::new(self.fresh(seed)?))
     }

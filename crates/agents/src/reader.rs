@@ -12,7 +12,7 @@ use crate::learner::resident_bytes;
 use crate::model::Model;
 
 /// Both parts of a prompt at the freeze boundary.
-pub(crate) type Parts = (Arc<SharedPart>, OwnPart);
+pub type Parts = (Arc<SharedPart>, OwnPart);
 
 /// Renders, encodes and reads prompts; what runs share comes from the cache.
 #[derive(Clone)]
@@ -51,17 +51,22 @@ impl Reader {
     ) -> Result<(Arc<SharedPart>, Vec<u32>), AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
         let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
-        let (shared, found) = self.cache.shared(body, &tokens.shared).map_err(|e| failed(&e))?;
         self.usage.tokens += tokens.own.len() as u64;
         self.prompts.encoded += 1;
         self.prompts.shortened += u64::from(tokens.is_shortened());
+        Ok((self.cached(body, &tokens.shared)?, tokens.own))
+    }
+
+    /// The shared part of these tokens as `body` reads it.
+    pub fn cached(&mut self, body: &Body, ids: &[u32]) -> Result<Arc<SharedPart>, AgentError> {
+        let (shared, found) = self.cache.shared(body, ids).map_err(|e| AgentError::Other(e.to_string()))?;
         if found {
             self.usage.cache_hits += 1;
         } else {
             self.usage.cache_misses += 1;
-            self.usage.tokens += tokens.shared.len() as u64;
+            self.usage.tokens += ids.len() as u64;
         }
-        Ok((shared, tokens.own))
+        Ok(shared)
     }
 
     /// What it has cost so far.

@@ -4,12 +4,14 @@
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::checkpoint::{Checkpoint, HostTensor, SINGLE, write_file};
-use crate::decoder::{Geometry, Layer, Product, RotaryTable, rms_norm};
+use crate::decoder::{Geometry, Layer, Product, RotaryTable, Weight, rms_norm};
+use crate::kernels::{self, Packed};
 use crate::names::{EMBEDDING, LM_HEAD, NORM, Projection, input_norm, model_tensors, post_norm};
 use crate::params::to_host;
 use crate::transpose::{beside, transpose};
@@ -59,10 +61,10 @@ struct Source<'a> {
 /// One or several projections of the same input.
 #[derive(Debug)]
 struct FrozenProduct {
-    /// `[d_in, sum of d_out]`.
-    weight: Tensor<2>,
-    /// `[1, sum of d_out]`.
-    bias: Option<Tensor<2>>,
+    /// `[d_in, sum of d_out]`, or packed one per projection.
+    weights: Vec<Weight>,
+    /// `[1, sum of d_out]`, or one per projection: as many as there are weights, or none.
+    biases: Vec<Tensor<2>>,
 }
 
 impl Source<'_> {
@@ -105,15 +107,71 @@ impl Source<'_> {
         for projection in projections {
             for (name, shape) in projection.tensors(self.config, layer) {
                 let values = self.take(name, &shape, digests)?;
-                if shape.len() == 2 { weights.push(values) } else { biases.extend(values) }
+                if shape.len() == 2 { weights.push(values) } else { biases.push(values) }
             }
         }
-        let parts: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
         let d_in = projections[0].shape(self.config)[1];
+        let row = |biases: Vec<f32>| {
+            let n = biases.len();
+            self.place(biases, [1, n])
+        };
+        if packs(self.device, FloatDType::F32) {
+            let pack = |values: Vec<f32>| {
+                Weight::Packed(Arc::new(Packed::from_transposed(&values, [d_in, values.len() / d_in])))
+            };
+            return Ok(FrozenProduct {
+                weights: weights.into_iter().map(pack).collect(),
+                biases: biases.into_iter().map(row).collect(),
+            });
+        }
+        let parts: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
         let weight = beside(&parts, d_in);
         let d_out = weight.len() / d_in;
-        let bias = (!biases.is_empty()).then(|| self.place(biases, [1, d_out]));
-        Ok(FrozenProduct { weight: self.place(weight, [d_in, d_out]), bias })
+        let biases = if biases.is_empty() { Vec::new() } else { vec![row(biases.concat())] };
+        Ok(FrozenProduct { weights: vec![Weight::Tensor(self.place(weight, [d_in, d_out]))], biases })
+    }
+}
+
+/// Whether weights are kept in the order in which kernels read them.
+fn packs(device: &Device, dtype: FloatDType) -> bool {
+    kernels::support(device, DType::from(dtype)) && Packed::is_supported()
+}
+
+impl FrozenProduct {
+    /// Values of projection `i`, whose columns begin at `first` and are `n`, in on-disk layout.
+    fn weight(&self, i: usize, first: usize, n: usize) -> Vec<f32> {
+        match &self.weights[if self.weights.len() == 1 { 0 } else { i }] {
+            Weight::Packed(packed) => packed.to_transposed(),
+            Weight::Tensor(joint) => to_host(joint.clone().narrow(1, first, n).transpose()),
+        }
+    }
+
+    /// The same of a bias.
+    ///
+    /// # Panics
+    /// When there is none.
+    fn bias(&self, i: usize, first: usize, n: usize) -> Vec<f32> {
+        if self.biases.len() == 1 {
+            return to_host(self.biases[0].clone().narrow(1, first, n));
+        }
+        to_host(self.biases.get(i).expect("a product with biases").clone())
+    }
+
+    /// The same in another type.
+    fn cast(self, dtype: FloatDType, device: &Device) -> Self {
+        let tensor = |weight: Weight| match weight {
+            Weight::Tensor(tensor) => tensor,
+            Weight::Packed(packed) => {
+                let [d_out, d_in] = [packed.n_columns(), packed.n_rows()];
+                Tensor::from_data(TensorData::new(packed.to_transposed(), [d_out, d_in]), device).transpose()
+            }
+        };
+        let together = |parts: Vec<Tensor<2>>| match parts.is_empty() {
+            true => Vec::new(),
+            false => vec![Tensor::cat(parts, 1).cast(dtype)],
+        };
+        let weights = together(self.weights.into_iter().map(tensor).collect());
+        Self { weights: weights.into_iter().map(Weight::Tensor).collect(), biases: together(self.biases) }
     }
 }
 
@@ -180,7 +238,8 @@ impl Backbone {
             return Err(LlmError::Dtype { dtype: format!("{dtype:?}").to_lowercase(), device });
         }
         let to = |t: Tensor<2>| t.cast(dtype);
-        let product = |p: FrozenProduct| FrozenProduct { weight: to(p.weight), bias: p.bias.map(to) };
+        let device = self.device.clone();
+        let product = |p: FrozenProduct| p.cast(dtype, &device);
         let layer = |l: FrozenLayer| FrozenLayer {
             input_norm: to(l.input_norm),
             qkv: product(l.qkv),
@@ -252,32 +311,31 @@ impl Backbone {
             }
             _ => {}
         }
-        for (i, layer) in self.layers.iter().enumerate() {
-            if name == input_norm(i) {
+        for (layer_index, layer) in self.layers.iter().enumerate() {
+            if name == input_norm(layer_index) {
                 return to_host(layer.input_norm.clone());
             }
-            if name == post_norm(i) {
+            if name == post_norm(layer_index) {
                 return to_host(layer.post_norm.clone());
             }
-            let named = |p: &Projection| name == p.weight(i) || name == p.bias(i);
+            let named = |p: &Projection| name == p.weight(layer_index) || name == p.bias(layer_index);
             if let Some(p) = Projection::ALL.into_iter().find(named) {
                 let (q, kv, ff) = (config.q_width(), config.kv_width(), config.intermediate_size);
-                let (product, start) = match p {
-                    Projection::Q => (&layer.qkv, 0),
-                    Projection::K => (&layer.qkv, q),
-                    Projection::V => (&layer.qkv, q + kv),
-                    Projection::O => (&layer.o, 0),
-                    Projection::Gate => (&layer.gate_up, 0),
-                    Projection::Up => (&layer.gate_up, ff),
-                    Projection::Down => (&layer.down, 0),
+                let (product, i, first) = match p {
+                    Projection::Q => (&layer.qkv, 0, 0),
+                    Projection::K => (&layer.qkv, 1, q),
+                    Projection::V => (&layer.qkv, 2, q + kv),
+                    Projection::O => (&layer.o, 0, 0),
+                    Projection::Gate => (&layer.gate_up, 0, 0),
+                    Projection::Up => (&layer.gate_up, 1, ff),
+                    Projection::Down => (&layer.down, 0, 0),
                 };
-                let part = |t: &Tensor<2>| t.clone().narrow(1, start, p.shape(config)[0]);
-                if name == p.weight(i) {
-                    return to_host(part(&product.weight).transpose());
+                let n = p.shape(config)[0];
+                if name == p.weight(layer_index) {
+                    return product.weight(i, first, n);
                 }
-                let bias =
-                    product.bias.as_ref().unwrap_or_else(|| panic!("no tensor `{name}` in this model"));
-                return to_host(part(bias));
+                assert!(!product.biases.is_empty(), "no tensor `{name}` in this model");
+                return product.bias(i, first, n);
             }
         }
         panic!("no tensor `{name}` in this model")
@@ -315,8 +373,8 @@ impl Backbone {
         let (q, kv, ff, d) =
             (config.q_width(), config.kv_width(), config.intermediate_size, config.hidden_size);
         let product = |part: &FrozenProduct, widths: &[usize]| Product {
-            weights: vec![part.weight.clone()],
-            biases: part.bias.clone().into_iter().collect(),
+            weights: part.weights.clone(),
+            biases: part.biases.clone(),
             widths: widths.to_vec(),
             adapters: widths.iter().map(|_| None).collect(),
         };

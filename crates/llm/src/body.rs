@@ -10,12 +10,14 @@ pub(crate) mod causal_lm;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use crate::decoder::{Adapter, Geometry, KeyValues, Layer, Product, rms_norm};
+use crate::decoder::{Adapter, Geometry, Layer, Past, Product, Weight, rms_norm};
+use crate::kernels::{Packed, on_pool};
 use crate::lora::Dropout;
 use crate::names::{EMBEDDING, NORM, Projection, input_norm, layer_tensors, post_norm};
 use crate::params::{NewParam, ParamSet, to_host};
@@ -37,8 +39,8 @@ pub struct Body {
 #[derive(Debug, Clone)]
 pub struct SharedPart {
     ids: Arc<[u32]>,
-    /// Keys and values of the layers below the boundary, `[1, ids, kv_heads, head_dim]`.
-    past: Vec<KeyValues>,
+    /// Keys and values of the layers below the boundary.
+    past: Vec<Past>,
     /// Hidden states at the boundary, `[ids, d]`; absent when no trained layer reads them or the embedding is trained.
     hidden: Option<Tensor<2>>,
 }
@@ -60,11 +62,8 @@ impl SharedPart {
 
     /// Memory of its tensors, in bytes.
     pub fn bytes(&self) -> usize {
-        let of_past = |kv: &KeyValues| 2 * kv.keys.shape().num_elements();
-        let hidden = self.hidden.as_ref().map_or(0, |h| h.shape().num_elements());
-        let first = self.past.first().map(|kv| kv.keys.dtype()).or(self.hidden.as_ref().map(|h| h.dtype()));
-        let size = first.map_or(0, |dtype| dtype.size());
-        size * (self.past.iter().map(of_past).sum::<usize>() + hidden) + size_of::<u32>() * self.ids.len()
+        let hidden = self.hidden.as_ref().map_or(0, |h| h.shape().num_elements() * h.dtype().size());
+        self.past.iter().map(Past::bytes).sum::<usize>() + hidden + size_of::<u32>() * self.ids.len()
     }
 }
 
@@ -163,6 +162,13 @@ impl Body {
         Self { backbone, spec, plan, boundary, params, dropout }
     }
 
+    /// A body on the same backbone that trains nothing.
+    pub fn untrained(&self) -> Self {
+        let spec = TrainSpec { n_trainable_layers: 0, trainable: Vec::new(), lora: LoraSpec::default() };
+        let plan = TrainPlan::frozen(self.n_layers());
+        Self::with_plan(self.backbone.clone(), spec, plan, 0)
+    }
+
     /// The frozen model.
     pub fn backbone(&self) -> &Arc<Backbone> {
         &self.backbone
@@ -210,9 +216,18 @@ impl Body {
     /// nothing but tokens, boundary and backbone.
     pub fn encode_shared(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
         self.backbone.check_tokens(0, ids)?;
+        Ok(on_pool(self.work(ids.len(), self.boundary), || self.read_shared(ids)))
+    }
+
+    /// Multiplications of `n_rows` rows in `n_layers` layers, about.
+    fn work(&self, n_rows: usize, n_layers: usize) -> usize {
+        n_rows * n_layers * self.backbone.config().layer_values()
+    }
+
+    fn read_shared(&self, ids: &[u32]) -> SharedPart {
         let mut part = SharedPart { ids: ids.into(), past: Vec::with_capacity(self.boundary), hidden: None };
         if self.plan.embedding {
-            return Ok(part);
+            return part;
         }
         let config = self.backbone.config();
         let at = Geometry::row(self.backbone.rotary(), 0, ids.len(), self.device());
@@ -221,15 +236,15 @@ impl Body {
             let layer = self.backbone.layer(i);
             if i + 1 == self.n_layers() {
                 // Nobody reads the hidden states above the last layer, other than those of the own part.
-                part.past.push(layer.key_values(config, x, &at));
-                return Ok(part);
+                part.past.push(at.keep(layer.key_values(config, x, &at)));
+                return part;
             }
             let (hidden, own) = layer.forward(config, x, &at, None);
-            part.past.push(own);
+            part.past.push(at.keep(own));
             x = hidden;
         }
         part.hidden = Some(x);
-        Ok(part)
+        part
     }
 
     /// Carries the own part up to the boundary, with the shared part's keys and values.
@@ -238,9 +253,19 @@ impl Body {
         Ok(parts.remove(0))
     }
 
-    /// The same for several sequences at once, where the operations in use can. The matrix library may choose another
-    /// kernel for another number of rows, so the bytes of a part can depend on its companions: equal calls give equal
-    /// bytes.
+    /// Whether the bytes of an own part do not depend on the parts that are read with it.
+    pub fn rows_are_independent(&self) -> bool {
+        self.backbone.rotary().is_fused() && Packed::is_supported()
+    }
+
+    /// Checks that own parts are tokens of the model at positions that it has.
+    pub(crate) fn check_own(&self, sequences: &[(Arc<SharedPart>, Vec<u32>)]) -> Result<(), LlmError> {
+        sequences.iter().try_for_each(|(shared, ids)| self.backbone.check_tokens(shared.ids.len(), ids))
+    }
+
+    /// The same for several sequences at once, where the operations in use can. Unless
+    /// [rows are independent](Body::rows_are_independent), the bytes of a part can depend on its companions, because a
+    /// matrix library may choose another kernel for another number of rows: equal calls give equal bytes.
     pub fn encode_all(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<Vec<OwnPart>, LlmError> {
         for (shared, ids) in sequences {
             self.backbone.check_tokens(shared.ids.len(), ids)?;
@@ -250,38 +275,73 @@ impl Body {
         if self.plan.embedding || sequences.is_empty() {
             return Ok(parts);
         }
-        let lengths: Vec<_> = sequences.iter().map(|(shared, ids)| (shared.ids.len(), ids.len())).collect();
-        match Geometry::continued(self.backbone.rotary(), &lengths) {
-            Some(at) => {
-                let x = self.continue_at(sequences, &at);
-                let mut first = 0;
-                for part in &mut parts {
-                    // One row per sequence when no layer is trained.
-                    let n = if self.boundary == self.n_layers() { 1 } else { part.ids.len() };
-                    part.hidden = Some(x.clone().narrow(0, first, n));
-                    first += n;
-                }
-            }
-            None => {
-                for (part, sequence) in parts.iter_mut().zip(sequences) {
-                    let (shared, ids) = sequence;
-                    let past = shared.ids.len();
-                    let at = Geometry::row(self.backbone.rotary(), past, ids.len(), self.device());
-                    part.hidden = Some(self.continue_at(std::slice::from_ref(sequence), &at));
-                }
-            }
+        let x = |sequences: &[(&SharedPart, &[u32])]| {
+            let ids: Vec<u32> = sequences.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+            self.backbone.embed(&ids)
+        };
+        let x = self.continued(sequences, 0..self.boundary, x);
+        let mut first = 0;
+        for part in &mut parts {
+            // One row per sequence when no layer is trained.
+            let n = if self.boundary == self.n_layers() { 1 } else { part.ids.len() };
+            part.hidden = Some(x.clone().narrow(0, first, n));
+            first += n;
         }
         Ok(parts)
     }
 
-    /// Hidden states of own parts at the boundary.
-    fn continue_at(&self, sequences: &[(&SharedPart, &[u32])], at: &Geometry) -> Tensor<2> {
+    /// What the backbone alone, with nothing trained, says of parts that this body has encoded: hidden states of the
+    /// last token after the final norm, `[batch, d]` in f32. `shared` are the shared parts of the same tokens, encoded
+    /// by a body that trains no layer: their keys and values are those of the layers above the boundary, so that only the
+    /// own tokens are carried through them. Equal to [`Body::forward_frozen`] before the first update up to float error.
+    ///
+    /// # Panics
+    /// When a part was encoded by a body with another boundary, or the embedding is trained.
+    pub fn forward_untrained(&self, batch: &[(&SharedPart, &OwnPart)]) -> Tensor<2> {
+        let sequences: Vec<_> = batch.iter().map(|(shared, own)| (*shared, own.ids())).collect();
+        let mut owns = batch.iter().map(|(_, own)| own.hidden.clone().expect("part of another body"));
+        let x = |sequences: &[(&SharedPart, &[u32])]| {
+            Tensor::cat(owns.by_ref().take(sequences.len()).collect(), 0)
+        };
+        let x = self.continued(&sequences, self.boundary..self.n_layers(), x);
+        rms_norm(x, self.backbone.norm(), self.backbone.config().rms_norm_eps).cast(FloatDType::F32)
+    }
+
+    /// Carries own parts through frozen layers, all at once where the operations in use can: hidden states of all rows,
+    /// or of the last one of each sequence after the last layer. `x` gives those of some sequences, in turn, at the first of
+    /// the layers.
+    fn continued(
+        &self,
+        sequences: &[(&SharedPart, &[u32])],
+        layers: Range<usize>,
+        mut x: impl FnMut(&[(&SharedPart, &[u32])]) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let lengths: Vec<_> = sequences.iter().map(|(shared, ids)| (shared.ids.len(), ids.len())).collect();
+        if let Some(at) = Geometry::continued(self.backbone.rotary(), &lengths) {
+            let x = x(sequences);
+            let work = self.work(x.dims()[0], layers.len());
+            return on_pool(work, || self.continue_at(x, sequences, layers, &at));
+        }
+        let one = |sequence: &(&SharedPart, &[u32])| {
+            let (shared, ids) = sequence;
+            let sequence = std::slice::from_ref(sequence);
+            let at = Geometry::row(self.backbone.rotary(), shared.ids.len(), ids.len(), self.device());
+            self.continue_at(x(sequence), sequence, layers.clone(), &at)
+        };
+        Tensor::cat(sequences.iter().map(one).collect(), 0)
+    }
+
+    fn continue_at(
+        &self,
+        mut x: Tensor<2>,
+        sequences: &[(&SharedPart, &[u32])],
+        layers: Range<usize>,
+        at: &Geometry,
+    ) -> Tensor<2> {
         let config = self.backbone.config();
-        let ids: Vec<u32> = sequences.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let mut x = self.backbone.embed(&ids);
-        for i in 0..self.boundary {
+        for i in layers {
             let layer = self.backbone.layer(i);
-            let past: Vec<KeyValues> = sequences.iter().map(|(shared, _)| shared.past[i].clone()).collect();
+            let past: Vec<Past> = sequences.iter().map(|(shared, _)| shared.past[i].clone()).collect();
             x = if i + 1 == self.n_layers() {
                 layer.forward_last(config, x, at, Some(&past))
             } else {
@@ -306,7 +366,8 @@ impl Body {
     /// The same as [`Body::forward`], by the same code, without a graph: equal up to float error (about 1e-6), because
     /// some operations are fused outside of autodiff.
     pub fn forward_frozen(&self, batch: &[(Arc<SharedPart>, OwnPart)]) -> Tensor<2> {
-        self.run(batch, false)
+        let rows = batch.iter().map(|(shared, own)| shared.ids.len() + own.ids.len()).sum();
+        on_pool(self.work(rows, self.n_layers() - self.boundary), || self.run(batch, false))
     }
 
     fn run(&self, batch: &[(Arc<SharedPart>, OwnPart)], graph: bool) -> Tensor<2> {
@@ -389,7 +450,7 @@ impl Body {
     fn full_layer(&self, i: usize, graph: bool) -> Layer {
         let config = self.backbone.config();
         let product = |projections: &[Projection]| Product {
-            weights: projections.iter().map(|p| self.param(&p.weight(i), graph)).collect(),
+            weights: projections.iter().map(|p| Weight::Tensor(self.param(&p.weight(i), graph))).collect(),
             biases: projections
                 .iter()
                 .filter(|p| p.has_bias(config))

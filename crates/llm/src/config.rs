@@ -110,6 +110,11 @@ impl LlmConfig {
         self.architecture.write(self)
     }
 
+    /// Numbers in the matrices of one layer.
+    pub fn layer_values(&self) -> usize {
+        self.hidden_size * (2 * (self.q_width() + self.kv_width()) + 3 * self.intermediate_size)
+    }
+
     /// Width of all query heads together.
     pub fn q_width(&self) -> usize {
         self.num_attention_heads * self.head_dim

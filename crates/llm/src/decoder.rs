@@ -16,19 +16,38 @@ use std::sync::{Arc, PoisonError, RwLock};
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use crate::LlmConfig;
-use crate::kernels::{self, Angles, Rows};
+use crate::kernels::{self, Angles, Packed, Rows};
 use crate::lora::Dropout;
 
 /// `x W + b` for one or several weights side by side, plus low-rank adapters.
 pub(crate) struct Product {
     /// Either one weight per part, or one for all parts: `[d_in, sum of widths]`.
-    pub weights: Vec<Tensor<2>>,
+    pub weights: Vec<Weight>,
     /// None, or as many as there are weights: `[1, width]`, or `[1, sum of widths]`.
     pub biases: Vec<Tensor<2>>,
     /// Width of each part.
     pub widths: Vec<usize>,
     /// Adapter of each part.
     pub adapters: Vec<Option<Adapter>>,
+}
+
+/// A weight, `[d_in, d_out]`.
+#[derive(Debug, Clone)]
+pub(crate) enum Weight {
+    /// Of any kind.
+    Tensor(Tensor<2>),
+    /// Frozen, for the fused operations alone.
+    Packed(Arc<Packed>),
+}
+
+impl Weight {
+    /// The tensor of a weight that is not packed.
+    fn tensor(&self) -> &Tensor<2> {
+        match self {
+            Self::Tensor(tensor) => tensor,
+            Self::Packed(_) => unreachable!("packed weights are for the fused operations"),
+        }
+    }
 }
 
 /// Low-rank update of one projection: `scale * (x A) B`.
@@ -66,6 +85,39 @@ pub(crate) struct KeyValues {
     pub values: Tensor<4>,
 }
 
+/// Keys and values that are kept for the sequences that go on from there.
+#[derive(Debug, Clone)]
+pub(crate) enum Past {
+    /// For burn's operations.
+    Plain(KeyValues),
+    /// For the fused ones.
+    Fused(kernels::Past),
+}
+
+impl Past {
+    fn plain(&self) -> &KeyValues {
+        match self {
+            Self::Plain(tensors) => tensors,
+            Self::Fused(_) => unreachable!("kept for the fused operations"),
+        }
+    }
+
+    fn fused(&self) -> &kernels::Past {
+        match self {
+            Self::Fused(past) => past,
+            Self::Plain(_) => unreachable!("kept for burn's operations"),
+        }
+    }
+
+    /// Memory in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Plain(KeyValues { keys, .. }) => 2 * keys.shape().num_elements() * keys.dtype().size(),
+            Self::Fused(past) => past.bytes(),
+        }
+    }
+}
+
 /// Where the rows of a batch stand: positions, and which keys they may see.
 pub(crate) struct Geometry {
     /// Sequences.
@@ -98,7 +150,7 @@ impl Layer {
         config: &LlmConfig,
         x: Tensor<2>,
         at: &Geometry,
-        past: Option<&[KeyValues]>,
+        past: Option<&[Past]>,
     ) -> (Tensor<2>, KeyValues) {
         match &at.means {
             Means::Plain(positions) => plain::forward(self, config, x, at, positions, past),
@@ -112,7 +164,7 @@ impl Layer {
         config: &LlmConfig,
         x: Tensor<2>,
         at: &Geometry,
-        past: Option<&[KeyValues]>,
+        past: Option<&[Past]>,
     ) -> Tensor<2> {
         match &at.means {
             Means::Plain(positions) => plain::forward_last(self, config, x, at, positions, past),
@@ -165,6 +217,11 @@ impl RotaryTable {
             false => Known::Plain(plain::Rotations::new(&angles, device, dtype, frequencies.len())),
         };
         Self { frequencies, device: device.clone(), dtype, known: RwLock::new(known) }
+    }
+
+    /// Whether passes with it are those of the fused operations.
+    pub fn is_fused(&self) -> bool {
+        matches!(*self.known.read().unwrap_or_else(PoisonError::into_inner), Known::Fused(_))
     }
 
     /// Angles of at least `n` positions.
@@ -234,6 +291,14 @@ impl Geometry {
         let seq = lengths.iter().copied().max().unwrap_or(0);
         let means = Means::Fused(Rows { sequences: ranges(&lengths), angles });
         Some(Self { batch: lengths.len(), seq, means })
+    }
+
+    /// Keys and values of one sequence as later passes of the same kind read them.
+    pub fn keep(&self, own: KeyValues) -> Past {
+        match &self.means {
+            Means::Plain(_) => Past::Plain(own),
+            Means::Fused(_) => Past::Fused(kernels::keep(own.keys, own.values)),
+        }
     }
 
     /// Rows of padding before a sequence of that length.

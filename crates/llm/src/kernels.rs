@@ -14,6 +14,7 @@ mod graph;
 mod linear;
 mod matrix;
 mod norm;
+mod past;
 mod rows;
 mod simd;
 
@@ -30,6 +31,8 @@ use graph::{Operand, record, tensor, values};
 use crate::LlmConfig;
 use linear::Passed;
 pub(crate) use linear::{Linear, Residual, Update};
+pub(crate) use matrix::Packed;
+pub(crate) use past::Past;
 
 /// Whether tensors of this device and type can go through the operations of this module.
 pub(crate) fn support(device: &Device, dtype: DType) -> bool {
@@ -69,6 +72,15 @@ pub(crate) fn gate(gate_up: Tensor<2>) -> Tensor<2> {
     })
 }
 
+/// Multiplications of a pass from which on it is carried out by one of rayon's threads.
+const LARGE: usize = 1 << 24;
+
+/// Carries out a pass of about `work` multiplications. A large one is a chain of operations that rayon's threads share:
+/// begun by one of them, each goes on without waking threads and waiting for them, which took a tenth of the time.
+pub(crate) fn on_pool<R: Send>(work: usize, pass: impl FnOnce() -> R + Send) -> R {
+    if work < LARGE { pass() } else { rayon::scope(|_| pass()) }
+}
+
 /// Cosines and sines of the positions from 0 on, each `[positions, head_dim / 2]`.
 #[derive(Debug)]
 pub(crate) struct Angles {
@@ -105,20 +117,18 @@ pub(crate) struct KeyRows {
 }
 
 /// Causal attention with rotary positions and grouped queries: `[query rows, q]`, with keys and values of all rows.
-/// `past` holds keys (rotated) and values of the positions before each sequence, `[.., positions, kv_heads,
-/// head_dim]`, or nothing.
+/// `past` holds keys and values of the positions before each sequence, or nothing.
 pub(crate) fn attend(
     config: &LlmConfig,
     projected: Projected,
     rows: &Rows,
-    past: Vec<[Tensor<4>; 2]>,
+    past: Vec<Past>,
 ) -> (Tensor<2>, KeyRows) {
     let last = matches!(projected, Projected::Apart(..));
     let operands = match projected {
         Projected::Together(qkv) => vec![Operand::contiguous(qkv)],
         Projected::Apart(q, kv) => vec![Operand::contiguous(q), Operand::contiguous(kv)],
     };
-    let past = past.into_iter().map(|both| both.map(|t| Operand::contiguous(t).tensor)).collect();
     let kept = Attention::new(config, operands.iter().map(|o| o.tensor.clone()).collect(), past, rows, last);
     let attention::Mixed { values: mixed, keys, log_sums } = attention::forward(&kept.inputs());
     let mixed = matrix(mixed, config.q_width());
@@ -142,6 +152,13 @@ pub(crate) fn key_rows(config: &LlmConfig, projected: Tensor<2>, rows: &Rows) ->
     kept.key_rows(matrix(keys, config.kv_width()))
 }
 
+/// Keys (rotated) and values, `[1, positions, kv_heads, head_dim]` each, for attention of later positions.
+pub(crate) fn keep(keys: Tensor<4>, own_values: Tensor<4>) -> Past {
+    let [_, _, n_heads, width] = keys.dims();
+    let (keys, own_values) = (Operand::contiguous(keys), Operand::contiguous(own_values));
+    Past::new(values(&keys.tensor), values(&own_values.tensor), n_heads, width)
+}
+
 /// Row-major `[rows, width]`.
 fn matrix(values: Vec<f32>, width: usize) -> FlexTensor {
     let rows = values.len() / width;
@@ -157,20 +174,14 @@ fn constant(tensor: FlexTensor) -> Tensor<2> {
 struct Attention {
     /// `[rows, q + 2 kv]`, or `[sequences, q]` and `[rows, 2 kv]` when only the last positions ask.
     tensors: Vec<FlexTensor>,
-    past: Vec<[FlexTensor; 2]>,
+    past: Vec<Past>,
     rows: Rows,
     heads: Heads,
     last: bool,
 }
 
 impl Attention {
-    fn new(
-        config: &LlmConfig,
-        tensors: Vec<FlexTensor>,
-        past: Vec<[FlexTensor; 2]>,
-        rows: &Rows,
-        last: bool,
-    ) -> Self {
+    fn new(config: &LlmConfig, tensors: Vec<FlexTensor>, past: Vec<Past>, rows: &Rows, last: bool) -> Self {
         let heads = Heads {
             queries: config.num_attention_heads,
             keys: config.num_key_value_heads,
@@ -202,8 +213,7 @@ impl Attention {
         let sequence = |(i, rows): (usize, &Range<usize>)| {
             let padding = rows.start - end;
             end = rows.end;
-            let past = self.past.get(i).map_or([&[][..]; 2], |both| both.each_ref().map(values));
-            Sequence { rows: rows.clone(), padding, past }
+            Sequence { rows: rows.clone(), padding, past: self.past.get(i) }
         };
         Inputs {
             heads: self.heads,

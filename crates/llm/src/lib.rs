@@ -8,6 +8,7 @@
 
 mod architecture;
 mod backbone;
+mod batcher;
 mod body;
 pub mod checkpoint;
 mod config;
@@ -30,6 +31,7 @@ mod transpose;
 
 pub use architecture::Architecture;
 pub use backbone::Backbone;
+pub use batcher::{Batcher, Lane, Phase, Sequences};
 pub use body::causal_lm::TokenSequences;
 pub use body::{Body, BodyDigest, OwnPart, SharedPart};
 pub use config::{Biases, LlmConfig, Rope, RopeScaling};

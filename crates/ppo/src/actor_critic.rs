@@ -1,7 +1,7 @@
 //! What PPO needs of a network: observations in, three logits and a value out.
 
 use burn::tensor::Tensor;
-use llm::ParamSet;
+use llm::{ParamSet, Phase};
 use trading_env::AgentError;
 
 use crate::environments::Environments;
@@ -30,6 +30,24 @@ pub trait ActorCritic {
 
     /// The same, to change it.
     fn params_mut(&mut self) -> &mut ParamSet;
+
+    /// What the training loop is about to do. Networks of several runs may wait here for each other: that changes when
+    /// something is computed, never what.
+    fn enter(&mut self, _phase: Phase) {}
+
+    /// What the policy and value were before training for observations that were encoded since; `initial` are the
+    /// parameters of that time, which come back as they were.
+    fn before_training(
+        &mut self,
+        initial: &mut ParamSet,
+        encoded: &[&Self::Encoded],
+        chunk: usize,
+    ) -> Result<Vec<HostOutput>, AgentError>
+    where
+        Self: Sized,
+    {
+        with_parameters(self, initial, encoded, chunk)
+    }
 
     /// Counters for the timing rows; they influence nothing.
     fn usage(&self) -> Usage {
@@ -84,4 +102,17 @@ impl Output {
 /// Outputs of any number of observations on the host, `chunk` at a time through the network.
 pub fn evaluate<A: ActorCritic>(actor_critic: &A, encoded: &[&A::Encoded], chunk: usize) -> Vec<HostOutput> {
     encoded.chunks(chunk.max(1)).flat_map(|batch| actor_critic.forward_frozen(batch).to_host()).collect()
+}
+
+/// [`evaluate`] with other parameters in place of the network's own.
+pub fn with_parameters<A: ActorCritic>(
+    actor_critic: &mut A,
+    params: &mut ParamSet,
+    encoded: &[&A::Encoded],
+    chunk: usize,
+) -> Result<Vec<HostOutput>, AgentError> {
+    std::mem::swap(actor_critic.params_mut(), params);
+    let outputs = evaluate(actor_critic, encoded, chunk);
+    std::mem::swap(actor_critic.params_mut(), params);
+    Ok(outputs)
 }

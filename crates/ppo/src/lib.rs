@@ -22,7 +22,7 @@ mod oracle;
 #[cfg(test)]
 mod test_net;
 
-pub use actor_critic::{ActorCritic, HostOutput, Output, Seen, Usage, evaluate};
+pub use actor_critic::{ActorCritic, HostOutput, Output, Seen, Usage, evaluate, with_parameters};
 pub use config::{ActionAtTest, CheckpointRule, PpoConfig, TrainDtype};
 pub use decide::Decider;
 pub use environments::Environments;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use llm::{Adam, AdamConfig, ParamSet};
+use llm::{Adam, AdamConfig, ParamSet, Phase};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use trading_env::{
@@ -103,14 +103,19 @@ pub fn learn<A: ActorCritic>(
     for index in 0..n_updates {
         let started = Instant::now();
         let usage = actor_critic.usage();
+        actor_critic.enter(Phase::Rollout);
         let rollout = collector.collect(actor_critic, &mut envs, config, index, log, total)?;
         let estimates = rollout.estimate(config.gamma, config.gae_lambda);
-        let references =
-            (config.kl_coef != 0.0).then(|| initial_policies(actor_critic, &mut initial, &rollout, config));
+        actor_critic.enter(Phase::Update);
+        let references = match config.kl_coef {
+            0.0 => None,
+            _ => Some(initial_policies(actor_critic, &mut initial, &rollout, config)?),
+        };
         let learning_rate = config.learning_rate_at(index, n_updates);
         let batch = Batch { rollout: &rollout, estimates: &estimates, initial: references.as_deref() };
         let stats = update(actor_critic, &mut adam, &batch, config, learning_rate, &mut shuffle)
             .map_err(|e| diverged(index, e))?;
+        actor_critic.enter(Phase::Other);
         add_norms(&mut group_norms, &stats.group_norms);
 
         let record = UpdateRecord {
@@ -243,11 +248,10 @@ fn initial_policies<A: ActorCritic>(
     initial: &mut ParamSet,
     rollout: &Rollout<A::Encoded>,
     config: &PpoConfig,
-) -> Vec<Policy> {
-    std::mem::swap(actor_critic.params_mut(), initial);
-    let outputs = evaluate(actor_critic, &rollout.encoded.iter().collect::<Vec<_>>(), config.minibatch_size);
-    std::mem::swap(actor_critic.params_mut(), initial);
-    outputs.iter().zip(&rollout.policies).map(|(o, p)| Policy::new(o.logits, p.mask())).collect()
+) -> Result<Vec<Policy>, AgentError> {
+    let encoded: Vec<&A::Encoded> = rollout.encoded.iter().collect();
+    let outputs = actor_critic.before_training(initial, &encoded, config.minibatch_size)?;
+    Ok(outputs.iter().zip(&rollout.policies).map(|(o, p)| Policy::new(o.logits, p.mask())).collect())
 }
 
 /// Looks for the parameters with the best validation score.

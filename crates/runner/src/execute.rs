@@ -1,6 +1,7 @@
 //! Carries out the runs of a prepared plan, each guarded: whatever one run does, the others go on.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use serde_json::{Map, Value};
@@ -95,11 +96,13 @@ impl<'a> Ready<'a> {
         options.progress.begin(self.selected.len(), expected);
         let ends: Vec<Mutex<RunEnd>> =
             self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
-        self.launcher.launch(self.selected.len(), options.jobs, &|i| {
+        let one = |i: usize| {
             let (index, fresh) = self.selected[i];
             let end = self.one(index, fresh, &provenance, options);
             *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
-        });
+        };
+        let groups = self.groups();
+        self.launcher.launch(groups.len(), options.jobs, &|group| side_by_side(groups[group].clone(), &one));
         let mut plan = self.plan;
         plan.write_summary()?;
         for run in &mut plan.runs {
@@ -109,6 +112,30 @@ impl<'a> Ready<'a> {
         let ends = ends.into_iter().map(|end| end.into_inner().unwrap_or_else(|e| e.into_inner()));
         let outcome = Outcome { ends: runs.zip(ends).collect() };
         Ok((plan, outcome))
+    }
+
+    /// Neighbours among the selected runs that take one job's place: runs of an arm whose agent wants company.
+    fn groups(&self) -> Vec<Range<usize>> {
+        let most = |arm: usize| {
+            let cast = self.arms[arm].lock().unwrap_or_else(|e| e.into_inner());
+            match cast.as_ref().map(|cast| &cast.agent) {
+                Some(Ok(agent)) => agent.side_by_side(),
+                _ => 1,
+            }
+        };
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for (i, (run, _)) in self.selected.iter().enumerate() {
+            let arm = self.plan.runs[*run].arm;
+            match groups.last_mut() {
+                Some(group)
+                    if self.plan.runs[self.selected[group.start].0].arm == arm && group.len() < most(arm) =>
+                {
+                    group.end += 1;
+                }
+                _ => groups.push(i..i + 1),
+            }
+        }
+        groups
     }
 
     /// One run from claim to end.
@@ -257,6 +284,18 @@ impl Cast {
             ..self.clone()
         })
     }
+}
+
+/// Calls `one` for each of a group, on a thread of its own where there are several.
+fn side_by_side(group: Range<usize>, one: &(dyn Fn(usize) + Sync)) {
+    if group.len() == 1 {
+        return one(group.start);
+    }
+    std::thread::scope(|scope| {
+        for i in group {
+            crate::launcher::run_thread(scope, move || one(i));
+        }
+    });
 }
 
 /// Everything between claim and end of one run.

@@ -18,7 +18,8 @@ impl Kind for LauncherKind {
 /// Carries out runs.
 pub trait Launcher: Send + Sync {
     /// Calls `execute(i)` once for each `i` in `0..n`, at most `jobs` at a time, and returns when all have ended.
-    /// Neighbours share more than distant ones (an arm's seeds share its agent), so they should run together.
+    /// Each `i` is a run, or several of an arm that are carried out together. Neighbours share more than distant ones (an
+    /// arm's seeds share its agent), so they should run together.
     fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync));
 }
 
@@ -59,14 +60,22 @@ impl Launcher for Local {
         };
         std::thread::scope(|scope| {
             for _ in 0..jobs.get().min(n) {
-                std::thread::Builder::new()
-                    .name("run".to_owned())
-                    .stack_size(16 << 20)
-                    .spawn_scoped(scope, work)
-                    .expect("invariant: the system has threads left");
+                run_thread(scope, work);
             }
         });
     }
+}
+
+/// A thread with room for a run.
+pub(crate) fn run_thread<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) {
+    std::thread::Builder::new()
+        .name("run".to_owned())
+        .stack_size(16 << 20)
+        .spawn_scoped(scope, work)
+        .expect("invariant: the system has threads left");
 }
 
 #[cfg(test)]

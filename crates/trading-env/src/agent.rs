@@ -54,6 +54,12 @@ pub trait Agent: Send + Sync {
     /// A fresh learner. The same seed gives the same decisions.
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError>;
 
+    /// Runs of this agent that should be carried out at the same time in the place of one, because together they
+    /// compute less than one after the other.
+    fn side_by_side(&self) -> usize {
+        1
+    }
+
     /// A learner with what an earlier one saved into `dir`, for use on data that it has not seen.
     fn load(&self, seed: u64, _dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
         self.learner(seed)

@@ -1,38 +1,93 @@
 //! The network of `ppo-llm`: prompt, frozen prefix, trained layers, two heads on the last token's state.
 
 use burn::tensor::Tensor;
-use llm::{Body, ParamSet};
-use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
+use llm::{Body, Lane, OwnPart, ParamSet, Phase, SharedPart};
+use ppo::{ActorCritic, HostOutput, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
 use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::Network;
 use crate::reader::{Parts, Reader};
 use crate::receipt::TensorState;
 
-/// A language model's body with two heads, whose tensors stand in one parameter set.
-pub(super) struct LlmNet {
+/// A language model's body with a policy and a value head, whose tensors stand in one parameter set.
+pub struct LlmPolicy {
     body: Body,
     policy: Mlp,
     value: Mlp,
-    reader: Reader,
 }
 
-impl LlmNet {
-    pub(super) fn new(mut body: Body, config: &PpoConfig, reader: Reader, seed: u64) -> Self {
+impl LlmPolicy {
+    /// New heads on `body`, drawn from `seed`.
+    pub fn new(mut body: Body, config: &PpoConfig, seed: u64) -> Self {
         let d = body.backbone().config().hidden_size;
         let params = body.params_mut();
         let policy = Mlp::head(params, "policy_head", [d, 3], &config.policy_head, POLICY_GAIN, seed);
         let value = Mlp::head(params, "value_head", [d, 1], &config.value_head, VALUE_GAIN, seed);
-        Self { body, policy, value, reader }
+        Self { body, policy, value }
+    }
+
+    /// The language model, whose parameter set holds the heads too.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The trained tensors, to be moved.
+    pub fn params_mut(&mut self) -> &mut ParamSet {
+        self.body.params_mut()
+    }
+
+    /// Logits and values of encoded prompts, with the graph of the trained tensors.
+    pub fn forward(&self, batch: &[&Parts]) -> Output {
+        let hidden: Tensor<2> = self.body.forward(&owned(batch));
+        let params = self.body.params();
+        Output {
+            logits: self.policy.forward(params, hidden.clone()),
+            values: self.value.forward(params, hidden),
+        }
+    }
+
+    /// The numbers of [`LlmPolicy::forward`] without a graph.
+    pub fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+        self.heads(self.body.params(), self.body.forward_frozen(&owned(batch)))
+    }
+
+    /// What the policy was before training, when its parameters were `initial`: `shared` parts are those of
+    /// [`Body::untrained`].
+    pub fn before_training(&self, initial: &ParamSet, batch: &[(&SharedPart, &OwnPart)]) -> Output {
+        self.heads(initial, self.body.forward_untrained(batch))
+    }
+
+    fn heads(&self, params: &ParamSet, hidden: Tensor<2>) -> Output {
+        Output {
+            logits: self.policy.forward_frozen(params, hidden.clone()),
+            values: self.value.forward_frozen(params, hidden),
+        }
+    }
+}
+
+fn owned(batch: &[&Parts]) -> Vec<Parts> {
+    batch.iter().map(|parts| (*parts).clone()).collect()
+}
+
+/// A policy that reads prompts.
+pub(super) struct LlmNet {
+    policy: LlmPolicy,
+    /// The same model with nothing trained: the cut of its shared parts is above all layers.
+    untrained: Body,
+    reader: Reader,
+    /// Where it meets other runs; absent where it reads for itself.
+    lane: Option<Lane>,
+}
+
+impl LlmNet {
+    pub(super) fn new(body: Body, config: &PpoConfig, reader: Reader, lane: Option<Lane>, seed: u64) -> Self {
+        let untrained = body.untrained();
+        Self { policy: LlmPolicy::new(body, config, seed), untrained, reader, lane }
     }
 
     /// The language model, whose parameter set holds the heads too.
     pub(super) fn into_body(self) -> Body {
-        self.body
-    }
-
-    fn batch(batch: &[&Parts]) -> Vec<Parts> {
-        batch.iter().map(|parts| (*parts).clone()).collect()
+        self.policy.body
     }
 }
 
@@ -41,37 +96,64 @@ impl ActorCritic for LlmNet {
     type Encoded = Parts;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
+        let body = &self.policy.body;
         let prompts: Vec<_> =
-            observations.iter().map(|o| self.reader.shared(&self.body, o)).collect::<Result<_, _>>()?;
-        let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-        let own = self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))?;
+            observations.iter().map(|o| self.reader.shared(body, o)).collect::<Result<_, _>>()?;
+        let own = match &self.lane {
+            Some(lane) => lane.encode(body, prompts.clone()),
+            None => {
+                let sequences: Vec<_> =
+                    prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
+                body.encode_all(&sequences)
+            }
+        };
+        let own = own.map_err(|e| AgentError::Other(e.to_string()))?;
         Ok(prompts.into_iter().map(|(shared, _)| shared).zip(own).collect())
     }
 
     fn forward(&self, batch: &[&Parts]) -> Output {
-        let hidden: Tensor<2> = self.body.forward(&Self::batch(batch));
-        let params = self.body.params();
-        Output {
-            logits: self.policy.forward(params, hidden.clone()),
-            values: self.value.forward(params, hidden),
-        }
+        self.policy.forward(batch)
     }
 
     fn forward_frozen(&self, batch: &[&Parts]) -> Output {
-        let hidden: Tensor<2> = self.body.forward_frozen(&Self::batch(batch));
-        let params = self.body.params();
-        Output {
-            logits: self.policy.forward_frozen(params, hidden.clone()),
-            values: self.value.forward_frozen(params, hidden),
-        }
+        self.policy.forward_frozen(batch)
     }
 
     fn params(&self) -> &ParamSet {
-        self.body.params()
+        self.policy.body.params()
     }
 
     fn params_mut(&mut self) -> &mut ParamSet {
-        self.body.params_mut()
+        self.policy.params_mut()
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if let Some(lane) = &mut self.lane {
+            lane.enter(phase, &self.policy.body);
+        }
+    }
+
+    /// The trained tensors start as the backbone's, so its layers, with what they say of shared parts in the cache,
+    /// answer for own tokens alone. A trained embedding leaves nothing to be kept.
+    fn before_training(
+        &mut self,
+        initial: &mut ParamSet,
+        encoded: &[&Parts],
+        chunk: usize,
+    ) -> Result<Vec<HostOutput>, AgentError> {
+        if self.policy.body.plan().embedding {
+            return ppo::with_parameters(self, initial, encoded, chunk);
+        }
+        let mut outputs = Vec::with_capacity(encoded.len());
+        for batch in encoded.chunks(chunk) {
+            let shared: Vec<_> = batch
+                .iter()
+                .map(|(shared, _)| self.reader.cached(&self.untrained, shared.ids()))
+                .collect::<Result<_, _>>()?;
+            let batch: Vec<_> = shared.iter().zip(batch).map(|(deep, (_, own))| (&**deep, own)).collect();
+            outputs.extend(self.policy.before_training(initial, &batch).to_host());
+        }
+        Ok(outputs)
     }
 
     fn usage(&self) -> Usage {
@@ -83,9 +165,9 @@ impl Network for LlmNet {
     const KIND: &'static str = "ppo-llm";
 
     fn tensors(&self) -> Vec<TensorState> {
-        let params = self.body.params();
+        let params = self.policy.body.params();
         let group = |name: &str| params.get(name).map(|p| p.group().to_owned());
-        let of_model = self.body.digests();
+        let of_model = self.policy.body.digests();
         let mut tensors: Vec<TensorState> = of_model
             .into_iter()
             .map(|t| TensorState {
@@ -103,7 +185,7 @@ impl Network for LlmNet {
     }
 
     fn base(&self) -> Option<String> {
-        Some(self.body.backbone().digest().to_owned())
+        Some(self.policy.body.backbone().digest().to_owned())
     }
 
     fn prompts(&self) -> Option<PromptCounts> {

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::{Adapter, KeyValues, Layer, Product};
+use super::{Adapter, KeyValues, Layer, Past, Product, Weight};
 use crate::LlmConfig;
-use crate::kernels::{KeyRows, Linear, Projected, Residual, Rows, Update, attend, gate, key_rows, rms_norm};
+use crate::kernels::{
+    self, KeyRows, Linear, Projected, Residual, Rows, Update, attend, gate, key_rows, rms_norm,
+};
 
 pub(super) fn key_values(layer: &Layer, config: &LlmConfig, x: Tensor<2>, rows: &Rows) -> KeyValues {
     let (normed, _) = rms_norm(x, layer.input_norm.clone(), config.rms_norm_eps);
@@ -18,11 +20,11 @@ pub(super) fn forward(
     config: &LlmConfig,
     x: Tensor<2>,
     rows: &Rows,
-    past: Option<&[KeyValues]>,
+    past: Option<&[Past]>,
 ) -> (Tensor<2>, KeyValues) {
     let (normed, x) = rms_norm(x, layer.input_norm.clone(), config.rms_norm_eps);
     let qkv = join(&layer.qkv, normed, 0..3, None);
-    let (mixed, own) = attend(config, Projected::Together(qkv), rows, tensors(past));
+    let (mixed, own) = attend(config, Projected::Together(qkv), rows, kept(past));
     (rest(layer, config, x, mixed), by_heads(config, own))
 }
 
@@ -31,12 +33,12 @@ pub(super) fn forward_last(
     config: &LlmConfig,
     x: Tensor<2>,
     rows: &Rows,
-    past: Option<&[KeyValues]>,
+    past: Option<&[Past]>,
 ) -> Tensor<2> {
     let (normed, _) = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
     let keys_values = join(&layer.qkv, normed.clone(), 1..3, None);
     let queries = join(&layer.qkv, last_rows(normed, rows), 0..1, None);
-    let (mixed, _) = attend(config, Projected::Apart(queries, keys_values), rows, tensors(past));
+    let (mixed, _) = attend(config, Projected::Apart(queries, keys_values), rows, kept(past));
     rest(layer, config, Residual::Tensor(last_rows(x, rows)), mixed)
 }
 
@@ -54,8 +56,8 @@ fn by_heads(config: &LlmConfig, KeyRows { keys, values }: KeyRows) -> KeyValues 
     KeyValues { keys: keys.reshape(heads), values: values.reshape(heads) }
 }
 
-fn tensors(past: Option<&[KeyValues]>) -> Vec<[Tensor<4>; 2]> {
-    past.unwrap_or_default().iter().map(|past| [past.keys.clone(), past.values.clone()]).collect()
+fn kept(past: Option<&[Past]>) -> Vec<kernels::Past> {
+    past.unwrap_or_default().iter().map(|past| past.fused().clone()).collect()
 }
 
 /// The last row of each sequence: `[rows, width]` to `[sequences, width]`.
@@ -77,7 +79,10 @@ fn join(product: &Product, x: Tensor<2>, range: Range<usize>, residual: Option<R
         (weights[range.clone()].to_vec(), biases)
     } else {
         let columns = |t: &Tensor<2>| t.clone().narrow(1, total(0..range.start), total(range.clone()));
-        (vec![columns(&weights[0])], biases.iter().map(|bias| (0, columns(bias))).collect())
+        (
+            vec![Weight::Tensor(columns(weights[0].tensor()))],
+            biases.iter().map(|bias| (0, columns(bias))).collect(),
+        )
     };
     let update = |i: usize| {
         let Adapter { a, b, scale, dropout } = adapters[i].as_ref()?;

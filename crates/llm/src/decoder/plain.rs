@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::activation::softmax;
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 
-use super::{Adapter, Geometry, KeyValues, Layer, Product};
+use super::{Adapter, Geometry, KeyValues, Layer, Past, Product};
 use crate::LlmConfig;
 use crate::kernels::Angles;
 
@@ -44,7 +44,10 @@ impl Product {
     /// The parts in `range`.
     fn parts(&self, x: &Tensor<2>, range: Range<usize>) -> Vec<Tensor<2>> {
         let mut outputs = if self.weights.len() == self.widths.len() {
-            range.clone().map(|i| self.add_bias(x.clone().matmul(self.weights[i].clone()), i)).collect()
+            range
+                .clone()
+                .map(|i| self.add_bias(x.clone().matmul(self.weights[i].tensor().clone()), i))
+                .collect()
         } else {
             self.fused(x, range.clone())
         };
@@ -72,7 +75,7 @@ impl Product {
         let columns = |t: &Tensor<2>| {
             if total == t.dims()[1] { t.clone() } else { t.clone().narrow(1, start, total) }
         };
-        let mut y = x.clone().matmul(columns(&self.weights[0]));
+        let mut y = x.clone().matmul(columns(self.weights[0].tensor()));
         if let Some(bias) = self.biases.first() {
             y = y.add(columns(bias));
         }
@@ -128,7 +131,7 @@ pub(super) fn forward(
     x: Tensor<2>,
     at: &Geometry,
     positions: &Positions,
-    past: Option<&[KeyValues]>,
+    past: Option<&[Past]>,
 ) -> (Tensor<2>, KeyValues) {
     let normed = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
     let parts = layer.qkv.all(&normed);
@@ -147,7 +150,7 @@ pub(super) fn forward_last(
     x: Tensor<2>,
     at: &Geometry,
     positions: &Positions,
-    past: Option<&[KeyValues]>,
+    past: Option<&[Past]>,
 ) -> Tensor<2> {
     let normed = rms_norm(x.clone(), layer.input_norm.clone(), config.rms_norm_eps);
     let parts = layer.qkv.parts(&normed, 1..3);
@@ -162,9 +165,9 @@ pub(super) fn forward_last(
 }
 
 /// Own keys and values after those of the past.
-fn after(past: Option<&[KeyValues]>, own: KeyValues) -> KeyValues {
+fn after(past: Option<&[Past]>, own: KeyValues) -> KeyValues {
     match past {
-        Some([past]) => past.clone().then(own),
+        Some([past]) => past.plain().clone().then(own),
         Some(several) => {
             unreachable!("{} pasts: `Geometry::continued` is for fused operations", several.len())
         }

@@ -73,6 +73,7 @@ impl Weights {
             };
             let adapters = widths.iter().enumerate();
             let adapters = adapters.map(|(i, n)| (self.adapters && i != 1).then(|| adapter(i, *n))).collect();
+            let weights = weights.into_iter().map(Weight::Tensor).collect();
             Product { weights, biases, widths: widths.to_vec(), adapters }
         };
         let qkv = product("qkv", d, &[q, kv, kv]);
@@ -175,11 +176,10 @@ fn fused_and_plain_agree_after_a_past() {
         let first = Geometry::row(&table, 0, 100, &device);
         let (_, past) = layer.forward(&config, tensor("first", [100, 44]), &first, None);
         let alone = layer.key_values(&config, tensor("first", [100, 44]), &first);
+        let kept = [first.keep(past.clone())];
         let then = Geometry::row(&table, 100, 9, &device);
-        let (y, own) =
-            layer.forward(&config, tensor("then", [9, 44]), &then, Some(std::slice::from_ref(&past)));
-        let last =
-            layer.forward_last(&config, tensor("then", [9, 44]), &then, Some(std::slice::from_ref(&past)));
+        let (y, own) = layer.forward(&config, tensor("then", [9, 44]), &then, Some(&kept));
+        let last = layer.forward_last(&config, tensor("then", [9, 44]), &then, Some(&kept));
         let of = |kv: KeyValues| [to_host(kv.keys), to_host(kv.values)];
         let [past, alone, own] = [of(past), of(alone), of(own)];
         assert_eq!(past, alone);

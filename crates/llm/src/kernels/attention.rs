@@ -9,11 +9,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::{View, multiply};
+use super::past::Past;
 use super::rows::{build, build_parts};
 use super::simd::{dot, exp_shifted, max, wide};
 
 /// Queries of a block.
 const BLOCK: usize = 64;
+/// Queries of a task that goes on from earlier positions, at most.
+const PIECE: usize = 32;
 /// Multiplications from which on heads are shared among rayon's threads.
 const PARALLEL: usize = 64 * 64 * 64;
 
@@ -58,8 +61,15 @@ pub(super) struct Sequence<'a> {
     pub rows: Range<usize>,
     /// Rows of padding directly before, up to the sequence before.
     pub padding: usize,
-    /// Keys (rotated) and values of earlier positions, each `[past, keys * width]`.
-    pub past: [&'a [f32]; 2],
+    /// Keys (rotated) and values of earlier positions.
+    pub past: Option<&'a Past>,
+}
+
+impl Sequence<'_> {
+    /// Number of earlier positions.
+    fn past(&self) -> usize {
+        self.past.map_or(0, Past::positions)
+    }
 }
 
 /// What attention reads.
@@ -100,7 +110,7 @@ pub(super) struct Kept<'a> {
     pub log_sums: &'a [f32],
 }
 
-/// A sequence with one key head: the unit of work of one thread.
+/// A sequence with one key head, or some of its queries: the unit of work of one thread.
 struct Task<'a> {
     inputs: &'a Inputs<'a>,
     sequence: &'a Sequence<'a>,
@@ -108,13 +118,28 @@ struct Task<'a> {
     index: usize,
     /// Key head.
     head: usize,
+    /// Positions within the own part that ask.
+    asking: Range<usize>,
     /// Rotated keys of all rows.
     rotated: &'a [f32],
 }
 
 impl Inputs<'_> {
-    fn past(&self, sequence: &Sequence<'_>) -> usize {
-        sequence.past[0].len() / (self.heads.keys * self.heads.width)
+    /// Positions of a sequence's own part that ask.
+    fn asking(&self, sequence: &Sequence<'_>) -> Range<usize> {
+        let n = sequence.rows.len();
+        if self.last { n - 1..n } else { 0..n }
+    }
+
+    /// The asking positions of each task of one head. Depends on the sequence alone: with earlier positions, whose
+    /// keys stand ready for every task, they are cut into pieces.
+    fn pieces(&self, sequence: &Sequence<'_>) -> Vec<Range<usize>> {
+        let Range { start, end } = self.asking(sequence);
+        let n = match sequence.past {
+            Some(_) => (end - start).div_ceil(PIECE).max(1),
+            None => 1,
+        };
+        (0..n).map(|i| start + i * (end - start) / n..start + (i + 1) * (end - start) / n).collect()
     }
 
     /// Rotated keys of all rows.
@@ -123,7 +148,7 @@ impl Inputs<'_> {
         let rows = self.sequences.last().map_or(0, |s| s.rows.end);
         let mut positions = Vec::with_capacity(rows);
         for sequence in &self.sequences {
-            let past = self.past(sequence);
+            let past = sequence.past();
             positions.extend(std::iter::repeat_n(0, sequence.padding));
             positions.extend(past..past + sequence.rows.len());
         }
@@ -148,23 +173,47 @@ impl Inputs<'_> {
         self.angles.map(|table| &table[position * half..][..half])
     }
 
-    /// All tasks with their results, in the order of sequences and heads.
-    fn each<R: Send>(&self, rotated: &[f32], work: impl Fn(&Task<'_>) -> R + Sync) -> Vec<R> {
+    /// Results of all heads of all sequences in this order, those of a head's tasks one after the other.
+    fn each<const N: usize>(
+        &self,
+        rotated: &[f32],
+        work: impl Fn(&Task<'_>) -> [Vec<f32>; N] + Sync,
+    ) -> Vec<[Vec<f32>; N]> {
         let Heads { keys, queries, width } = self.heads;
-        let n = self.sequences.len() * keys;
-        let task = |i: usize| {
-            let sequence = &self.sequences[i / keys];
-            work(&Task { inputs: self, sequence, index: i / keys, head: i % keys, rotated })
-        };
-        let cost = |s: &Sequence<'_>| {
-            let asked = if self.last { 1 } else { s.rows.len() };
-            asked * (self.past(s) + s.rows.len()) * queries * width
-        };
-        if self.sequences.iter().map(cost).sum::<usize>() < PARALLEL {
-            (0..n).map(task).collect()
-        } else {
-            (0..n).into_par_iter().map(task).collect()
+        let mut tasks = Vec::with_capacity(self.sequences.len() * keys);
+        for (index, sequence) in self.sequences.iter().enumerate() {
+            let pieces = self.pieces(sequence);
+            for head in 0..keys {
+                let task = |asking: &Range<usize>| Task {
+                    inputs: self,
+                    sequence,
+                    index,
+                    head,
+                    asking: asking.clone(),
+                    rotated,
+                };
+                tasks.extend(pieces.iter().map(task));
+            }
         }
+        let cost = |s: &Sequence<'_>| self.asking(s).len() * (s.past() + s.rows.len()) * queries * width;
+        let mut results: Vec<[Vec<f32>; N]> = if self.sequences.iter().map(cost).sum::<usize>() < PARALLEL {
+            tasks.iter().map(&work).collect()
+        } else {
+            tasks.par_iter().map(&work).collect()
+        };
+        if results.len() == self.sequences.len() * keys {
+            return results;
+        }
+        let mut joined: Vec<[Vec<f32>; N]> = Vec::with_capacity(self.sequences.len() * keys);
+        for (task, result) in tasks.iter().zip(results.drain(..)) {
+            if task.asking.start == self.asking(task.sequence).start {
+                joined.push(result);
+            } else {
+                let whole = joined.last_mut().expect("invariant: the first piece came before");
+                whole.iter_mut().zip(result).for_each(|(whole, piece)| whole.extend(piece));
+            }
+        }
+        joined
     }
 
     fn rows_of(&self, sequence: &Sequence<'_>, asking: bool) -> usize {
@@ -199,18 +248,12 @@ impl Inputs<'_> {
 
 impl Task<'_> {
     fn past(&self) -> usize {
-        self.inputs.past(self.sequence)
+        self.sequence.past()
     }
 
-    /// Positions within the own part that ask.
-    fn asking(&self) -> Range<usize> {
-        let n = self.sequence.rows.len();
-        if self.inputs.last { n - 1..n } else { 0..n }
-    }
-
-    /// Blocks of [`Task::asking`].
+    /// Blocks of its asking positions.
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let Range { start, end } = self.asking();
+        let Range { start, end } = self.asking.clone();
         (start..end).step_by(BLOCK).map(move |at| at..(at + BLOCK).min(end))
     }
 
@@ -219,18 +262,13 @@ impl Task<'_> {
         if self.inputs.last { self.index } else { self.sequence.rows.start + position }
     }
 
-    /// Keys and values of all positions, each `[positions, width]`.
+    /// Keys and values of the own positions up to the last that asks, each `[positions, width]`.
     fn keys_and_values(&self) -> [Vec<f32>; 2] {
         let Heads { keys, width, .. } = self.inputs.heads;
         let stride = keys * width;
-        let positions = self.past() + self.sequence.rows.len();
-        let mut both = [Vec::with_capacity(positions * width), Vec::with_capacity(positions * width)];
-        for (out, past) in both.iter_mut().zip(self.sequence.past) {
-            for row in past.chunks_exact(stride) {
-                out.extend_from_slice(&row[self.head * width..][..width]);
-            }
-        }
-        for row in self.sequence.rows.clone() {
+        let rows = self.sequence.rows.start..self.sequence.rows.start + self.asking.end;
+        let mut both = [Vec::with_capacity(rows.len() * width), Vec::with_capacity(rows.len() * width)];
+        for row in rows {
             both[0].extend_from_slice(&self.rotated[row * stride + self.head * width..][..width]);
             both[1].extend_from_slice(self.inputs.values.at(row, self.head * width, width));
         }
@@ -276,28 +314,33 @@ impl Task<'_> {
         let heads = self.inputs.heads;
         let (width, group) = (heads.width, heads.group());
         let [keys, values] = self.keys_and_values();
-        let positions = keys.len() / width;
+        let (past, own) = (self.past(), keys.len() / width);
         let keys = transpose(&keys, width);
-        let n = self.asking().len();
+        let earlier = self.sequence.past.map(|past| past.head(self.head));
+        let n = self.asking.len();
         let (mut out, mut log_sums) = (vec![0.0; n * group * width], vec![0.0; n * group]);
-        let mut scores = vec![0.0; BLOCK.min(n) * group * positions];
+        let mut scores = vec![0.0; BLOCK.min(n) * group * (past + own)];
         for block in self.blocks() {
-            let seen = self.past() + block.end;
+            let seen = past + block.end;
             let rows = block.len() * group;
-            let first = block.start - self.asking().start;
+            let first = block.start - self.asking.start;
             let out = &mut out[first * group * width..][..rows * width];
             let log_sums = &mut log_sums[first * group..][..rows];
             let scores = &mut scores[..rows * seen];
             let queries = self.queries(block.clone());
             let queries = View::new(&queries, [rows, width], width);
             let mut sums = vec![0.0; rows];
-            multiply(scores, seen, queries, View::new(&keys, [width, seen], positions), false);
+            if let Some([keys, _]) = earlier {
+                multiply(scores, seen, queries, keys, false);
+            }
+            let keys = View::new(&keys, [width, block.end], own);
+            multiply(&mut scores[past..], seen, queries, keys, false);
             wide(
                 #[inline(always)]
                 || {
                     let rows = scores.chunks_exact_mut(seen).zip(&mut *log_sums).zip(&mut sums);
                     for (i, ((row, log_sum), sum)) in rows.enumerate() {
-                        let (visible, hidden) = row.split_at_mut(self.past() + block.start + i / group + 1);
+                        let (visible, hidden) = row.split_at_mut(past + block.start + i / group + 1);
                         let most = max(visible);
                         *sum = exp_shifted(visible, most);
                         *log_sum = most + sum.ln();
@@ -306,7 +349,11 @@ impl Task<'_> {
                 },
             );
             let weights = View::new(scores, [rows, seen], seen);
-            multiply(out, width, weights, View::new(&values, [seen, width], width), false);
+            let own_values = View::new(&values, [block.end, width], width);
+            multiply(out, width, weights.columns(past, block.end), own_values, false);
+            if let Some([_, values]) = earlier {
+                multiply(out, width, weights.columns(0, past), values, true);
+            }
             wide(
                 #[inline(always)]
                 || {
@@ -320,21 +367,22 @@ impl Task<'_> {
         [out, log_sums]
     }
 
-    /// Gradients with respect to queries (`[asked, group * width]`), keys and values (`[own positions, width]`),
-    /// rotation undone.
+    /// Gradients with respect to queries (`[asked, group * width]`), keys and values (`[positions, width]`), rotation
+    /// undone. For sequences without earlier positions.
     fn backward(&self, mixed: Kept<'_>, d_mixed: &[f32]) -> [Vec<f32>; 3] {
+        assert!(self.sequence.past.is_none(), "gradients are for whole sequences");
         let heads = self.inputs.heads;
         let (width, group) = (heads.width, heads.group());
         let [keys, values] = self.keys_and_values();
         let positions = keys.len() / width;
         let (keys_t, values_t) = (transpose(&keys, width), transpose(&values, width));
-        let n = self.asking().len();
+        let n = self.asking.len();
         let mut d_queries = vec![0.0; n * group * width];
         let (mut d_keys, mut d_values) = (vec![0.0; keys.len()], vec![0.0; keys.len()]);
         let mut weights = vec![0.0; BLOCK.min(n) * group * positions];
         let mut d_weights = weights.clone();
         for block in self.blocks() {
-            let seen = self.past() + block.end;
+            let seen = block.end;
             let rows = block.len() * group;
             let queries = self.queries(block.clone());
             let (y, dy) = (self.gather(mixed.values, width, &block), self.gather(d_mixed, width, &block));
@@ -350,7 +398,7 @@ impl Task<'_> {
                     let rows = weights.chunks_exact_mut(seen).zip(d_weights.chunks_exact_mut(seen));
                     let ys = y.chunks_exact(width).zip(dy.chunks_exact(width)).zip(&log_sums);
                     for (i, ((weights, d_weights), ((y, dy), log_sum))) in rows.zip(ys).enumerate() {
-                        let n = self.past() + block.start + i / group + 1;
+                        let n = block.start + i / group + 1;
                         exp_shifted(&mut weights[..n], *log_sum);
                         let mean = dot(y, dy);
                         for (d, w) in d_weights[..n].iter_mut().zip(&weights[..n]) {
@@ -365,22 +413,20 @@ impl Task<'_> {
             let d_scores = View::new(d_weights, [rows, seen], seen);
             multiply(&mut d_values, width, weights, dy_view, true);
             multiply(&mut d_keys, width, d_scores.transposed(), q, true);
-            let first = (block.start - self.asking().start) * group * width;
+            let first = (block.start - self.asking.start) * group * width;
             let d_queries = &mut d_queries[first..][..rows * width];
             multiply(d_queries, width, d_scores, View::new(&keys, [seen, width], width), false);
         }
-        let own = self.past() * width;
-        let (mut d_keys, d_values) = (d_keys.split_off(own), d_values.split_off(own));
         let scale = (width as f32).sqrt().recip();
         wide(
             #[inline(always)]
             || {
-                for (position, row) in self.asking().zip(d_queries.chunks_exact_mut(group * width)) {
-                    let angles = self.inputs.angles(self.past() + position);
+                for (position, row) in self.asking.clone().zip(d_queries.chunks_exact_mut(group * width)) {
+                    let angles = self.inputs.angles(position);
                     row.chunks_exact_mut(width).for_each(|head| rotate_back(head, angles, scale));
                 }
                 for (position, row) in d_keys.chunks_exact_mut(width).enumerate() {
-                    rotate_back(row, self.inputs.angles(self.past() + position), 1.0);
+                    rotate_back(row, self.inputs.angles(position), 1.0);
                 }
             },
         );

@@ -7,9 +7,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::graph::{Operand, record, tensor, values, view};
-use super::matrix::{Start, View, apart, beside, multiply, sum};
+use super::matrix::{Packed, Start, View, apart, beside, multiply, sum};
 use super::rows::{for_each_block, sum_rows};
 use super::simd::wide;
+use crate::decoder::Weight;
 
 /// Low-rank update of some columns of a result: `+= scale * (x A) B`.
 pub(crate) struct Update {
@@ -28,7 +29,7 @@ pub(crate) struct Update {
 /// `residual + [x W_0 | x W_1 | ...] + bias`, with updates.
 pub(crate) struct Linear {
     /// `[d_in, columns]` each; their columns follow each other.
-    pub weights: Vec<Tensor<2>>,
+    pub weights: Vec<Weight>,
     /// `(first column, [1, columns])`.
     pub biases: Vec<(usize, Tensor<2>)>,
     /// Adapters.
@@ -81,7 +82,8 @@ impl Linear {
     /// The result for `x: [rows, d_in]`.
     pub fn apply(self, x: Tensor<2>) -> Tensor<2> {
         let x = Operand::contiguous(x);
-        let weights: Vec<Operand> = self.weights.into_iter().map(Operand::new).collect();
+        let (weights, tensors): (Vec<Factor>, Vec<Option<Operand>>) =
+            self.weights.into_iter().map(factor).unzip();
         let biases: Vec<(usize, Operand)> =
             self.biases.into_iter().map(|(first, b)| (first, Operand::contiguous(b))).collect();
         let (residual, passed) = match self.residual {
@@ -91,7 +93,7 @@ impl Linear {
         };
 
         let x_view = view(&x.tensor);
-        let weight_views: Vec<View<'_>> = weights.iter().map(|w| view(&w.tensor)).collect();
+        let weight_views: Vec<View<'_>> = weights.iter().map(Factor::view).collect();
         let rows = x_view.n_rows();
         let width: usize = weight_views.iter().map(View::n_columns).sum();
         let start = start(rows, width, &biases, residual.as_ref());
@@ -118,14 +120,14 @@ impl Linear {
 
         let backward = Backward {
             x: x.tensor.clone(),
-            weights: weights.iter().map(|w| w.tensor.clone()).collect(),
+            weights,
             biases: biases.iter().map(|(first, b)| (*first, values(&b.tensor).len())).collect(),
             has_residual: residual.is_some(),
             passed,
             updates: kept,
         };
         let mut operands = vec![x];
-        operands.extend(weights);
+        operands.extend(tensors.into_iter().flatten());
         operands.extend(biases.into_iter().map(|(_, b)| b));
         operands.extend(residual);
         operands.extend(factors);
@@ -160,9 +162,35 @@ fn start<'a>(
     Start::Own(out)
 }
 
+/// A right factor.
+enum Factor {
+    Tensor(FlexTensor),
+    Packed(Arc<Packed>),
+}
+
+impl Factor {
+    fn view(&self) -> View<'_> {
+        match self {
+            Self::Tensor(tensor) => view(tensor),
+            Self::Packed(packed) => packed.view(),
+        }
+    }
+}
+
+/// A weight as a factor, and as an operand if it is a tensor.
+fn factor(weight: Weight) -> (Factor, Option<Operand>) {
+    match weight {
+        Weight::Tensor(tensor) => {
+            let operand = Operand::new(tensor);
+            (Factor::Tensor(operand.tensor.clone()), Some(operand))
+        }
+        Weight::Packed(packed) => (Factor::Packed(packed), None),
+    }
+}
+
 struct Backward {
     x: FlexTensor,
-    weights: Vec<FlexTensor>,
+    weights: Vec<Factor>,
     /// First column and number of columns.
     biases: Vec<(usize, usize)>,
     has_residual: bool,
@@ -178,7 +206,7 @@ impl Backward {
         let mut wanted = wanted.iter().copied();
         let mut next = || wanted.next().unwrap_or(false);
         let x_wanted = next();
-        let weights: Vec<View<'_>> = self.weights.iter().map(view).collect();
+        let weights: Vec<View<'_>> = self.weights.iter().map(Factor::view).collect();
         let mut parts = Vec::with_capacity(weights.len());
         let mut first = 0;
         for weight in &weights {
@@ -189,8 +217,11 @@ impl Backward {
         let lows: Vec<Vec<f32>> = self.updates.iter().map(|u| u.low_gradient(dy_view)).collect();
 
         let mut found = vec![x_wanted.then(|| self.input_gradient(&parts, &weights, &lows))];
-        let wanted_weights: Vec<bool> = parts.iter().map(|_| next()).collect();
-        found.extend(weight_gradients(x, &parts, &wanted_weights));
+        // Packed weights are no operands.
+        let tensors = parts.iter().zip(&self.weights).filter(|(_, w)| matches!(w, Factor::Tensor(_)));
+        let parts_of_tensors: Vec<View<'_>> = tensors.map(|(part, _)| *part).collect();
+        let wanted_weights: Vec<bool> = parts_of_tensors.iter().map(|_| next()).collect();
+        found.extend(weight_gradients(x, &parts_of_tensors, &wanted_weights));
         for (first, n) in &self.biases {
             found.push(next().then(|| tensor(column_sums(dy, *first, *n), &[1, *n])));
         }

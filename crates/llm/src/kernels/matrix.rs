@@ -10,13 +10,16 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod packed;
 
 use gemm::Parallelism;
+
+pub(crate) use packed::Packed;
 
 /// Multiplications from which on a product is split over rayon's pool. The split does not change any sum's order.
 const PARALLEL: usize = 192 * 192 * 192;
 
-/// A matrix in a slice, read with any positive strides.
+/// A matrix in a slice, read with any positive strides, or a [`Packed`] one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     data: &'a [f32],
@@ -24,6 +27,18 @@ pub(super) struct View<'a> {
     columns: usize,
     row_stride: usize,
     column_stride: usize,
+    order: Order,
+}
+
+/// Where the numbers of a view stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// By strides.
+    Strided,
+    /// In panels of [`WIDTH`] columns, `[panel, rows, WIDTH]`.
+    Panels,
+    /// The transpose of that: in panels of rows.
+    RowPanels,
 }
 
 impl<'a> View<'a> {
@@ -45,7 +60,7 @@ impl<'a> View<'a> {
             let last = (rows - 1) * row_stride + (columns - 1) * column_stride;
             assert!(last < data.len(), "a matrix {rows}x{columns} reaches beyond its {} numbers", data.len());
         }
-        Self { data, rows, columns, row_stride, column_stride }
+        Self { data, rows, columns, row_stride, column_stride, order: Order::Strided }
     }
 
     /// The transpose of the same memory.
@@ -55,6 +70,11 @@ impl<'a> View<'a> {
             columns: self.rows,
             row_stride: self.column_stride,
             column_stride: self.row_stride,
+            order: match self.order {
+                Order::Strided => Order::Strided,
+                Order::Panels => Order::RowPanels,
+                Order::RowPanels => Order::Panels,
+            },
             ..self
         }
     }
@@ -62,6 +82,7 @@ impl<'a> View<'a> {
     /// Columns `start..start + n`.
     pub fn columns(self, start: usize, n: usize) -> Self {
         assert!(start + n <= self.columns, "columns of a matrix");
+        assert!(self.order == Order::Strided, "a packed matrix is read as a whole");
         let data = self.data.get(start * self.column_stride..).unwrap_or_default();
         Self { data, columns: n, ..self }
     }
@@ -245,6 +266,9 @@ unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
         unsafe { avx512::compute(terms, panels) };
         return;
     }
+    let strided = |view: &View<'_>| view.order == Order::Strided;
+    let plain = terms.iter().all(|term| strided(&term.a) && term.bs.iter().all(strided));
+    assert!(plain, "only our own kernels read packed matrices");
     for panel in panels {
         if let Some(start) = panel.start.filter(|start| *start != panel.target.cast_const()) {
             for row in 0..first.a.rows {

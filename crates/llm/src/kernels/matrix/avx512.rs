@@ -9,16 +9,17 @@
 //! whatever rows and columns stand beside it and whoever computes it.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    __m512, __mmask16, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_castpd_ps, _mm512_castps_pd,
+    _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
 };
 use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{PARALLEL, Panel, Term, WIDTH as COLUMNS};
+use super::{Order, PARALLEL, Panel, Term, View, WIDTH as COLUMNS};
 
 /// Rows of a tile: with two registers each, 28 of the 32 registers.
 const ROWS: usize = 14;
@@ -28,6 +29,8 @@ const LANES: usize = 16;
 const DEPTH: usize = 640;
 /// Panels of the left factor, and of the right one, in a task.
 const TASK: [usize; 2] = [5, 8];
+/// Tasks of a product of few rows, at least.
+const FEW_TASKS: usize = 8;
 /// Neighbouring panels that are copied together.
 const GROUP: usize = 8;
 /// Numbers of the right factor that are copied at once.
@@ -47,7 +50,18 @@ pub(super) fn is_available() -> bool {
 /// Whether a term is for these kernels: copying a large right factor does not pay for a few rows, and one whose
 /// columns lie apart cannot be read where it stands.
 pub(super) fn suits(term: &Term<'_>) -> bool {
-    term.a.rows > FEW_ROWS || term.bs.iter().all(|b| b.column_stride == 1 || b.rows * b.columns < SMALL)
+    let suits =
+        |b: &View<'_>| b.order != Order::Strided || b.column_stride == 1 || b.rows * b.columns < SMALL;
+    term.a.rows > FEW_ROWS || term.bs.iter().all(suits)
+}
+
+/// Whether a right factor of the term is read where it stands.
+fn in_place(term: &Term<'_>, b: &View<'_>) -> bool {
+    match b.order {
+        Order::Panels => true,
+        Order::RowPanels => false,
+        Order::Strided => term.a.rows <= FEW_ROWS && b.column_stride == 1,
+    }
 }
 
 /// Numbers that begin at a cache line.
@@ -83,8 +97,6 @@ struct Block<'a> {
     depth: usize,
     /// Sum of the depths before.
     before: usize,
-    /// Whether the right factor is read where it stands.
-    in_place: bool,
 }
 
 fn blocks<'a>(terms: &'a [Term<'a>]) -> Vec<Block<'a>> {
@@ -94,10 +106,9 @@ fn blocks<'a>(terms: &'a [Term<'a>]) -> Vec<Block<'a>> {
         let k = term.a.columns;
         // One block even where nothing is summed up, to write zeros.
         let n = k.div_ceil(DEPTH).max(1);
-        let in_place = term.a.rows <= FEW_ROWS && term.bs.iter().all(|b| b.column_stride == 1);
         for i in 0..n {
             let [first, end] = [i * k / n, (i + 1) * k / n];
-            blocks.push(Block { term, first, depth: end - first, before, in_place });
+            blocks.push(Block { term, first, depth: end - first, before });
             before += end - first;
         }
     }
@@ -112,11 +123,13 @@ pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
     let blocks = blocks(terms);
     let rows = terms[0].a.rows;
     let depth: usize = blocks.iter().map(|b| b.depth).sum();
+    let copies = terms.iter().any(|term| term.bs.iter().any(|b| !in_place(term, b)));
     // Waiting for others, this thread may begin a product of another task: it finds no panels and makes its own.
     let mut kept = PANELS.take();
     for panels in panels.chunks((COPIED / COLUMNS / depth.max(1)).max(1)) {
         let n_left = rows.div_ceil(ROWS);
-        let [left, right] = [n_left * ROWS, panels.len() * COLUMNS].map(|width| width * depth);
+        let n_right = if copies { panels.len() } else { 0 };
+        let [left, right] = [n_left * ROWS, n_right * COLUMNS].map(|width| width * depth);
         let [left, right] = [(0, left), (1, right)].map(|(i, n)| {
             let lines = n.div_ceil(LANES);
             if kept[i].len() < lines {
@@ -137,7 +150,7 @@ pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
         each(blocks.len() * n_groups, &|i| {
             let (block, i) = (&blocks[i / n_groups], i % n_groups);
             if let Some(group) = groups.get(i) {
-                if !block.in_place {
+                if !in_place(block.term, &block.term.bs[panels[group.start].source]) {
                     let start = (block.before * panels.len() + group.start * block.depth) * COLUMNS;
                     // SAFETY: the places of these panels are their own, and the caller vouches for AVX-512.
                     unsafe { copy_columns(right.at(start), block, &panels[group.clone()]) };
@@ -149,29 +162,56 @@ pub(super) unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
                 unsafe { copy_rows(left.at(start), block, first..n_left.min(first + GROUP)) };
             }
         });
-        let n_tasks = [n_left.div_ceil(TASK[0]), panels.len().div_ceil(TASK[1])];
+        // Few rows make small tasks, or the last one would keep the others waiting.
+        let width = TASK[1].min(panels.len().div_ceil(FEW_TASKS)).max(1);
+        let n_tasks = match n_left.div_ceil(TASK[0]) {
+            1 => [1, panels.len().div_ceil(width)],
+            n => [n, panels.len().div_ceil(TASK[1])],
+        };
         each(n_tasks[0] * n_tasks[1], &|i| {
             let part = |i: usize, n: usize, of: usize| i * of / n..(i + 1) * of / n;
             let task_rows = part(i % n_tasks[0], n_tasks[0], n_left);
             let task_panels = part(i / n_tasks[0], n_tasks[1], panels.len());
+            // A right factor's panel where the tiles read it.
+            let panel_at = |block: &Block<'_>, j: usize| {
+                let panel = &panels[j];
+                let b = block.term.bs[panel.source];
+                if !in_place(block.term, &b) {
+                    let at = (block.before * panels.len() + j * block.depth) * COLUMNS;
+                    return (right.at(at).cast_const(), COLUMNS);
+                }
+                let at = match b.order {
+                    // A panel's first column is a multiple of its width.
+                    Order::Panels => panel.column * b.rows + block.first * COLUMNS,
+                    _ => block.first * b.row_stride + panel.column,
+                };
+                (b.data.as_ptr().wrapping_add(at), b.row_stride)
+            };
             for (number, block) in blocks.iter().enumerate() {
                 for j in task_panels.clone() {
                     let panel = &panels[j];
-                    let b = if block.in_place {
-                        let b = block.term.bs[panel.source];
-                        let at = block.first * b.row_stride + panel.column;
-                        (b.data.as_ptr().wrapping_add(at), b.row_stride)
-                    } else {
-                        let at = (block.before * panels.len() + j * block.depth) * COLUMNS;
-                        (right.at(at).cast_const(), COLUMNS)
+                    let b = panel_at(block, j);
+                    let next = match blocks.get(number + 1) {
+                        _ if j + 1 < task_panels.end => panel_at(block, j + 1),
+                        Some(next) => panel_at(next, task_panels.start),
+                        // Most often the same thread's next task.
+                        None => panel_at(&blocks[0], (j + 1) % panels.len()),
                     };
                     for i in task_rows.clone() {
                         let at = i * ROWS * panel.stride;
                         let target = panel.target.wrapping_add(at);
+                        // The first two tiles ask for one half of the next panel each.
+                        let next = match i - task_rows.start {
+                            half @ 0..2 if next.1 == COLUMNS => {
+                                next.0.wrapping_add(half * block.depth * LANES)
+                            }
+                            _ => b.0,
+                        };
                         let tile = Tile {
                             depth: block.depth,
                             a: left.at((block.before * n_left + i * block.depth) * ROWS),
                             b,
+                            next,
                             target,
                             start: match number {
                                 0 => panel.start.map(|start| start.wrapping_add(at)),
@@ -240,6 +280,11 @@ unsafe fn copy_rows(out: *mut f32, block: &Block<'_>, panels: Range<usize>) {
 #[target_feature(enable = "avx512f")]
 unsafe fn copy_columns(out: *mut f32, block: &Block<'_>, panels: &[Panel]) {
     let b = &block.term.bs[panels[0].source];
+    if b.order == Order::RowPanels {
+        // SAFETY: the caller's.
+        unsafe { copy_row_panels(out, block, b, panels) };
+        return;
+    }
     let start = panels[0].column;
     let source = b.data.as_ptr().wrapping_add(start * b.column_stride + block.first * b.row_stride);
     let pieces: Vec<Piece> = (panels.iter().enumerate())
@@ -253,6 +298,34 @@ unsafe fn copy_columns(out: *mut f32, block: &Block<'_>, panels: &[Panel]) {
         .collect();
     // SAFETY: the panels' columns and `depth` rows are within the view.
     unsafe { copy(out, COLUMNS, source, [b.column_stride, b.row_stride], &pieces, block.depth) };
+}
+
+/// The same from the transpose of a packed matrix, which holds 32 numbers of a column of ours beside each other.
+///
+/// # Safety
+/// As for [`copy_columns`].
+#[target_feature(enable = "avx512f")]
+unsafe fn copy_row_panels(out: *mut f32, block: &Block<'_>, b: &View<'_>, panels: &[Panel]) {
+    let mut k = 0;
+    while k < block.depth {
+        // Up to the end of the half panel of rows.
+        let row = block.first + k;
+        let n = (LANES - row % LANES).min(block.depth - k);
+        for (i, panel) in panels.iter().enumerate() {
+            for half in [0, LANES] {
+                let columns = panel.columns.saturating_sub(half).min(LANES);
+                let at = (row / COLUMNS * b.columns + panel.column + half) * COLUMNS + row % COLUMNS;
+                let piece = Piece { at: 0, first: 0, n: columns, width: LANES };
+                let source = b.data.as_ptr().wrapping_add(at);
+                // SAFETY: the caller's; `n` numbers of each of the columns are within their panel.
+                unsafe {
+                    let out = out.add((i * block.depth + k) * COLUMNS + half);
+                    copy(out, COLUMNS, source, [COLUMNS, 1], &[piece], n);
+                }
+            }
+        }
+        k += n;
+    }
 }
 
 /// Up to 16 neighbouring rows or columns of a factor, and where they go.
@@ -357,6 +430,8 @@ struct Tile {
     a: *const f32,
     /// `[depth, 32]` with its distance from row to row.
     b: (*const f32, usize),
+    /// Asked for meanwhile, a cache line per step: what is computed with next.
+    next: *const f32,
     target: *mut f32,
     /// What the results are added to, with the same distance from row to row.
     start: Option<*const f32>,
@@ -404,9 +479,9 @@ impl Tile {
     #[target_feature(enable = "avx512f")]
     #[expect(clippy::needless_range_loop, reason = "indices of constant range become names of registers")]
     unsafe fn of_size<const R: usize, const W: usize>(&self) {
-        let Self { depth, a, b: (b, step), target, start, stride, scale, masks } = *self;
+        let Self { depth, a, b: (b, step), next, target, start, stride, scale, masks } = *self;
         let read = start.unwrap_or(target);
-        let (mut a, mut b) = (a, b);
+        let (mut a, mut b, mut next) = (a, b, next);
         let mut sums = [[_mm512_setzero_ps(); W]; R];
         // SAFETY: the caller's; a prefetch may have any address.
         unsafe {
@@ -422,6 +497,8 @@ impl Tile {
                     row[w] = _mm512_maskz_loadu_ps(masks[w], b.wrapping_add(w * LANES));
                 }
                 _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * ROWS).cast());
+                _mm_prefetch::<_MM_HINT_T1>(next.cast());
+                next = next.wrapping_add(LANES);
                 for r in 0..R {
                     let factor = _mm512_set1_ps(*a.add(r));
                     for w in 0..W {
