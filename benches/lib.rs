@@ -41,7 +41,20 @@ impl Case {
         let path = root().join("experiments/base.toml");
         let experiment =
             experiment::load(&path, &set, &[], &registry.sections()).expect("settings are valid");
-        let spec = experiment.arms[0].run(0);
+        Self::of(experiment.arms[0].run(0), registry)
+    }
+
+    /// The arms of an experiment (a path from the root) that train a language model, and its number of seeds.
+    pub fn arms(path: &str) -> (Vec<Self>, usize) {
+        let sections = flaglab::builtins().sections();
+        let experiment =
+            experiment::load(&root().join(path), &[], &[], &sections).expect("a shipped experiment");
+        let arms = experiment.arms.iter().map(|arm| arm.run(0));
+        let arms = arms.filter(|spec| spec.kind("agent") == "ppo-llm");
+        (arms.map(|spec| Self::of(spec, flaglab::builtins())).collect(), experiment.seeds.len())
+    }
+
+    fn of(spec: RunSpec, registry: Registry) -> Self {
         let split: SplitSpec = plugin::params(spec.section("split")).expect("a split was checked");
         let source = registry.sources.get(spec.kind("data")).expect("a source was checked");
         let source = source.build(&spec.params("data"), &files()).expect("a source was checked");
@@ -71,6 +84,11 @@ impl Case {
         let plugin = self.registry.agents.get(self.spec.kind("agent")).expect("an agent was checked");
         let context = AgentContext { files: &files, compute: &*compute, shared };
         plugin.build(&params, context).expect("valid agent")
+    }
+
+    /// Steps of the trained policy that a run scores: the test, and as much of the training data.
+    pub fn evaluation_steps(&self) -> usize {
+        2 * (self.splits.test.n_bars() - 1)
     }
 
     /// Environments of the training.

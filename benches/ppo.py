@@ -151,7 +151,8 @@ class Trainer:
 
     def initial_policy(self):
         self.swap()
-        log_probs, _ = self.net.evaluate(self.prompts[: self.n_samples], self.work["minibatch_size"])
+        # Whole minibatches would take more time and memory here.
+        log_probs, _ = self.net.evaluate(self.prompts[: self.n_samples], self.work["micro_batch_size"])
         self.swap()
         return log_probs
 
@@ -210,6 +211,7 @@ def train(path):
     print("ppo/steps_per_s", work["iterations"] * trainer.n_samples / seconds)
     print("ppo/tokens_per_s", work["iterations"] * tokens / seconds)
     print("ppo/memory", peak_bytes())
+    print("ppo/train_s", seconds)
     n_trained = sum(p.numel() for p in trainer.trained)
     print(f"rollout {rollout:.3f} s, update {update:.3f} s, {n_trained} trained parameters", file=sys.stderr)
 

@@ -1,8 +1,10 @@
 //! Our side of PPO in `cargo xtask bench --peer`; `ppo.py` is the other.
 //!
-//! `ppo make CASE FILE` writes a workload: settings and the prompts of every step as tokens. `ppo train FILE SEEDS`
-//! trains that many seeds side by side and prints lines of `name value`: environment steps and tokens of all seeds per
-//! second after a warm-up, peak memory in bytes, seconds of a first visit to a date, share of shared parts found.
+//! `ppo make CASE FILE` writes a workload, settings and the prompts of every step as tokens, and prints the limit that
+//! counting operations sets to the ratio of speeds. `ppo train FILE SEEDS..` trains that many seeds side by side, for each
+//! number in turn, and prints lines of `SEEDS/name value`: environment steps and tokens of all seeds per second after a
+//! warm-up, and peak memory so far in bytes; besides, `first_visit`, the seconds that reading a new shared part takes.
+//! `ppo arms FOLDER` writes a workload per arm of `experiments/ablation.toml` and prints `arm runs updates forwards`.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use agents::{LlmPolicy, Parts};
-use bench::{Case, cpu_seconds, peak_bytes, root, smol, traded};
+use bench::{Case, peak_bytes, root, smol, traded};
 use burn::tensor::Device;
 use llm::{Backbone, Batcher, Body, Lane, LoraSpec, ParamSet, Phase, PrefixCache, Sequences, TrainSpec};
 use ppo::{ActorCritic, Environments, HostOutput, Output, PpoConfig};
@@ -41,13 +43,17 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
-        ["train", file, seeds] => {
+        ["train", file, ref seeds @ ..] if !seeds.is_empty() => {
             let text = fs::read_to_string(file).expect("a workload that was made");
             let workload: Workload = serde_json::from_str(&text).expect("a workload that was made");
-            workload.train(seeds.parse().expect("a number of seeds"));
+            workload.measure(seeds.iter().map(|seeds| seeds.parse().expect("a number of seeds")));
         }
+        ["arms", folder] => arms(Path::new(folder)),
         _ => {
-            eprintln!("error: expected `make CASE FILE` or `train FILE SEEDS`, found `{}`", args.join(" "));
+            eprintln!(
+                "error: expected `make CASE FILE`, `train FILE SEEDS..` or `arms FOLDER`, found `{}`",
+                args.join(" ")
+            );
             return ExitCode::from(2);
         }
     }
@@ -71,6 +77,8 @@ struct Workload {
     prompts: Vec<Vec<u32>>,
     /// Length of the shared part of each.
     shared: Vec<usize>,
+    /// Single forward passes that PyTorch times besides.
+    evaluate: usize,
 }
 
 /// Adapters on all projections of the top layers.
@@ -95,19 +103,35 @@ impl Workload {
             Some(("smol", layers)) => workload.n_trainable_layers = layers.parse().ok()?,
             None if case == "prompt" => workload.take_prompts(&flag_trader()),
             None if case == "small" => {
-                let case = Case::new(&[]);
-                let llm = case.llm();
-                workload.model = root().join(&llm.model.path).display().to_string();
-                workload.n_trainable_layers = llm.n_trainable_layers;
-                workload.ppo = llm.ppo;
-                workload.num_envs = case.num_envs();
+                workload = Self::of_case(&Case::new(&[]));
                 [workload.warm_up, workload.iterations] = [2, 8];
-                workload.take_prompts(&case);
             }
             _ => return None,
         }
         workload.micro_batch_size = workload.ppo.micro_batch_size();
         Some(workload)
+    }
+
+    /// What an arm of an experiment trains, in as many iterations as it has updates.
+    fn of_case(case: &Case) -> Self {
+        let llm = case.llm();
+        let LoraSpec { rank, alpha, .. } = llm.lora;
+        let lora = (rank > 0).then_some(Lora { rank, alpha, layers: llm.n_trainable_layers });
+        let num_envs = case.num_envs();
+        let mut workload = Self {
+            model: root().join(&llm.model.path).display().to_string(),
+            n_trainable_layers: if lora.is_some() { 0 } else { llm.n_trainable_layers },
+            lora,
+            num_envs,
+            warm_up: 0,
+            iterations: llm.ppo.n_updates(num_envs) as usize,
+            micro_batch_size: llm.ppo.micro_batch_size(),
+            ppo: llm.ppo,
+            evaluate: 40,
+            ..Self::shape()
+        };
+        workload.take_prompts(case);
+        workload
     }
 
     /// The benchmark's shape with two trainable layers.
@@ -123,12 +147,13 @@ impl Workload {
             n_trainable_layers: 2,
             lora: None,
             num_envs: 1,
-            warm_up: 1,
-            iterations: 2,
+            warm_up: 0,
+            iterations: 1,
             micro_batch_size: ppo.micro_batch_size(),
             ppo,
             prompts: (0..n).map(&mut prompt).collect(),
             shared: vec![shared; n],
+            evaluate: 0,
         }
     }
 
@@ -165,11 +190,11 @@ impl Workload {
         }
     }
 
-    fn train(&self, seeds: u64) {
+    fn measure(&self, seeds: impl Iterator<Item = u64>) {
         let backbone = Arc::new(self.backbone(&Device::flex()));
         let shared = Shared {
             cache: Arc::new(PrefixCache::new(2 << 30)),
-            batcher: Arc::default(),
+            batcher: Batcher::pays(backbone.config()).then(Arc::default),
             envs: TokenEnvs::new(self, backbone.config().vocab_size as u32),
         };
         let body = |seed| Body::new(backbone.clone(), self.spec(), seed).expect("a valid training spec");
@@ -178,18 +203,29 @@ impl Workload {
         for (prompt, n) in self.prompts.iter().zip(&self.shared) {
             shared.cache.shared(&first, &prompt[..*n]).expect("tokens of the vocabulary");
         }
-        let cold = start.elapsed().as_secs_f64();
-        drop(first);
+        println!("first_visit {}", start.elapsed().as_secs_f64() / self.prompts.len() as f64);
+        for seeds in seeds {
+            let seconds = self.train(seeds, &shared, &body);
+            let steps = (self.iterations * self.ppo.batch_size(self.num_envs)) as u64 * seeds;
+            let tokens: usize = self.prompts.iter().map(Vec::len).sum();
+            println!("{seeds}/steps_per_s {}", steps as f64 / seconds);
+            let tokens = tokens as f64 / self.prompts.len() as f64;
+            println!("{seeds}/tokens_per_s {}", steps as f64 * tokens / seconds);
+            println!("{seeds}/memory {}", peak_bytes());
+        }
+    }
 
+    /// Seconds of the timed iterations of all seeds.
+    fn train(&self, seeds: u64, shared: &Shared, body: &(dyn Fn(u64) -> Body + Sync)) -> f64 {
         let n_updates = self.warm_up + self.iterations;
         let config = PpoConfig {
             total_timesteps: (n_updates * self.ppo.batch_size(self.num_envs)) as u64,
             ..self.ppo.clone()
         };
         let gate = Barrier::new(seeds as usize + 1);
-        let (seconds, cpu) = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for seed in 0..seeds {
-                let (shared, gate, body, config) = (&shared, &gate, &body, &config);
+                let (gate, config) = (&gate, &config);
                 scope.spawn(move || {
                     let mut net = TokenNet::new(LlmPolicy::new(body(seed), config, seed), shared);
                     let wait = |_: &mut TokenNet, done: ppo::Update, _: &mut dyn trading_env::RunLog| {
@@ -199,22 +235,18 @@ impl Workload {
                         Ok(())
                     };
                     let envs = shared.envs.of_seed(seed);
+                    if self.warm_up == 0 {
+                        gate.wait();
+                    }
                     ppo::learn(&mut net, envs, config, seed, &mut NoLog, wait).expect("a training");
                     gate.wait();
                 });
             }
             gate.wait();
-            let (start, cpu) = (Instant::now(), cpu_seconds());
+            let start = Instant::now();
             gate.wait();
-            (start.elapsed().as_secs_f64(), cpu_seconds() - cpu)
-        });
-        let steps = (self.iterations * self.ppo.batch_size(self.num_envs)) as u64 * seeds;
-        let per_step: usize = self.prompts.iter().map(Vec::len).sum();
-        println!("ppo/steps_per_s {}", steps as f64 / seconds);
-        println!("ppo/tokens_per_s {}", steps as f64 * per_step as f64 / self.prompts.len() as f64 / seconds);
-        println!("ppo/memory {}", peak_bytes());
-        eprintln!("processor time per step: {:.4} s", cpu / steps as f64);
-        println!("ppo/first_visit {}", cold / self.prompts.len() as f64);
+            start.elapsed().as_secs_f64()
+        })
     }
 
     /// Operations of PyTorch's program over ours when each shared part has been read once, counted as products of
@@ -255,6 +287,17 @@ impl Workload {
     }
 }
 
+/// A workload per arm of the ablation in `folder`, and what a sweep does of it.
+fn arms(folder: &Path) {
+    let (cases, seeds) = Case::arms("experiments/ablation.toml");
+    for (i, case) in cases.iter().enumerate() {
+        let workload = Workload::of_case(case);
+        let text = serde_json::to_string(&workload).expect("plain data");
+        fs::write(folder.join(format!("arm-{i}.json")), text).expect("a file that can be written");
+        println!("arm-{i} {seeds} {} {}", workload.iterations, case.evaluation_steps());
+    }
+}
+
 /// `experiments/flag-trader.toml`'s prompt and account, on the shipped data.
 fn flag_trader() -> Case {
     let text = fs::read_to_string(root().join("experiments/flag-trader.toml")).expect("a shipped experiment");
@@ -268,7 +311,7 @@ fn flag_trader() -> Case {
 /// What the seeds of an arm share.
 struct Shared {
     cache: Arc<PrefixCache>,
-    batcher: Arc<Batcher>,
+    batcher: Option<Arc<Batcher>>,
     envs: TokenEnvs,
 }
 
@@ -338,13 +381,18 @@ struct TokenNet {
     policy: LlmPolicy,
     untrained: Body,
     cache: Arc<PrefixCache>,
-    lane: Lane,
+    lane: Option<Lane>,
 }
 
 impl TokenNet {
     fn new(policy: LlmPolicy, shared: &Shared) -> Self {
         let untrained = policy.body().untrained();
-        Self { policy, untrained, cache: shared.cache.clone(), lane: shared.batcher.lane() }
+        Self {
+            policy,
+            untrained,
+            cache: shared.cache.clone(),
+            lane: shared.batcher.as_ref().map(Batcher::lane),
+        }
     }
 }
 
@@ -359,12 +407,20 @@ impl ActorCritic for TokenNet {
         let shared: Vec<_> = shared.collect::<Result<_, _>>().map_err(failed)?;
         let sequences: Sequences =
             shared.iter().cloned().zip(observations.iter().map(|[_, own]| own.clone())).collect();
-        let own = self.lane.encode(body, sequences).map_err(failed)?;
+        let own = match &self.lane {
+            Some(lane) => lane.encode(body, sequences),
+            None => {
+                body.encode_all(&sequences.iter().map(|(s, ids)| (&**s, ids.as_slice())).collect::<Vec<_>>())
+            }
+        };
+        let own = own.map_err(failed)?;
         Ok(shared.into_iter().zip(own).collect())
     }
 
     fn enter(&mut self, phase: Phase) {
-        self.lane.enter(phase, self.policy.body());
+        if let Some(lane) = &mut self.lane {
+            lane.enter(phase, self.policy.body());
+        }
     }
 
     fn before_training(

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch, with `--sb3` a training beside
 //! Stable-Baselines3.
 
+mod ppo;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +36,7 @@ type Values = BTreeMap<String, Vec<f64>>;
 /// Runs the criterion benches with `args`, or a comparison.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     match args {
-        [flag] if flag == "--peer" => peer(),
+        [flag, sections @ ..] if flag == "--peer" => peer(sections),
         [flag] if flag == "--sb3" => sb3(),
         _ => {
             let mut cargo = workspace::cargo();
@@ -45,14 +46,61 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn peer() -> anyhow::Result<ExitCode> {
-    let ours = build()?;
-    let threads = std::thread::available_parallelism()?.get();
-    let theirs = || -> anyhow::Result<Command> {
-        let mut command = python::script("benches/peer.py")?;
-        command.env("FLAGLAB_THREADS", threads.to_string());
-        Ok(command)
-    };
+/// The parts of the comparison with PyTorch, in the order of the page.
+const SECTIONS: [(&str, &str); 3] =
+    [("layer", "One layer, and loading"), ("ppo", "PPO on a language model"), ("sweep", "A whole sweep")];
+
+/// Runs the named parts, or all, and replaces them on the page.
+fn peer(sections: &[String]) -> anyhow::Result<ExitCode> {
+    let names = SECTIONS.map(|(name, _)| name);
+    if let Some(unknown) = sections.iter().find(|section| !names.contains(&section.as_str())) {
+        bail!("expected {}, found `{unknown}`", names.join(", "));
+    }
+    let path = workspace::root().join(RESULTS);
+    for (name, title) in SECTIONS {
+        if !sections.is_empty() && !sections.iter().any(|section| section == name) {
+            continue;
+        }
+        let body = match name {
+            "layer" => layer()?,
+            "ppo" => ppo::trainings()?,
+            _ => ppo::sweep()?,
+        };
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(&path, with_section(&before, title, &body))?;
+        print!("## {title}\n\n{body}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The page with one section replaced or added, in their order.
+fn with_section(page: &str, title: &str, body: &str) -> String {
+    let mut text = "# Beside PyTorch\n\n\
+         Written by `cargo xtask bench --peer`: both programs in turn, medians; a ratio is the median over neighbouring\n\
+         turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape has random weights; f32, PyTorch eager\n\
+         with its own attention kernel (`sdpa`), on the CPU. Each part says when and where it was measured:\n\
+         `cargo xtask bench --peer ppo` measures one part again.\n"
+        .to_owned();
+    for (_, other) in SECTIONS {
+        let old = page.split("\n## ").skip(1).find_map(|part| part.strip_prefix(other)?.strip_prefix("\n\n"));
+        let body = if other == title { Some(body) } else { old };
+        if let Some(body) = body {
+            text.push_str(&format!("\n## {other}\n\n{}\n", body.trim_end()));
+        }
+    }
+    text
+}
+
+/// `peer.py` with as many threads as the machine has.
+fn theirs(script: &str) -> anyhow::Result<Command> {
+    let mut command = python::script(script)?;
+    command.env("FLAGLAB_THREADS", std::thread::available_parallelism()?.get().to_string());
+    Ok(command)
+}
+
+fn layer() -> anyhow::Result<String> {
+    let ours = build("peer")?;
+    let theirs = || theirs("benches/peer.py");
     let versions = output(theirs()?.arg("versions"))?;
     let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
     for (dtype, title) in
@@ -70,28 +118,23 @@ fn peer() -> anyhow::Result<ExitCode> {
     for case in &cases {
         let (our_values, their_values) = in_turn(
             case.title,
+            TURNS,
             || output(Command::new(&ours).args(&case.args)),
             || output(theirs()?.args(&case.args)),
         )?;
         rows(&mut table, case.title, &our_values, &their_values)?;
     }
-    let text = format!(
-        "# Beside PyTorch\n\n\
-         Written by `cargo xtask bench --peer`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
-         median over neighbouring turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape with random\n\
-         weights, f32, PyTorch eager with its own attention kernel (`sdpa`).\n\
-         `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are 513 MiB in f32.\n\n\
+    Ok(format!(
+        "{TURNS} turns. `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are\n\
+         513 MiB in f32.\n\n\
          | what | measure | flaglab | PyTorch | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {}\n",
-        machine(&versions, threads)?
-    );
-    fs::write(workspace::root().join(RESULTS), &text)?;
-    print!("{text}");
-    Ok(ExitCode::SUCCESS)
+        machine(&versions)?
+    ))
 }
 
 fn sb3() -> anyhow::Result<ExitCode> {
-    let ours = build()?;
+    let ours = build("peer")?;
     let threads = std::thread::available_parallelism()?.get();
     let folder = workspace::target()?.join("bench");
     fs::create_dir_all(&folder)?;
@@ -117,7 +160,7 @@ fn sb3() -> anyhow::Result<ExitCode> {
     let best = trials.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
     let (_, best) = best.context("invariant: one thread is always tried")?;
     let (our_values, their_values) =
-        in_turn("ppo-mlp", || output(Command::new(&ours).arg("train")), || train(best))?;
+        in_turn("ppo-mlp", TURNS, || output(Command::new(&ours).arg("train")), || train(best))?;
     let mut table = String::new();
     rows(&mut table, "PPO, 8 environments", &our_values, &their_values)?;
     let trials: Vec<String> = trials.iter().map(|(rate, n)| format!("{rate:.0} steps/s with {n}")).collect();
@@ -133,7 +176,7 @@ fn sb3() -> anyhow::Result<ExitCode> {
          | what | measure | flaglab | Stable-Baselines3 | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {}\n",
         trials.join(", "),
-        machine(&versions, threads)?
+        machine(&versions)?
     );
     fs::write(workspace::root().join(SB3_RESULTS), &text)?;
     print!("{text}");
@@ -143,27 +186,28 @@ fn sb3() -> anyhow::Result<ExitCode> {
 /// What both programs print, ours first in each of the turns.
 fn in_turn(
     title: &str,
+    turns: usize,
     ours: impl Fn() -> anyhow::Result<String>,
     theirs: impl Fn() -> anyhow::Result<String>,
 ) -> anyhow::Result<(Values, Values)> {
     let (mut our_values, mut their_values) = (Values::new(), Values::new());
-    for turn in 1..=TURNS {
-        eprintln!("{title}: turn {turn} of {TURNS}");
+    for turn in 1..=turns {
+        eprintln!("{title}: turn {turn} of {turns}");
         collect(&mut our_values, &ours()?)?;
         collect(&mut their_values, &theirs()?)?;
     }
     Ok((our_values, their_values))
 }
 
-/// Our program, in the profile that sweeps run in.
-fn build() -> anyhow::Result<PathBuf> {
+/// One of our programs, in the profile that sweeps run in.
+fn build(example: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
     let status = workspace::cargo()
-        .args(["build", "--package", "bench", "--example", "peer", "--target-dir"])
+        .args(["build", "--package", "bench", "--example", example, "--target-dir"])
         .arg(&target)
         .status()?;
-    ensure!(status.success(), "the peer program does not build");
-    Ok(target.join("debug/examples").join(if cfg!(windows) { "peer.exe" } else { "peer" }))
+    ensure!(status.success(), "{example} does not build");
+    Ok(target.join("debug/examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {
@@ -220,7 +264,8 @@ fn rows(table: &mut String, title: &str, ours: &Values, theirs: &Values) -> anyh
 }
 
 /// Where and with what the numbers were taken.
-fn machine(versions: &str, threads: usize) -> anyhow::Result<String> {
+fn machine(versions: &str) -> anyhow::Result<String> {
+    let threads = std::thread::available_parallelism()?.get();
     let rustc =
         output(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
     let date = output(Command::new("date").arg("+%Y-%m-%d"))?;

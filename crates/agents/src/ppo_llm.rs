@@ -123,7 +123,7 @@ impl PpoLlm {
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         params.train_spec().plan(model.config()).map_err(invalid)?;
         let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
-        let batcher = match model.config().layer_values() * 4 >= LARGE_LAYER {
+        let batcher = match Batcher::pays(model.config()) {
             true => {
                 Some(context.shared.get_or_try_init("batcher", || Ok::<_, BuildError>(Batcher::default()))?)
             }
@@ -158,9 +158,6 @@ struct PpoLlm {
     device: Device,
 }
 
-/// Bytes of a layer's weights, in f32, from which on runs read them together: a small model stays in the caches, and its
-/// runs are better off with a core each.
-const LARGE_LAYER: usize = 4 << 20;
 /// Runs that read together.
 const SIDE_BY_SIDE: usize = 8;
 

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::body::{Body, OwnPart, SharedPart};
-use crate::{Backbone, LlmError};
+use crate::{Backbone, LlmConfig, LlmError};
 
 /// Own parts to be read: after which shared part, and which tokens.
 pub type Sequences = Vec<(Arc<SharedPart>, Vec<u32>)>;
@@ -69,7 +69,16 @@ pub struct Lane {
     phase: Phase,
 }
 
+/// Bytes of a layer's weights, in f32, from which on runs read them together.
+const LARGE_LAYER: usize = 4 << 20;
+
 impl Batcher {
+    /// Whether runs of a model gain by meeting: a small one's weights stay in the caches, and its runs are better off with
+    /// a core each.
+    pub fn pays(config: &LlmConfig) -> bool {
+        size_of::<f32>() * config.layer_values() >= LARGE_LAYER
+    }
+
     /// A place for one more run.
     pub fn lane(self: &Arc<Self>) -> Lane {
         let mut state = self.state();

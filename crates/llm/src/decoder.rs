@@ -33,6 +33,7 @@ pub(crate) struct Product {
 
 /// A weight, `[d_in, d_out]`.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a few per layer")]
 pub(crate) enum Weight {
     /// Of any kind.
     Tensor(Tensor<2>),
@@ -87,6 +88,7 @@ pub(crate) struct KeyValues {
 
 /// Keys and values that are kept for the sequences that go on from there.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per layer beside kilobytes of keys and values")]
 pub(crate) enum Past {
     /// For burn's operations.
     Plain(KeyValues),

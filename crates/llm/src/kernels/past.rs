@@ -23,9 +23,9 @@ enum Factor {
 
 impl Factor {
     /// From the transpose, `[columns, rows]`.
-    fn from_transposed(values: Vec<f32>, [rows, columns]: [usize; 2]) -> Self {
+    fn from_transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Self {
         if Packed::is_supported() {
-            return Self::Packed(Packed::from_transposed(&values, [rows, columns]));
+            return Self::Packed(Packed::from_transposed(values, [rows, columns]));
         }
         let mut out = Vec::with_capacity(values.len());
         for row in 0..rows {
@@ -77,7 +77,7 @@ impl Past {
         };
         let head = |head| {
             [
-                Factor::from_transposed(of_head(keys, head), [width, positions]),
+                Factor::from_transposed(&of_head(keys, head), [width, positions]),
                 Factor::from_rows(of_head(values, head), [positions, width]),
             ]
         };
