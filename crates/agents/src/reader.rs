@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{Body, OwnPart, PrefixCache, SharedPart};
+use llm::{Body, Lookup, PrefixCache, SharedPart};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
@@ -10,9 +10,6 @@ use trading_env::{AgentError, Observation, PromptCounts};
 
 use crate::learner::resident_bytes;
 use crate::model::Model;
-
-/// Both parts of a prompt at the freeze boundary.
-pub(crate) type Parts = (Arc<SharedPart>, OwnPart);
 
 /// Renders, encodes and reads prompts; what runs share comes from the cache.
 #[derive(Clone)]
@@ -51,15 +48,19 @@ impl Reader {
     ) -> Result<(Arc<SharedPart>, Vec<u32>), AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Other(e.to_string());
         let tokens = self.encoder.encode(observation).map_err(|e| failed(&e))?;
-        let (shared, found) = self.cache.shared(body, &tokens.shared).map_err(|e| failed(&e))?;
+        let (shared, lookup) = self.cache.shared(body, &tokens.shared).map_err(|e| failed(&e))?;
         self.usage.tokens += tokens.own.len() as u64;
         self.prompts.encoded += 1;
         self.prompts.shortened += u64::from(tokens.is_shortened());
-        if found {
-            self.usage.cache_hits += 1;
-        } else {
-            self.usage.cache_misses += 1;
-            self.usage.tokens += tokens.shared.len() as u64;
+        let usage = &mut self.usage;
+        match lookup {
+            Lookup::Hit => usage.cache_hits += 1,
+            Lookup::Extended => usage.cache_extended += 1,
+            Lookup::Miss => usage.cache_misses += 1,
+            Lookup::Bypassed => {}
+        }
+        if lookup != Lookup::Hit {
+            usage.tokens += tokens.shared.len() as u64;
         }
         Ok((shared, tokens.own))
     }

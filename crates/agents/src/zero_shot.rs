@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 
 use burn::tensor::activation::log_softmax;
-use llm::{Body, OwnPart, SharedPart, TrainSpec};
+use llm::{Body, SharedPart, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin};
 use ppo::{ActionAtTest, Decider, TrainDtype};
 use prompt::PromptConfig;
@@ -176,9 +176,8 @@ impl Asked<'_> {
             }
         }
         let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-        let own: Vec<OwnPart> = self.body.encode_all(&sequences).map_err(failed)?;
-        let parts: Vec<_> = prompts.iter().map(|(shared, _)| shared.clone()).zip(own).collect();
-        let logits = self.body.backbone().lm_head(self.body.forward_frozen(&parts));
+        let encoded = self.body.encode_all(&sequences).map_err(failed)?;
+        let logits = self.body.backbone().lm_head(self.body.forward_frozen(&encoded));
         let [_, vocabulary] = logits.dims();
         let log_probs = log_softmax(logits, 1).into_data().try_into_vec::<f32>();
         let log_probs = log_probs.map_err(|e| AgentError::Other(format!("{e:?}")))?;

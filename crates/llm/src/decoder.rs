@@ -66,6 +66,18 @@ pub(crate) struct KeyValues {
     pub values: Tensor<4>,
 }
 
+impl KeyValues {
+    /// Its tensors, for what counts or copies them without knowing what they are.
+    pub fn tensors(&self) -> [&Tensor<4>; 2] {
+        [&self.keys, &self.values]
+    }
+
+    /// The inverse of [`KeyValues::tensors`].
+    pub fn from_tensors([keys, values]: [Tensor<4>; 2]) -> Self {
+        Self { keys, values }
+    }
+}
+
 /// Where the rows of a batch stand: positions, and which keys they may see.
 pub(crate) struct Geometry {
     /// Sequences.

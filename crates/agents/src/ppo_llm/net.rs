@@ -1,12 +1,12 @@
 //! The network of `ppo-llm`: prompt, frozen prefix, trained layers, two heads on the last token's state.
 
 use burn::tensor::Tensor;
-use llm::{Body, ParamSet};
+use llm::{Body, EncodedSequence, ParamSet};
 use ppo::{ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
 use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::Network;
-use crate::reader::{Parts, Reader};
+use crate::reader::Reader;
 use crate::receipt::TensorState;
 
 /// A language model's body with two heads, whose tensors stand in one parameter set.
@@ -31,24 +31,23 @@ impl LlmNet {
         self.body
     }
 
-    fn batch(batch: &[&Parts]) -> Vec<Parts> {
-        batch.iter().map(|parts| (*parts).clone()).collect()
+    fn batch(batch: &[&EncodedSequence]) -> Vec<EncodedSequence> {
+        batch.iter().map(|sequence| (*sequence).clone()).collect()
     }
 }
 
 impl ActorCritic for LlmNet {
     type Envs = EnvBatch;
-    type Encoded = Parts;
+    type Encoded = EncodedSequence;
 
-    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
+    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<EncodedSequence>, AgentError> {
         let prompts: Vec<_> =
             observations.iter().map(|o| self.reader.shared(&self.body, o)).collect::<Result<_, _>>()?;
         let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-        let own = self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))?;
-        Ok(prompts.into_iter().map(|(shared, _)| shared).zip(own).collect())
+        self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))
     }
 
-    fn forward(&self, batch: &[&Parts]) -> Output {
+    fn forward(&self, batch: &[&EncodedSequence]) -> Output {
         let hidden: Tensor<2> = self.body.forward(&Self::batch(batch));
         let params = self.body.params();
         Output {
@@ -57,7 +56,7 @@ impl ActorCritic for LlmNet {
         }
     }
 
-    fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+    fn forward_frozen(&self, batch: &[&EncodedSequence]) -> Output {
         let hidden: Tensor<2> = self.body.forward_frozen(&Self::batch(batch));
         let params = self.body.params();
         Output {
