@@ -56,6 +56,8 @@ pub struct Usage {
     pub tokens: u64,
     /// Shared parts of prompts found in the prefix cache's memory.
     pub cache_hits: u64,
+    /// Those found in what it has on disk.
+    pub cache_spilled: u64,
     /// Those continued from a shallower boundary.
     pub cache_extended: u64,
     /// Those computed from their tokens.
