@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{Body, Lookup, PrefixCache, SharedPart};
+use llm::{Body, CacheLimits, Lookup, PrefixCache, SharedPart};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
@@ -21,16 +21,20 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A reader for the prompts of one arm and one model, with a cache of `cache_mib` MiB that arms share.
+    /// A reader for the prompts of one arm and one model, with a cache of `[memory, disk]` MiB that arms share.
     pub fn new(
         config: &PromptConfig,
         model: &Model,
-        cache_mib: usize,
+        [memory, disk]: [usize; 2],
         shared: &SharedPool,
     ) -> Result<Self, BuildError> {
         let encoder = Arc::new(encoder(config, model)?);
-        let cache = shared.get_or_try_init(&format!("prefix-cache/{cache_mib}"), || {
-            Ok::<_, BuildError>(PrefixCache::new(cache_mib.saturating_mul(1 << 20)))
+        let limits = CacheLimits {
+            memory: memory.saturating_mul(1 << 20),
+            spill: (disk as u64).saturating_mul(1 << 20),
+        };
+        let cache = shared.get_or_try_init(&format!("prefix-cache/{memory}/{disk}"), || {
+            Ok::<_, BuildError>(PrefixCache::new(limits))
         })?;
         Ok(Self { encoder, cache, usage: Usage::default(), prompts: PromptCounts::default() })
     }
@@ -55,11 +59,12 @@ impl Reader {
         let usage = &mut self.usage;
         match lookup {
             Lookup::Hit => usage.cache_hits += 1,
+            Lookup::Spilled => usage.cache_spilled += 1,
             Lookup::Extended => usage.cache_extended += 1,
             Lookup::Miss => usage.cache_misses += 1,
             Lookup::Bypassed => {}
         }
-        if lookup != Lookup::Hit {
+        if !matches!(lookup, Lookup::Hit | Lookup::Spilled) {
             usage.tokens += tokens.shared.len() as u64;
         }
         Ok((shared, tokens.own))
@@ -68,6 +73,14 @@ impl Reader {
     /// What it has cost so far.
     pub fn usage(&self) -> Usage {
         Usage { rss_bytes: resident_bytes(), ..self.usage }
+    }
+
+    /// What its run's log is to say of it.
+    pub fn note(&self) -> Option<String> {
+        let failure = self.cache.spill_failure()?;
+        Some(format!(
+            "the prefix cache has no file any more, what memory had no room for was computed again: {failure}"
+        ))
     }
 
     /// Prompts so far.

@@ -2,6 +2,7 @@
 
 mod flight;
 mod lru;
+mod spill;
 #[cfg(test)]
 mod tests;
 
@@ -9,30 +10,47 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use self::flight::Flight;
 use self::lru::Lru;
+use self::spill::Spill;
 use crate::body::{Body, SharedPart};
-use crate::{Backbone, LlmError};
+use crate::names::Projection;
+use crate::{Backbone, LlmError, kernels};
 
-/// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first.
+/// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
+/// file where reading them back is cheaper than computing them again, see [`is_worth_reading`].
 ///
 /// One entry serves bodies with any boundary: it holds keys and values of the layers up to the deepest one asked for,
 /// and hidden states at each. A body with a deeper boundary continues from the deepest hidden states below its own.
 ///
 /// What the cache returns has the same bytes as a fresh [`Body::encode_shared`], so hits, evictions and other runs
-/// change nothing but time. The lock is not held while a part is computed. A run that asks for a part that another
-/// one is computing waits for it; runs that ask for different tokens do not wait for each other.
+/// change nothing but time. The lock is not held while a part is computed, written or read. A run that asks for a part
+/// that another one is computing waits for it; runs that ask for different tokens do not wait for each other.
 pub struct PrefixCache {
     limit: usize,
+    spill: Spill,
+    /// Whether an evicted part goes to disk: [`is_worth_reading`].
+    is_worth_reading: fn(&Body, &SharedPart) -> bool,
     state: Mutex<State>,
+}
+
+/// What a [`PrefixCache`] may hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// In memory, not counting parts that are just being computed or written to disk; 0 keeps nothing at all.
+    pub memory: usize,
+    /// On disk; 0 is none.
+    pub spill: u64,
 }
 
 #[derive(Default)]
 struct State {
     held: Lru<Held>,
-    /// Parts that somebody is computing.
+    /// Evicted parts on their way to disk.
+    leaving: HashMap<Key, Arc<SharedPart>>,
+    /// Parts that somebody is computing or reading back.
     flights: HashMap<Key, Arc<Flight>>,
     stats: CacheStats,
 }
@@ -42,6 +60,9 @@ struct Held {
     part: Arc<SharedPart>,
     /// See [`footprint`].
     bytes: usize,
+    is_worth_reading: bool,
+    /// Whether it was read back as it is: if the file holds it still, it need not be written again.
+    is_on_disk: bool,
 }
 
 /// BLAKE3 of the backbone's digest, type and device, and of the tokens: equal content on two devices is two sets of
@@ -54,7 +75,9 @@ struct Key([u8; 32]);
 pub struct CacheStats {
     /// Parts found in memory, or with a run that was just computing them.
     pub hits: u64,
-    /// Parts continued from a shallower boundary.
+    /// Parts found on disk.
+    pub spilled: u64,
+    /// Parts continued from a shallower boundary, in memory or on disk.
     pub extended: u64,
     /// Parts computed from their tokens.
     pub misses: u64,
@@ -64,6 +87,10 @@ pub struct CacheStats {
     pub entries: usize,
     /// Bytes that they hold.
     pub bytes: usize,
+    /// Parts held on disk.
+    pub spill_entries: usize,
+    /// Bytes of disk space that they take.
+    pub spill_bytes: u64,
 }
 
 /// Where a shared part came from.
@@ -71,6 +98,8 @@ pub struct CacheStats {
 pub enum Lookup {
     /// From memory, or from a run that was just computing it.
     Hit,
+    /// From disk.
+    Spilled,
     /// Continued from a shallower boundary.
     Extended,
     /// Computed from its tokens.
@@ -90,9 +119,11 @@ enum Step {
 }
 
 impl PrefixCache {
-    /// A cache of at most `limit` bytes; 0 keeps nothing.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default() }
+    /// An empty cache. A file is made when the first part goes to disk, in the system's folder for temporary files, and
+    /// goes with the process.
+    pub fn new(limits: CacheLimits) -> Self {
+        let CacheLimits { memory, spill } = limits;
+        Self { limit: memory, spill: Spill::new(spill), is_worth_reading, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,8 +133,15 @@ impl PrefixCache {
 
     /// Counters since the start.
     pub fn stats(&self) -> CacheStats {
+        let on_disk = self.spill.size();
         let state = self.state();
-        CacheStats { entries: state.held.len(), ..state.stats }
+        let entries = state.held.len();
+        CacheStats { entries, spill_entries: on_disk.entries, spill_bytes: on_disk.bytes, ..state.stats }
+    }
+
+    /// Why the file of evicted parts is not used any more; absent while it can be. Such parts are computed again.
+    pub fn spill_failure(&self) -> Option<String> {
+        self.spill.failure()
     }
 
     /// The shared part of `ids` with all that `body` reads of it, and where it came from.
@@ -121,8 +159,10 @@ impl PrefixCache {
             match step {
                 Step::Found(part) => return Ok((part, Lookup::Hit)),
                 Step::Wait(_) if rayon::current_thread_index().is_some() => {
-                    let (part, lookup) = self.make(body, ids, seen)?;
-                    self.state().keep(key, &part, self.limit);
+                    let (held, lookup) = self.make(body, ids, key, seen)?;
+                    let part = held.part.clone();
+                    let evicted = self.keep(&mut self.state(), key, held);
+                    self.write_out(evicted);
                     return Ok((part, lookup));
                 }
                 Step::Wait(flight) => {
@@ -135,30 +175,80 @@ impl PrefixCache {
                 }
                 Step::Lead(flight, start) => {
                     let lead = Lead { cache: self, key, flight };
-                    let (part, lookup) = self.make(body, ids, start.or(seen))?;
-                    lead.land(&part);
+                    let (held, lookup) = self.make(body, ids, key, start.or(seen))?;
+                    let part = held.part.clone();
+                    self.write_out(lead.land(held));
                     return Ok((part, lookup));
                 }
             }
         }
     }
 
-    /// Computes a part from what there is of it.
+    /// Computes a part from what there is of it, on disk when there is nothing in memory.
     fn make(
         &self,
         body: &Body,
         ids: &[u32],
+        key: Key,
         start: Option<Arc<SharedPart>>,
-    ) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
+    ) -> Result<(Held, Lookup), LlmError> {
+        let start = match start {
+            Some(part) => Some(Arc::unwrap_or_clone(part)),
+            None => self.read_back(body, ids, key),
+        };
         let (part, lookup) = match start {
-            Some(part) => {
-                let found = if body.start_in(&part).is_some() { Lookup::Extended } else { Lookup::Miss };
-                (body.extend_shared(Arc::unwrap_or_clone(part)), found)
-            }
+            // What memory or another run had was not enough: this comes from disk.
+            Some(part) if body.is_covered_by(&part) => (part, Lookup::Spilled),
+            Some(part) if body.start_in(&part).is_some() => (body.extend_shared(part), Lookup::Extended),
+            // Layers without hidden states to continue from: they are computed again, deeper ones stay beside.
+            Some(part) => (body.extend_shared(part), Lookup::Miss),
             None => (body.encode_shared(ids)?, Lookup::Miss),
         };
         self.state().count(lookup, ids.len());
-        Ok((Arc::new(part), lookup))
+        let held = Held {
+            bytes: footprint(&part),
+            is_worth_reading: (self.is_worth_reading)(body, &part),
+            is_on_disk: lookup == Lookup::Spilled,
+            part: Arc::new(part),
+        };
+        Ok((held, lookup))
+    }
+
+    fn read_back(&self, body: &Body, ids: &[u32], key: Key) -> Option<SharedPart> {
+        SharedPart::from_bytes(ids, &self.spill.get(key)?, body.backbone().device())
+    }
+
+    /// Takes a part in, in place of what there is of it, if it has room at all. Returns evicted parts that are to be
+    /// written out.
+    fn keep(&self, state: &mut State, key: Key, held: Held) -> Vec<(Key, Arc<SharedPart>)> {
+        let mut evicted = Vec::new();
+        if held.bytes > self.limit {
+            return evicted;
+        }
+        if let Some(old) = state.held.remove(&key) {
+            state.stats.bytes -= old.bytes;
+        }
+        while state.stats.bytes + held.bytes > self.limit {
+            let (key, old) = state.held.pop().expect("invariant: bytes are held by entries");
+            state.stats.bytes -= old.bytes;
+            let is_written = old.is_on_disk && self.spill.contains(&key);
+            if old.is_worth_reading && !is_written && self.spill.takes(old.bytes) {
+                state.leaving.insert(key, old.part.clone());
+                evicted.push((key, old.part));
+            }
+        }
+        state.stats.bytes += held.bytes;
+        state.held.insert(key, held);
+        evicted
+    }
+
+    fn write_out(&self, evicted: Vec<(Key, Arc<SharedPart>)>) {
+        for (key, part) in evicted {
+            if let Some(bytes) = part.to_bytes() {
+                self.spill.put(key, &bytes);
+            }
+            self.state().leaving.remove(&key);
+        }
     }
 }
 
@@ -171,12 +261,15 @@ struct Lead<'a> {
 
 impl Lead<'_> {
     /// Hands the part to the cache and to those who wait. It comes as the marker goes, so that nobody finds neither.
-    fn land(self, part: &Arc<SharedPart>) {
+    /// Returns evicted parts that are to be written out.
+    fn land(self, held: Held) -> Vec<(Key, Arc<SharedPart>)> {
+        let part = held.part.clone();
         let mut state = self.cache.state();
-        state.keep(self.key, part, self.cache.limit);
+        let evicted = self.cache.keep(&mut state, self.key, held);
         state.unmark(&self.key, &self.flight);
         drop(state);
-        self.flight.end(Some(part.clone()));
+        self.flight.end(Some(part));
+        evicted
     }
 }
 
@@ -189,7 +282,7 @@ impl Drop for Lead<'_> {
 
 impl State {
     fn step(&mut self, key: &Key, body: &Body) -> Step {
-        let held = self.held.get(key).map(|held| held.part.clone());
+        let held = self.held.get(key).map(|held| &held.part).or_else(|| self.leaving.get(key)).cloned();
         match held {
             Some(part) if body.is_covered_by(&part) => {
                 self.stats.hits += 1;
@@ -212,6 +305,7 @@ impl State {
     fn count(&mut self, lookup: Lookup, tokens: usize) {
         match lookup {
             Lookup::Hit => self.stats.hits += 1,
+            Lookup::Spilled => self.stats.spilled += 1,
             Lookup::Extended => self.stats.extended += 1,
             Lookup::Miss => {
                 self.stats.misses += 1;
@@ -219,23 +313,6 @@ impl State {
             }
             Lookup::Bypassed => {}
         }
-    }
-
-    /// Takes a part in, in place of what there is of it, if it has room at all.
-    fn keep(&mut self, key: Key, part: &Arc<SharedPart>, limit: usize) {
-        let bytes = footprint(part);
-        if bytes > limit {
-            return;
-        }
-        if let Some(old) = self.held.remove(&key) {
-            self.stats.bytes -= old.bytes;
-        }
-        while self.stats.bytes + bytes > limit {
-            let (_, old) = self.held.pop().expect("invariant: bytes are held by entries");
-            self.stats.bytes -= old.bytes;
-        }
-        self.held.insert(key, Held { part: part.clone(), bytes });
-        self.stats.bytes += bytes;
     }
 }
 
@@ -246,6 +323,27 @@ fn footprint(part: &SharedPart) -> usize {
         + size_of::<SharedPart>()
         + part.n_tensors() * size_of::<Tensor<4>>()
         + part.bytes()
+}
+
+/// Multiplications and additions per second of one run's products on a CPU, assumed.
+const CPU_FLOPS: f64 = 50e9;
+/// The same on an accelerator.
+const ACCELERATOR_FLOPS: f64 = 10e12;
+/// Bytes per second from disk, assumed.
+const DISK_SPEED: f64 = 500e6;
+
+/// Whether a part is read back sooner than it is computed: its bytes at [`DISK_SPEED`] against two operations per
+/// token and weight of the layers that it holds. Attention is left out, and so are the machine's true speeds: this
+/// decides about time, not about results.
+fn is_worth_reading(body: &Body, part: &SharedPart) -> bool {
+    let backbone = body.backbone();
+    let shapes = Projection::ALL.iter().map(|projection| projection.shape(backbone.config()));
+    let weights: usize = shapes.map(|[d_out, d_in]| d_out * d_in).sum();
+    let operations = 2.0 * (weights * part.n_layers() * part.ids().len()) as f64;
+    // Of the backends, the one on the CPU is the one that the fused operations are for.
+    let is_cpu = kernels::support(backbone.device(), DType::F32);
+    let speed = if is_cpu { CPU_FLOPS } else { ACCELERATOR_FLOPS };
+    part.bytes() as f64 / DISK_SPEED < operations / speed
 }
 
 impl Key {

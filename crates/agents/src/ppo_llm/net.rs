@@ -108,4 +108,8 @@ impl Network for LlmNet {
     fn prompts(&self) -> Option<PromptCounts> {
         Some(self.reader.prompts())
     }
+
+    fn note(&self) -> Option<String> {
+        self.reader.note()
+    }
 }

@@ -1,9 +1,12 @@
 use super::*;
 
-use burn::tensor::Device;
+use std::sync::Barrier;
 
-use crate::TrainSpec;
+use burn::tensor::{Device, FloatDType};
+use proptest::prelude::*;
+
 use crate::testing::{ids, tiny_config};
+use crate::{LlmConfig, TrainSpec};
 
 /// A model of three layers.
 fn backbone() -> Arc<Backbone> {
@@ -19,6 +22,17 @@ fn body(n_trainable_layers: usize) -> Body {
     body_of(&backbone(), n_trainable_layers)
 }
 
+/// A cache without a file.
+fn in_memory(limit: usize) -> PrefixCache {
+    PrefixCache::new(CacheLimits { memory: limit, spill: 0 })
+}
+
+/// A cache that writes out all that it evicts, in blocks of 256 bytes: the rule would keep so small a model's off disk.
+fn with_file(memory: usize, blocks: u64) -> PrefixCache {
+    let spill = Spill::with(256 * blocks, 256, None);
+    PrefixCache { limit: memory, spill, is_worth_reading: |_, _| true, state: Mutex::default() }
+}
+
 /// All that `body` reads of `part`, as bytes.
 fn read_by(body: &Body, part: &SharedPart) -> Vec<u8> {
     assert!(body.is_covered_by(part));
@@ -31,7 +45,7 @@ fn fresh(body: &Body, ids: &[u32]) -> Vec<u8> {
 
 #[test]
 fn equal_content_is_found_across_bodies() {
-    let cache = PrefixCache::new(1 << 20);
+    let cache = in_memory(1 << 20);
     let (a, lookup) = cache.shared(&body(1), &ids(1, 8)).unwrap();
     assert_eq!(lookup, Lookup::Miss);
     // Another body, even another copy of the backbone, with the same boundary.
@@ -56,14 +70,13 @@ fn a_deeper_boundary_continues_a_shallower_one() {
         (vec![2, 3, 2, 1], vec![Miss, Extended, Hit, Miss]),
         (vec![3, 3, 1, 2, 0, 2], vec![Miss, Hit, Miss, Extended, Miss, Hit]),
     ];
-    let f32s = backbone();
-    let f16s = Arc::new(Backbone::random(&tiny_config(false), 3, &Device::flex()));
     // f16 goes through burn's own operations, f32 through the fused ones.
-    let f16s = Arc::new(Arc::into_inner(f16s).unwrap().cast(burn::tensor::FloatDType::F16).unwrap());
-    for backbone in [f32s, f16s] {
+    for (dtype, width) in [(FloatDType::F32, 4), (FloatDType::F16, 2)] {
+        let backbone =
+            Arc::new(Backbone::random(&tiny_config(true), 3, &Device::flex()).cast(dtype).unwrap());
         let bodies: Vec<Body> = (0..=3).map(|boundary| body_of(&backbone, 3 - boundary)).collect();
         for (order, expected) in &orders {
-            let cache = PrefixCache::new(1 << 20);
+            let cache = in_memory(1 << 20);
             let tokens = ids(1, 11);
             let mut found = Vec::new();
             for boundary in order {
@@ -79,9 +92,8 @@ fn a_deeper_boundary_continues_a_shallower_one() {
             let deepest = order.iter().max().unwrap();
             let n_hidden = (0..3).filter(|boundary| order.contains(boundary)).count();
             let numbers = 11 * (deepest * 2 * 8 + n_hidden * 12);
-            let size = if backbone.dtype() == burn::tensor::FloatDType::F32 { 4 } else { 2 };
             let (part, _) = cache.shared(&bodies[*deepest], &tokens).unwrap();
-            assert_eq!(part.bytes(), size * numbers + 4 * 11);
+            assert_eq!(part.bytes(), width * numbers + 4 * 11);
             assert_eq!((stats.entries, stats.bytes), (1, footprint(&part)));
         }
     }
@@ -91,7 +103,7 @@ fn a_deeper_boundary_continues_a_shallower_one() {
 fn the_least_recently_used_goes_first() {
     let body = body(1);
     let size = footprint(&body.encode_shared(&ids(0, 6)).unwrap());
-    let cache = PrefixCache::new(2 * size);
+    let cache = in_memory(2 * size);
     let is_hit = |seed: u64| cache.shared(&body, &ids(seed, 6)).unwrap().1 == Lookup::Hit;
     assert!(!is_hit(1));
     assert!(!is_hit(2));
@@ -107,7 +119,7 @@ fn the_least_recently_used_goes_first() {
 #[test]
 fn without_room_nothing_is_kept() {
     let body = body(1);
-    let cache = PrefixCache::new(0);
+    let cache = in_memory(0);
     for _ in 0..2 {
         assert_eq!(cache.shared(&body, &ids(1, 6)).unwrap().1, Lookup::Miss);
     }
@@ -120,7 +132,7 @@ fn without_room_nothing_is_kept() {
 fn a_trained_embedding_passes_the_cache_by() {
     let spec = TrainSpec { trainable: vec!["embedding".to_owned()], ..TrainSpec::default() };
     let body = Body::new(backbone(), spec, 1).unwrap();
-    let cache = PrefixCache::new(1 << 20);
+    let cache = in_memory(1 << 20);
     for _ in 0..2 {
         let (part, lookup) = cache.shared(&body, &ids(1, 6)).unwrap();
         assert_eq!((part.ids(), part.n_tensors(), lookup), (&*ids(1, 6), 0, Lookup::Bypassed));
@@ -130,9 +142,254 @@ fn a_trained_embedding_passes_the_cache_by() {
 
 #[test]
 fn errors_are_passed_on_and_block_nobody() {
-    let cache = PrefixCache::new(1 << 20);
+    let cache = in_memory(1 << 20);
     for _ in 0..2 {
         assert!(cache.shared(&body(1), &[99]).is_err());
     }
     assert!(cache.state().flights.is_empty());
+}
+
+/// What memory has no room for comes back from disk as it was, whatever its type.
+#[test]
+fn evicted_parts_are_read_back() {
+    for dtype in [FloatDType::F32, FloatDType::F16, FloatDType::BF16] {
+        let backbone = Backbone::random(&tiny_config(true), 3, &Device::flex()).cast(dtype).unwrap();
+        let backbone = Arc::new(backbone);
+        let [shallow, deep] = [2, 1].map(|trained| body_of(&backbone, trained));
+        // For one part with both boundaries.
+        let room = footprint(&deep.extend_shared(shallow.encode_shared(&ids(1, 30)).unwrap()));
+        let cache = with_file(room, 1000);
+        let ask = |body: &Body, seed: u64| {
+            let (part, lookup) = cache.shared(body, &ids(seed, 30)).unwrap();
+            assert_eq!(read_by(body, &part), fresh(body, &ids(seed, 30)));
+            lookup
+        };
+        assert_eq!(ask(&shallow, 1), Lookup::Miss);
+        assert_eq!(ask(&deep, 2), Lookup::Miss);
+        assert_eq!(cache.stats().spill_entries, 1);
+        assert_eq!(ask(&shallow, 1), Lookup::Spilled);
+        assert_eq!(ask(&shallow, 1), Lookup::Hit);
+        assert_eq!(ask(&deep, 2), Lookup::Spilled);
+        assert_eq!(ask(&deep, 1), Lookup::Extended, "from the boundary on disk");
+        assert_eq!(ask(&shallow, 2), Lookup::Miss, "deeper layers have no hidden states for it");
+        assert_eq!(ask(&deep, 1), Lookup::Spilled);
+        assert_eq!(ask(&shallow, 1), Lookup::Hit);
+        let stats = cache.stats();
+        assert_eq!((stats.hits, stats.spilled, stats.extended, stats.misses), (2, 3, 1, 3));
+        assert_eq!(stats.spill_bytes % 256, 0);
+        assert_eq!(cache.spill_failure(), None);
+    }
+}
+
+/// A part that was read back and not changed is on disk already.
+#[test]
+fn what_is_on_disk_is_not_written_again() {
+    let body = body(1);
+    let cache = with_file(footprint(&body.encode_shared(&ids(1, 20)).unwrap()), 1000);
+    let ask = |seed: u64| cache.shared(&body, &ids(seed, 20)).unwrap().1;
+    assert_eq!([ask(1), ask(2), ask(1)], [Lookup::Miss, Lookup::Miss, Lookup::Spilled]);
+    // From here on a write fails.
+    let named = tempfile::NamedTempFile::new().unwrap();
+    cache.spill.replace_file(std::fs::File::open(named.path()).unwrap());
+    assert_eq!(ask(3), Lookup::Miss);
+    assert_eq!(cache.spill_failure(), None, "1 is not written");
+    assert_eq!(ask(4), Lookup::Miss);
+    assert!(cache.spill_failure().is_some(), "3 is written");
+}
+
+#[test]
+fn a_failing_file_loses_parts_and_nothing_else() {
+    let body = body(1);
+    let room = footprint(&body.encode_shared(&ids(1, 20)).unwrap());
+    let missing = tempfile::tempdir().unwrap().path().join("no/such/folder");
+    let no_folder = PrefixCache { spill: Spill::with(1 << 20, 256, Some(missing)), ..with_file(room, 0) };
+    let emptied = with_file(room, 1000);
+    emptied.shared(&body, &ids(1, 20)).unwrap();
+    emptied.shared(&body, &ids(2, 20)).unwrap();
+    assert_eq!(emptied.stats().spill_entries, 1);
+    emptied.spill.replace_file(tempfile::tempfile().unwrap());
+    for cache in [no_folder, emptied] {
+        for seed in [1, 2, 1, 3, 1] {
+            let (part, lookup) = cache.shared(&body, &ids(seed, 20)).unwrap();
+            assert!(matches!(lookup, Lookup::Miss | Lookup::Hit), "{lookup:?}");
+            assert_eq!(read_by(&body, &part), fresh(&body, &ids(seed, 20)));
+        }
+        assert!(cache.spill_failure().is_some_and(|failure| !failure.is_empty()));
+        let stats = cache.stats();
+        assert_eq!((stats.entries, stats.spill_entries, stats.spill_bytes), (1, 0, 0));
+    }
+}
+
+/// Requests in any order, at any boundary, with next to no room anywhere.
+fn requests() -> impl Strategy<Value = Vec<(usize, u64, usize)>> {
+    prop::collection::vec((0usize..=3, 0u64..4, prop::sample::select(vec![1usize, 7, 19])), 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_bytes_depend_on_what_is_cached(
+        requests in requests(), memory in 0usize..12_000, blocks in prop::sample::select(vec![0u64, 3, 12, 40]),
+    ) {
+        let backbone = backbone();
+        let bodies: Vec<Body> = (0..=3).map(|boundary| body_of(&backbone, 3 - boundary)).collect();
+        let cache = with_file(memory, blocks);
+        for (boundary, seed, length) in &requests {
+            let (body, ids) = (&bodies[*boundary], ids(*seed, *length));
+            let (part, _) = cache.shared(body, &ids).unwrap();
+            prop_assert_eq!(read_by(body, &part), fresh(body, &ids));
+            let stats = cache.stats();
+            prop_assert!(stats.bytes <= memory && stats.spill_bytes <= 256 * blocks, "{:?}", stats);
+        }
+        let CacheStats { hits, spilled, extended, misses, .. } = cache.stats();
+        prop_assert_eq!(hits + spilled + extended + misses, requests.len() as u64);
+        prop_assert_eq!(cache.spill_failure(), None);
+        let state = cache.state();
+        prop_assert!(state.flights.is_empty() && state.leaving.is_empty());
+    }
+}
+
+/// Threads that ask for the same parts at once compute each of them once.
+#[test]
+fn threads_compute_each_part_once() {
+    let backbone = backbone();
+    let bodies: Vec<Body> = (1..=3).map(|boundary| body_of(&backbone, 3 - boundary)).collect();
+    let expected: Vec<Vec<Vec<u8>>> =
+        (0..5).map(|seed| bodies.iter().map(|body| fresh(body, &ids(seed, 20))).collect()).collect();
+    let cache = in_memory(1 << 20);
+    let start = Barrier::new(8);
+    std::thread::scope(|scope| {
+        let work = |thread: usize| {
+            start.wait();
+            for i in 0..5 {
+                let seed = (i + thread / 4) % 5;
+                let (part, _) = cache.shared(&bodies[1], &ids(seed as u64, 20)).unwrap();
+                assert_eq!(read_by(&bodies[1], &part), expected[seed][1]);
+            }
+        };
+        (0..8).for_each(|thread| drop(scope.spawn(move || work(thread))));
+    });
+    let stats = cache.stats();
+    assert_eq!((stats.misses, stats.hits, stats.extended, stats.entries), (5, 35, 0, 5));
+    // The same at several boundaries, with next to no room, beside a file.
+    let cache = with_file(8000, 40);
+    std::thread::scope(|scope| {
+        let work = |thread: usize| {
+            start.wait();
+            for i in 0..40 {
+                let (seed, boundary) = ((i * 3 + thread) % 5, (i + thread) % 3);
+                let (part, _) = cache.shared(&bodies[boundary], &ids(seed as u64, 20)).unwrap();
+                assert_eq!(read_by(&bodies[boundary], &part), expected[seed][boundary]);
+                let stats = cache.stats();
+                assert!(stats.bytes <= 8000 && stats.spill_bytes <= 256 * 40, "{stats:?}");
+            }
+        };
+        (0..8).for_each(|thread| drop(scope.spawn(move || work(thread))));
+    });
+    let CacheStats { hits, spilled, extended, misses, .. } = cache.stats();
+    assert_eq!(hits + spilled + extended + misses, 8 * 40);
+    assert_eq!(cache.spill_failure(), None);
+}
+
+/// The marker of a part that a test computes itself.
+fn lead<'a>(cache: &'a PrefixCache, body: &Body, ids: &[u32]) -> Lead<'a> {
+    let key = Key::new(body.backbone(), ids);
+    let Step::Lead(flight, None) = cache.state().step(&key, body) else { panic!("nobody computes it yet") };
+    Lead { cache, key, flight }
+}
+
+/// What another thread gets that asks while `lead` lasts, which ends with `end`.
+fn waiting<'a>(
+    cache: &'a PrefixCache,
+    body: &Body,
+    ids: &[u32],
+    end: impl FnOnce(Lead<'a>),
+) -> (Arc<SharedPart>, Lookup) {
+    let lead = lead(cache, body, ids);
+    let flight = lead.flight.clone();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| cache.shared(body, ids).unwrap());
+        // One is ours, one the lead's, one the cache's; the fourth is that of the thread that waits.
+        while Arc::strong_count(&flight) < 4 {
+            std::thread::yield_now();
+        }
+        // Others do not wait.
+        cache.shared(body, &[7, 7]).unwrap();
+        end(lead);
+        other.join().unwrap()
+    })
+}
+
+#[test]
+fn who_asks_for_what_is_being_computed_waits_for_it() {
+    let body = body(1);
+    let cache = in_memory(1 << 20);
+    let made = std::sync::OnceLock::new();
+    let (part, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
+        let (held, _) = cache.make(&body, &ids(1, 9), lead.key, None).unwrap();
+        made.get_or_init(|| held.part.clone());
+        lead.land(held);
+    });
+    assert!(lookup == Lookup::Hit && Arc::ptr_eq(&part, made.get().unwrap()));
+    // Also when memory has no room for it.
+    let cache = in_memory(0);
+    let (_, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
+        let (held, _) = cache.make(&body, &ids(1, 9), lead.key, None).unwrap();
+        assert!(lead.land(held).is_empty());
+    });
+    assert_eq!(lookup, Lookup::Hit);
+    assert_eq!(cache.stats().entries, 0);
+}
+
+#[test]
+fn who_waits_for_a_failure_computes_itself() {
+    let body = body(1);
+    let cache = in_memory(1 << 20);
+    let (_, lookup) = waiting(&cache, &body, &ids(1, 9), drop);
+    assert_eq!(lookup, Lookup::Miss);
+    let (_, lookup) = waiting(&cache, &body, &ids(2, 9), |lead| {
+        let panicking = std::panic::AssertUnwindSafe(|| {
+            let _lead = lead;
+            std::panic::resume_unwind(Box::new("while it computes"));
+        });
+        assert!(std::panic::catch_unwind(panicking).is_err());
+    });
+    assert_eq!(lookup, Lookup::Miss);
+    assert!(cache.state().flights.is_empty());
+}
+
+/// The thread that is waited for may need the pool.
+#[test]
+fn nobody_waits_inside_rayons_pool() {
+    let body = body(1);
+    let cache = in_memory(1 << 20);
+    let lead = lead(&cache, &body, &ids(1, 9));
+    let (_, lookup) = rayon::scope(|_| cache.shared(&body, &ids(1, 9)).unwrap());
+    assert_eq!(lookup, Lookup::Miss);
+    drop(lead);
+    assert_eq!(cache.shared(&body, &ids(1, 9)).unwrap().1, Lookup::Hit);
+}
+
+#[test]
+fn small_layers_are_computed_again_and_large_ones_read() {
+    let worth = |config: &LlmConfig, n_trainable_layers: usize| {
+        let backbone = Arc::new(Backbone::random(config, 3, &Device::flex()));
+        let body = body_of(&backbone, n_trainable_layers);
+        is_worth_reading(&body, &body.encode_shared(&ids(1, 9)).unwrap())
+    };
+    // Per token and layer: 2592 operations are 52 ns, 64 bytes are 128 ns.
+    assert!(!worth(&tiny_config(true), 1));
+    // The shipped model's layers: 393,216 operations are 7.9 us, 512 bytes are 1 us.
+    let shipped = LlmConfig {
+        hidden_size: 128,
+        intermediate_size: 384,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        head_dim: 32,
+        ..tiny_config(true)
+    };
+    assert!(worth(&shipped, 1) && worth(&shipped, 0));
+    // Below the first layer there is only a table to look up in.
+    assert!(!worth(&shipped, 3));
 }
