@@ -49,8 +49,8 @@ pub struct PpoLlmParams {
     /// computed again: this changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_cache_mib: usize,
-    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back is sooner done than
-    /// computing them; 0 is none. It is taken as it is needed, by a file in the system's folder for temporary files
+    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
+    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
     /// that goes with the process. This changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_spill_mib: usize,
@@ -125,9 +125,10 @@ impl PpoLlm {
         let device = BurnDevice::of(context.compute, LlmNet::KIND)?.device().clone();
         let model = Model::open(&params.model, &device, params.ppo.train_dtype, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
-        params.train_spec().plan(model.config()).map_err(invalid)?;
+        let plan = params.train_spec().plan(model.config()).map_err(invalid)?;
         let cache_mib = [params.prefix_cache_mib, params.prefix_spill_mib];
         let reader = Reader::new(&params.prompt, &model, cache_mib, context.shared)?;
+        reader.expect(&model, &plan);
         Ok(Self { params, model, reader, device })
     }
 }

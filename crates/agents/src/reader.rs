@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{Body, CacheLimits, Lookup, PrefixCache, SharedPart};
+use llm::{Body, CacheLimits, Lookup, PrefixCache, SharedPart, TrainPlan};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
@@ -37,6 +37,11 @@ impl Reader {
             Ok::<_, BuildError>(PrefixCache::new(limits))
         })?;
         Ok(Self { encoder, cache, usage: Usage::default(), prompts: PromptCounts::default() })
+    }
+
+    /// Says what will be read, so that arms that come before leave what this one can use.
+    pub fn expect(&self, model: &Model, plan: &TrainPlan) {
+        self.cache.expect(model.config(), plan);
     }
 
     /// What turns observations into tokens.

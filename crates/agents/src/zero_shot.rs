@@ -41,8 +41,8 @@ pub struct ZeroShotParams {
     /// computed again: this changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_cache_mib: usize,
-    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back is sooner done than
-    /// computing them; 0 is none. It is taken as it is needed, by a file in the system's folder for temporary files
+    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
+    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
     /// that goes with the process. This changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_spill_mib: usize,

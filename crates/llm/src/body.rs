@@ -154,14 +154,20 @@ impl Body {
     /// Carries the shared part up to the boundary. Always computed as a batch of one, so that its bytes depend on
     /// nothing but tokens, boundary and backbone.
     pub fn encode_shared(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
+        Ok(self.extend_shared(self.unread(ids)?, &[]))
+    }
+
+    /// A shared part that no layer has read yet.
+    pub(crate) fn unread(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
         self.backbone.check_tokens(0, ids)?;
-        Ok(self.extend_shared(SharedPart::unread(ids)))
+        Ok(SharedPart::unread(ids))
     }
 
     /// Carries a part that a body of the same backbone has encoded up to this one's boundary, from the deepest hidden
-    /// states at or below it. What the part held stays beside. A layer computes the same bytes from the same hidden
-    /// states, so the result does not depend on where the part had come to.
-    pub(crate) fn extend_shared(&self, mut part: SharedPart) -> SharedPart {
+    /// states at or below it. What the part held stays beside, and so do hidden states at the boundaries of `passing`
+    /// on the way. A layer computes the same bytes from the same hidden states, so the result does not depend on where
+    /// the part had come to.
+    pub(crate) fn extend_shared(&self, mut part: SharedPart, passing: &[usize]) -> SharedPart {
         if self.is_covered_by(&part) {
             return part;
         }
@@ -172,6 +178,9 @@ impl Body {
             None => (0, self.backbone.embed(&part.ids)),
         };
         for i in first..self.boundary {
+            if passing.contains(&i) {
+                part.hidden.insert(i, x.clone());
+            }
             let layer = self.backbone.layer(i);
             if i + 1 == self.n_layers() {
                 // Nobody reads the hidden states above the last layer, other than those of the own part.

@@ -17,13 +17,14 @@ use self::lru::Lru;
 use self::spill::Spill;
 use crate::body::{Body, SharedPart};
 use crate::names::Projection;
-use crate::{Backbone, LlmError, kernels};
+use crate::{Backbone, LlmConfig, LlmError, TrainPlan, kernels};
 
 /// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
-/// file where reading them back is cheaper than computing them again, see [`is_worth_reading`].
+/// file where reading them back takes less time than computing them again, by assumed speeds.
 ///
 /// One entry serves bodies with any boundary: it holds keys and values of the layers up to the deepest one asked for,
-/// and hidden states at each. A body with a deeper boundary continues from the deepest hidden states below its own.
+/// and hidden states at each. A body with a deeper boundary continues from the deepest hidden states below its own; one
+/// with a shallower boundary finds its own if [`PrefixCache::expect`] said that it would come.
 ///
 /// What the cache returns has the same bytes as a fresh [`Body::encode_shared`], so hits, evictions and other runs
 /// change nothing but time. The lock is not held while a part is computed, written or read. A run that asks for a part
@@ -52,6 +53,8 @@ struct State {
     leaving: HashMap<Key, Arc<SharedPart>>,
     /// Parts that somebody is computing or reading back.
     flights: HashMap<Key, Arc<Flight>>,
+    /// Boundaries that are asked for, by shape of the model.
+    expected: Vec<(LlmConfig, usize)>,
     stats: CacheStats,
 }
 
@@ -144,6 +147,18 @@ impl PrefixCache {
         self.spill.failure()
     }
 
+    /// Says that bodies of models of this shape will ask at the boundary of `plan`: whoever computes deeper layers keeps
+    /// the hidden states there, so that the order in which they come does not matter.
+    pub fn expect(&self, config: &LlmConfig, plan: &TrainPlan) {
+        let boundary = plan.boundary();
+        if !plan.embedding && boundary < config.num_hidden_layers {
+            let mut state = self.state();
+            if !state.expects(config).contains(&boundary) {
+                state.expected.push((config.clone(), boundary));
+            }
+        }
+    }
+
     /// The shared part of `ids` with all that `body` reads of it, and where it came from.
     ///
     /// May wait for another thread that computes the same part. That thread needs rayon's pool for its products, so
@@ -196,14 +211,18 @@ impl PrefixCache {
             Some(part) => Some(Arc::unwrap_or_clone(part)),
             None => self.read_back(body, ids, key),
         };
-        let (part, lookup) = match start {
+        let start = start.map_or_else(|| body.unread(ids), Ok)?;
+        let lookup = if body.is_covered_by(&start) {
             // What memory or another run had was not enough: this comes from disk.
-            Some(part) if body.is_covered_by(&part) => (part, Lookup::Spilled),
-            Some(part) if body.start_in(&part).is_some() => (body.extend_shared(part), Lookup::Extended),
-            // Layers without hidden states to continue from: they are computed again, deeper ones stay beside.
-            Some(part) => (body.extend_shared(part), Lookup::Miss),
-            None => (body.encode_shared(ids)?, Lookup::Miss),
+            Lookup::Spilled
+        } else if body.start_in(&start).is_some() {
+            Lookup::Extended
+        } else {
+            // Layers without hidden states to continue from are computed again; deeper ones stay beside.
+            Lookup::Miss
         };
+        let passing = self.state().expects(body.backbone().config());
+        let part = body.extend_shared(start, &passing);
         self.state().count(lookup, ids.len());
         let held = Held {
             bytes: footprint(&part),
@@ -293,6 +312,12 @@ impl State {
                 Entry::Vacant(slot) => Step::Lead(slot.insert(Arc::default()).clone(), part),
             },
         }
+    }
+
+    /// The boundaries at which a model of this shape is asked for.
+    fn expects(&self, config: &LlmConfig) -> Vec<usize> {
+        let of_shape = self.expected.iter().filter(|(shape, _)| shape == config);
+        of_shape.map(|(_, boundary)| *boundary).collect()
     }
 
     /// Takes a marker away, if it is still this one.

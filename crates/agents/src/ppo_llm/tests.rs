@@ -197,6 +197,16 @@ fn arms_of_different_boundaries_share_prefixes() {
     // Other actions lead to other dates, so not every prompt was there.
     assert_eq!(beside.cache_misses + beside.cache_extended, alone.cache_misses);
     assert_eq!((beside.cache_hits, beside.cache_spilled), (alone.cache_hits, 0));
+    // The other way round, where it was built before the other one ran: nothing is left to compute.
+    let shared = SharedPool::default();
+    let arm =
+        |n: u64| try_agent("ppo-llm", with(params(dir.path()), "n_trainable_layers", json!(n)), &shared);
+    let [_two, _one] = [arm(2), arm(1)].map(Result::unwrap);
+    let one = result(1, &shared).2;
+    let two = result(2, &shared).2;
+    assert_eq!((one.cache_misses, two.cache_extended), (alone.cache_misses, 0));
+    assert_eq!(two.cache_hits + two.cache_misses, below.cache_hits + below.cache_misses);
+    assert!(two.cache_misses < below.cache_misses);
 }
 
 #[test]
