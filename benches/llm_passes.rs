@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bench::{Case, DEVICE, root};
 use burn::tensor::Device;
 use criterion::{Criterion, SamplingMode, Throughput};
-use llm::{Backbone, Body, LlmConfig, OwnPart, SharedPart, TrainSpec};
+use llm::{Backbone, Body, EncodedSequence, LlmConfig, SharedPart, TrainSpec};
 use prompt::Encoded;
 
 /// Rows of one pass: the environments of a rollout step, and the samples of one micro-batch.
@@ -72,14 +72,7 @@ pub fn bench(c: &mut Criterion) {
     group.throughput(Throughput::Elements((n_shared + n_own) as u64));
     for trained in [1, n_layers] {
         let body = body(trained);
-        let parts: Vec<(Arc<SharedPart>, OwnPart)> = prompts
-            .iter()
-            .map(|p| {
-                let s = Arc::new(shared(&body, p));
-                let o = own(&body, &s, p);
-                (s, o)
-            })
-            .collect();
+        let parts: Vec<EncodedSequence> = prompts.iter().map(|p| own(&body, &shared(&body, p), p)).collect();
         group.bench_function(id(&format!("forward/trained={trained}"), n_shared + n_own), |b| {
             b.iter(|| {
                 black_box(body.forward_frozen(&parts));

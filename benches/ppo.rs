@@ -12,10 +12,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
-use agents::{LlmPolicy, Parts};
+use agents::LlmPolicy;
 use bench::{Case, peak_bytes, root, smol, traded};
 use burn::tensor::Device;
-use llm::{Backbone, Batcher, Body, Lane, LoraSpec, ParamSet, Phase, PrefixCache, Sequences, TrainSpec};
+use llm::{
+    Backbone, Batcher, Body, CacheLimits, EncodedSequence, Lane, LoraSpec, ParamSet, Phase, PrefixCache,
+    Sequences, TrainSpec,
+};
 use ppo::{ActorCritic, Environments, HostOutput, Output, PpoConfig};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -193,7 +196,7 @@ impl Workload {
     fn measure(&self, seeds: impl Iterator<Item = u64>) {
         let backbone = Arc::new(self.backbone(&Device::flex()));
         let shared = Shared {
-            cache: Arc::new(PrefixCache::new(2 << 30)),
+            cache: Arc::new(PrefixCache::new(CacheLimits { memory: 2 << 30, spill: 0 })),
             batcher: Batcher::pays(backbone.config()).then(Arc::default),
             envs: TokenEnvs::new(self, backbone.config().vocab_size as u32),
         };
@@ -398,9 +401,9 @@ impl TokenNet {
 
 impl ActorCritic for TokenNet {
     type Envs = TokenEnvs;
-    type Encoded = Parts;
+    type Encoded = EncodedSequence;
 
-    fn encode(&mut self, observations: &[&[Vec<u32>; 2]]) -> Result<Vec<Parts>, AgentError> {
+    fn encode(&mut self, observations: &[&[Vec<u32>; 2]]) -> Result<Vec<EncodedSequence>, AgentError> {
         let failed = |e: llm::LlmError| AgentError::Other(e.to_string());
         let body = self.policy.body();
         let shared = observations.iter().map(|[shared, _]| Ok(self.cache.shared(body, shared)?.0));
@@ -413,8 +416,7 @@ impl ActorCritic for TokenNet {
                 body.encode_all(&sequences.iter().map(|(s, ids)| (&**s, ids.as_slice())).collect::<Vec<_>>())
             }
         };
-        let own = own.map_err(failed)?;
-        Ok(shared.into_iter().zip(own).collect())
+        own.map_err(failed)
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -426,22 +428,25 @@ impl ActorCritic for TokenNet {
     fn before_training(
         &mut self,
         initial: &mut ParamSet,
-        encoded: &[&Parts],
+        encoded: &[&EncodedSequence],
         chunk: usize,
     ) -> Result<Vec<HostOutput>, AgentError> {
-        let deep = encoded.iter().map(|(shared, _)| Ok(self.cache.shared(&self.untrained, shared.ids())?.0));
-        let deep: Vec<_> =
-            deep.collect::<Result<_, _>>().map_err(|e: llm::LlmError| AgentError::Other(e.to_string()))?;
-        let all: Vec<_> = deep.iter().zip(encoded).map(|(deep, (_, own))| (&**deep, own)).collect();
-        let outputs = all.chunks(chunk).map(|batch| self.policy.before_training(initial, batch).to_host());
-        Ok(outputs.flatten().collect())
+        let mut outputs = Vec::with_capacity(encoded.len());
+        for batch in encoded.chunks(chunk) {
+            let shared = batch.iter().map(|s| Ok(self.cache.shared(&self.untrained, s.shared_ids())?.0));
+            let shared: Vec<_> = shared
+                .collect::<Result<_, _>>()
+                .map_err(|e: llm::LlmError| AgentError::Other(e.to_string()))?;
+            outputs.extend(self.policy.before_training(initial, &shared, batch).to_host());
+        }
+        Ok(outputs)
     }
 
-    fn forward(&self, batch: &[&Parts]) -> Output {
+    fn forward(&self, batch: &[&EncodedSequence]) -> Output {
         self.policy.forward(batch)
     }
 
-    fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+    fn forward_frozen(&self, batch: &[&EncodedSequence]) -> Output {
         self.policy.forward_frozen(batch)
     }
 

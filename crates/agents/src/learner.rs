@@ -35,6 +35,11 @@ pub(crate) trait Network: ActorCritic<Envs = EnvBatch> + Send {
     fn prompts(&self) -> Option<PromptCounts> {
         None
     }
+
+    /// What the log of a training is to say at its end, other than how it went.
+    fn note(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One seed's learner.
@@ -103,13 +108,18 @@ impl<N: Network> Learner for PpoLearner<N> {
     fn train(&mut self, training: Training<'_>) -> Result<(), AgentError> {
         let before = self.network.tensors();
         let n_frozen = before.iter().filter(|t| t.group.is_none()).count();
-        training.log.note(&format!(
+        let Training { arena, validation, log } = training;
+        log.note(&format!(
             "training {} numbers in {} tensors; {n_frozen} tensors are frozen",
             self.network.params().n_trainable(),
             before.len() - n_frozen
         ));
+        let training = Training { arena, validation, log: &mut *log };
         let ppo::Trained { adam, group_norms, kept_update } =
             ppo::train(&mut self.network, training, &self.config, self.seed)?;
+        if let Some(line) = self.network.note() {
+            log.note(&line);
+        }
         let receipt = receipt(&before, &self.network.tensors(), group_norms)?;
         self.trained = Some(Trained { adam, receipt, kept_update });
         Ok(())

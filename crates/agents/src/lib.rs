@@ -18,7 +18,6 @@ pub use burn::tensor::FloatDType;
 pub use model::{ModelParams, Weights, dtype};
 pub use ppo_llm::{HEADS, LlmPolicy, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
-pub use reader::Parts;
 pub use zero_shot::{ZeroShotParams, ZeroShotPlugin};
 
 use plugin::Plugin;

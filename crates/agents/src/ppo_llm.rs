@@ -47,10 +47,15 @@ pub struct PpoLlmParams {
     pub lora: LoraSpec,
     /// What the model reads at each bar.
     pub prompt: PromptConfig,
-    /// Memory for the activations of prompts that runs share, in MiB. What does not fit is computed again: this
-    /// changes the time of a run and nothing else.
+    /// Memory for the activations of prompts that runs share, in MiB; 0 keeps none. What does not fit goes to disk or is
+    /// computed again: this changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_cache_mib: usize,
+    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
+    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
+    /// that goes with the process. This changes the time of a run and nothing else.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
+    pub prefix_spill_mib: usize,
 }
 
 impl Default for PpoLlmParams {
@@ -64,6 +69,7 @@ impl Default for PpoLlmParams {
             lora,
             prompt: PromptConfig::default(),
             prefix_cache_mib: 256,
+            prefix_spill_mib: 4096,
         }
     }
 }
@@ -121,8 +127,10 @@ impl PpoLlm {
         let device = BurnDevice::of(context.compute, LlmNet::KIND)?.device().clone();
         let model = Model::open(&params.model, &device, params.ppo.train_dtype, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
-        params.train_spec().plan(model.config()).map_err(invalid)?;
-        let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
+        let plan = params.train_spec().plan(model.config()).map_err(invalid)?;
+        let cache_mib = [params.prefix_cache_mib, params.prefix_spill_mib];
+        let reader = Reader::new(&params.prompt, &model, cache_mib, context.shared)?;
+        reader.expect(&model, &plan);
         let batcher = match Batcher::pays(model.config()) {
             true => {
                 Some(context.shared.get_or_try_init("batcher", || Ok::<_, BuildError>(Batcher::default()))?)

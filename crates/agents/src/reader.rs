@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{Body, OwnPart, PrefixCache, SharedPart};
+use llm::{Body, CacheLimits, Lookup, PrefixCache, SharedPart, TrainPlan};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
@@ -10,9 +10,6 @@ use trading_env::{AgentError, Observation, PromptCounts};
 
 use crate::learner::resident_bytes;
 use crate::model::Model;
-
-/// Both parts of a prompt at the freeze boundary.
-pub type Parts = (Arc<SharedPart>, OwnPart);
 
 /// Renders, encodes and reads prompts; what runs share comes from the cache.
 #[derive(Clone)]
@@ -24,18 +21,27 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A reader for the prompts of one arm and one model, with a cache of `cache_mib` MiB that arms share.
+    /// A reader for the prompts of one arm and one model, with a cache of `[memory, disk]` MiB that arms share.
     pub fn new(
         config: &PromptConfig,
         model: &Model,
-        cache_mib: usize,
+        [memory, disk]: [usize; 2],
         shared: &SharedPool,
     ) -> Result<Self, BuildError> {
         let encoder = Arc::new(encoder(config, model)?);
-        let cache = shared.get_or_try_init(&format!("prefix-cache/{cache_mib}"), || {
-            Ok::<_, BuildError>(PrefixCache::new(cache_mib.saturating_mul(1 << 20)))
+        let limits = CacheLimits {
+            memory: memory.saturating_mul(1 << 20),
+            spill: (disk as u64).saturating_mul(1 << 20),
+        };
+        let cache = shared.get_or_try_init(&format!("prefix-cache/{memory}/{disk}"), || {
+            Ok::<_, BuildError>(PrefixCache::new(limits))
         })?;
         Ok(Self { encoder, cache, usage: Usage::default(), prompts: PromptCounts::default() })
+    }
+
+    /// Says what will be read, so that arms that come before leave what this one can use.
+    pub fn expect(&self, model: &Model, plan: &TrainPlan) {
+        self.cache.expect(model.config(), plan);
     }
 
     /// What turns observations into tokens.
@@ -59,12 +65,17 @@ impl Reader {
 
     /// The shared part of these tokens as `body` reads it.
     pub fn cached(&mut self, body: &Body, ids: &[u32]) -> Result<Arc<SharedPart>, AgentError> {
-        let (shared, found) = self.cache.shared(body, ids).map_err(|e| AgentError::Other(e.to_string()))?;
-        if found {
-            self.usage.cache_hits += 1;
-        } else {
-            self.usage.cache_misses += 1;
-            self.usage.tokens += ids.len() as u64;
+        let (shared, lookup) = self.cache.shared(body, ids).map_err(|e| AgentError::Other(e.to_string()))?;
+        let usage = &mut self.usage;
+        match lookup {
+            Lookup::Hit => usage.cache_hits += 1,
+            Lookup::Spilled => usage.cache_spilled += 1,
+            Lookup::Extended => usage.cache_extended += 1,
+            Lookup::Miss => usage.cache_misses += 1,
+            Lookup::Bypassed => {}
+        }
+        if !matches!(lookup, Lookup::Hit | Lookup::Spilled) {
+            usage.tokens += ids.len() as u64;
         }
         Ok(shared)
     }
@@ -72,6 +83,14 @@ impl Reader {
     /// What it has cost so far.
     pub fn usage(&self) -> Usage {
         Usage { rss_bytes: resident_bytes(), ..self.usage }
+    }
+
+    /// What its run's log is to say of it.
+    pub fn note(&self) -> Option<String> {
+        let failure = self.cache.spill_failure()?;
+        Some(format!(
+            "the prefix cache has no file any more, what memory had no room for was computed again: {failure}"
+        ))
     }
 
     /// Prompts so far.

@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 
 use burn::tensor::activation::log_softmax;
-use llm::{Body, OwnPart, SharedPart, TrainSpec};
+use llm::{Body, SharedPart, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin};
 use ppo::{ActionAtTest, Decider, TrainDtype};
 use prompt::PromptConfig;
@@ -37,10 +37,15 @@ pub struct ZeroShotParams {
     pub temperature: f64,
     /// Number format in which the language model computes, where the backend can.
     pub train_dtype: TrainDtype,
-    /// Memory for the activations of prompts that runs share, in MiB. What does not fit is computed again: this
-    /// changes the time of a run and nothing else.
+    /// Memory for the activations of prompts that runs share, in MiB; 0 keeps none. What does not fit goes to disk or is
+    /// computed again: this changes the time of a run and nothing else.
     #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
     pub prefix_cache_mib: usize,
+    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
+    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
+    /// that goes with the process. This changes the time of a run and nothing else.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
+    pub prefix_spill_mib: usize,
 }
 
 impl Default for ZeroShotParams {
@@ -52,6 +57,7 @@ impl Default for ZeroShotParams {
             temperature: 1.0,
             train_dtype: TrainDtype::default(),
             prefix_cache_mib: 256,
+            prefix_spill_mib: 4096,
         }
     }
 }
@@ -88,7 +94,8 @@ impl Plugin<AgentKind> for ZeroShotPlugin {
         let params: ZeroShotParams = plugin::params(params)?;
         let device = BurnDevice::of(context.compute, KIND)?.device().clone();
         let model = Model::open(&params.model, &device, params.train_dtype, context)?;
-        let reader = Reader::new(&params.prompt, &model, params.prefix_cache_mib, context.shared)?;
+        let cache_mib = [params.prefix_cache_mib, params.prefix_spill_mib];
+        let reader = Reader::new(&params.prompt, &model, cache_mib, context.shared)?;
         let invalid = |e: prompt::PromptError| BuildError::Invalid(format!("agent.prompt: {e}"));
         let words = params.prompt.answers().map(|word| reader.encoder().tokenizer().encode_more(word));
         let [sell, hold, buy] = words;
@@ -176,9 +183,8 @@ impl Asked<'_> {
             }
         }
         let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-        let own: Vec<OwnPart> = self.body.encode_all(&sequences).map_err(failed)?;
-        let parts: Vec<_> = prompts.iter().map(|(shared, _)| shared.clone()).zip(own).collect();
-        let logits = self.body.backbone().lm_head(self.body.forward_frozen(&parts));
+        let encoded = self.body.encode_all(&sequences).map_err(failed)?;
+        let logits = self.body.backbone().lm_head(self.body.forward_frozen(&encoded));
         let [_, vocabulary] = logits.dims();
         let log_probs = log_softmax(logits, 1).into_data().try_into_vec::<f32>();
         let log_probs = log_probs.map_err(|e| AgentError::Other(format!("{e:?}")))?;

@@ -10,7 +10,7 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::body::{Body, OwnPart, SharedPart};
+use crate::body::{Body, EncodedSequence, SharedPart};
 use crate::{Backbone, LlmConfig, LlmError};
 
 /// Own parts to be read: after which shared part, and which tokens.
@@ -30,7 +30,7 @@ struct State {
     collecting: Vec<(u64, Key)>,
     /// Runs that wait for a batch.
     asking: Vec<Request>,
-    done: Vec<(u64, Result<Vec<OwnPart>, LlmError>)>,
+    done: Vec<(u64, Result<Vec<EncodedSequence>, LlmError>)>,
     /// Whether a run updates its parameters.
     updating: bool,
 }
@@ -128,12 +128,12 @@ impl Lane {
     }
 
     /// [`Body::encode_all`], together with the other runs that are in a rollout and ask for the same.
-    pub fn encode(&self, body: &Body, sequences: Sequences) -> Result<Vec<OwnPart>, LlmError> {
+    pub fn encode(&self, body: &Body, sequences: Sequences) -> Result<Vec<EncodedSequence>, LlmError> {
         if !body.rows_are_independent() {
             return read(body, &sequences);
         }
         // A mistake in one run's tokens must not reach the others.
-        body.check_own(&sequences)?;
+        body.check_own(&borrowed(&sequences))?;
         let key = Key::of(body);
         let mut state = self.batcher.state();
         state.asking.push(Request { lane: self.id, key, sequences });
@@ -154,7 +154,7 @@ impl Lane {
     }
 
     /// Reads what several runs asked for. Should it panic, the others read their own and come to their own end.
-    fn lead(&self, body: &Body, requests: Vec<Request>) -> Result<Vec<OwnPart>, LlmError> {
+    fn lead(&self, body: &Body, requests: Vec<Request>) -> Result<Vec<EncodedSequence>, LlmError> {
         let all: Sequences = requests.iter().flat_map(|request| request.sequences.iter().cloned()).collect();
         let mut found = catch_unwind(AssertUnwindSafe(|| read(body, &all)));
         let mut own = None;
@@ -195,7 +195,10 @@ impl Drop for Lane {
     }
 }
 
-fn read(body: &Body, sequences: &Sequences) -> Result<Vec<OwnPart>, LlmError> {
-    let sequences: Vec<_> = sequences.iter().map(|(shared, ids)| (&**shared, ids.as_slice())).collect();
-    body.encode_all(&sequences)
+fn read(body: &Body, sequences: &Sequences) -> Result<Vec<EncodedSequence>, LlmError> {
+    body.encode_all(&borrowed(sequences))
+}
+
+fn borrowed(sequences: &Sequences) -> Vec<(&SharedPart, &[u32])> {
+    sequences.iter().map(|(shared, ids)| (&**shared, ids.as_slice())).collect()
 }

@@ -2,20 +2,23 @@
 //!
 //! A sequence has two parts. The shared part (task, prices, news) is the same for every run that stands at the same
 //! bar; the own part (account, memory) differs. [`Body::encode_shared`] and [`Body::encode_own`] carry both through
-//! the layers below the boundary, where nothing is trained, so their results can be kept as long as the backbone;
-//! [`Body::forward`] goes on from there with gradients.
+//! the layers below the boundary, where nothing is trained, so their results can be kept as long as the backbone, and
+//! bodies with other boundaries can continue them; [`Body::forward`] goes on from there with gradients.
 
 pub(crate) mod causal_lm;
+mod merged;
+mod parts;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType, Tensor};
 
+pub use self::merged::BodyDigest;
+pub use self::parts::{EncodedSequence, SharedPart};
 use crate::decoder::{Adapter, Geometry, Layer, Past, Product, Weight, rms_norm};
 use crate::kernels::{Packed, on_pool};
 use crate::lora::Dropout;
@@ -33,56 +36,6 @@ pub struct Body {
     boundary: usize,
     params: ParamSet,
     dropout: Option<Arc<Dropout>>,
-}
-
-/// The shared part of a sequence at the boundary. Depends on its tokens, the boundary and the backbone alone.
-#[derive(Debug, Clone)]
-pub struct SharedPart {
-    ids: Arc<[u32]>,
-    /// Keys and values of the layers below the boundary.
-    past: Vec<Past>,
-    /// Hidden states at the boundary, `[ids, d]`; absent when no trained layer reads them or the embedding is trained.
-    hidden: Option<Tensor<2>>,
-}
-
-/// The own part of a sequence at the boundary, after a given shared part.
-#[derive(Debug, Clone)]
-pub struct OwnPart {
-    ids: Arc<[u32]>,
-    /// Hidden states at the boundary: `[ids, d]`, or `[1, d]`, the last position's, when no layer is trained; absent
-    /// when the embedding is trained.
-    hidden: Option<Tensor<2>>,
-}
-
-impl SharedPart {
-    /// Its tokens.
-    pub fn ids(&self) -> &[u32] {
-        &self.ids
-    }
-
-    /// Memory of its tensors, in bytes.
-    pub fn bytes(&self) -> usize {
-        let hidden = self.hidden.as_ref().map_or(0, |h| h.shape().num_elements() * h.dtype().size());
-        self.past.iter().map(Past::bytes).sum::<usize>() + hidden + size_of::<u32>() * self.ids.len()
-    }
-}
-
-impl OwnPart {
-    /// Its tokens.
-    pub fn ids(&self) -> &[u32] {
-        &self.ids
-    }
-}
-
-/// Digest of one tensor of a policy's language model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BodyDigest {
-    /// Name as in the checkpoint.
-    pub name: String,
-    /// Whether it is trained.
-    pub trained: bool,
-    /// Of its present values, see [`tensor_digest`](crate::tensor_digest).
-    pub digest: String,
 }
 
 impl Body {
@@ -199,7 +152,7 @@ impl Body {
         &mut self.params
     }
 
-    /// What distinguishes shared parts of equal tokens, besides the backbone: where they end.
+    /// What own parts depend on, besides backbone and tokens: where they end, and whether the embedding is trained.
     pub(crate) fn cut(&self) -> (usize, bool) {
         (self.boundary, self.plan.embedding)
     }
@@ -215,8 +168,24 @@ impl Body {
     /// Carries the shared part up to the boundary. Always computed as a batch of one, so that its bytes depend on
     /// nothing but tokens, boundary and backbone.
     pub fn encode_shared(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
+        Ok(self.extend_shared(self.unread(ids)?, &[]))
+    }
+
+    /// A shared part that no layer has read yet.
+    pub(crate) fn unread(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
         self.backbone.check_tokens(0, ids)?;
-        Ok(on_pool(self.work(ids.len(), self.boundary), || self.read_shared(ids)))
+        Ok(SharedPart::unread(ids))
+    }
+
+    /// Carries a part that a body of the same backbone has encoded up to this one's boundary, from the deepest hidden
+    /// states at or below it. What the part held stays beside, and so do hidden states at the boundaries of `passing`
+    /// on the way. A layer computes the same bytes from the same hidden states, so the result does not depend on where
+    /// the part had come to.
+    pub(crate) fn extend_shared(&self, part: SharedPart, passing: &[usize]) -> SharedPart {
+        if self.is_covered_by(&part) {
+            return part;
+        }
+        on_pool(self.work(part.ids.len(), self.boundary), || self.extend(part, passing))
     }
 
     /// Multiplications of `n_rows` rows in `n_layers` layers, about.
@@ -224,33 +193,53 @@ impl Body {
         n_rows * n_layers * self.backbone.config().layer_values()
     }
 
-    fn read_shared(&self, ids: &[u32]) -> SharedPart {
-        let mut part = SharedPart { ids: ids.into(), past: Vec::with_capacity(self.boundary), hidden: None };
-        if self.plan.embedding {
-            return part;
-        }
+    fn extend(&self, mut part: SharedPart, passing: &[usize]) -> SharedPart {
         let config = self.backbone.config();
-        let at = Geometry::row(self.backbone.rotary(), 0, ids.len(), self.device());
-        let mut x = self.backbone.embed(ids);
-        for i in 0..self.boundary {
+        let at = Geometry::row(self.backbone.rotary(), 0, part.ids.len(), self.device());
+        let (first, mut x) = match self.start_in(&part) {
+            Some((boundary, hidden)) => (boundary, hidden.clone()),
+            None => (0, self.backbone.embed(&part.ids)),
+        };
+        for i in first..self.boundary {
+            if passing.contains(&i) {
+                part.hidden.insert(i, x.clone());
+            }
             let layer = self.backbone.layer(i);
             if i + 1 == self.n_layers() {
                 // Nobody reads the hidden states above the last layer, other than those of the own part.
-                part.past.push(at.keep(layer.key_values(config, x, &at)));
+                part.add_layer(i, || at.keep(layer.key_values(config, x, &at)));
                 return part;
             }
             let (hidden, own) = layer.forward(config, x, &at, None);
-            part.past.push(at.keep(own));
+            part.add_layer(i, || at.keep(own));
             x = hidden;
         }
-        part.hidden = Some(x);
+        part.hidden.insert(self.boundary, x);
         part
     }
 
+    /// Whether `part` holds all that this body reads of it.
+    pub(crate) fn is_covered_by(&self, part: &SharedPart) -> bool {
+        let to_last = self.boundary == self.n_layers();
+        let has_hidden = to_last || part.hidden.contains_key(&self.boundary);
+        self.plan.embedding || (part.past.len() >= self.boundary && has_hidden)
+    }
+
+    /// The deepest boundary at or below this body's at which `part` has hidden states, with them.
+    pub(crate) fn start_in<'a>(&self, part: &'a SharedPart) -> Option<(usize, &'a Tensor<2>)> {
+        part.hidden.range(..=self.boundary).next_back().map(|(boundary, hidden)| (*boundary, hidden))
+    }
+
+    /// Hidden states at the boundary that the trained layers read; absent where they read none.
+    fn shared_hidden(&self, part: &SharedPart) -> Option<Tensor<2>> {
+        let is_read = !self.plan.embedding && self.boundary < self.n_layers();
+        is_read.then(|| part.hidden.get(&self.boundary).cloned().expect("a part that reaches the boundary"))
+    }
+
     /// Carries the own part up to the boundary, with the shared part's keys and values.
-    pub fn encode_own(&self, shared: &SharedPart, ids: &[u32]) -> Result<OwnPart, LlmError> {
-        let mut parts = self.encode_all(&[(shared, ids)])?;
-        Ok(parts.remove(0))
+    pub fn encode_own(&self, shared: &SharedPart, ids: &[u32]) -> Result<EncodedSequence, LlmError> {
+        let mut encoded = self.encode_all(&[(shared, ids)])?;
+        Ok(encoded.remove(0))
     }
 
     /// Whether the bytes of an own part do not depend on the parts that are read with it.
@@ -259,76 +248,84 @@ impl Body {
     }
 
     /// Checks that own parts are tokens of the model at positions that it has.
-    pub(crate) fn check_own(&self, sequences: &[(Arc<SharedPart>, Vec<u32>)]) -> Result<(), LlmError> {
+    pub(crate) fn check_own(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<(), LlmError> {
         sequences.iter().try_for_each(|(shared, ids)| self.backbone.check_tokens(shared.ids.len(), ids))
     }
 
     /// The same for several sequences at once, where the operations in use can. Unless
-    /// [rows are independent](Body::rows_are_independent), the bytes of a part can depend on its companions, because a
-    /// matrix library may choose another kernel for another number of rows: equal calls give equal bytes.
-    pub fn encode_all(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<Vec<OwnPart>, LlmError> {
-        for (shared, ids) in sequences {
-            self.backbone.check_tokens(shared.ids.len(), ids)?;
-        }
-        let mut parts: Vec<OwnPart> =
-            sequences.iter().map(|(_, ids)| OwnPart { ids: (*ids).into(), hidden: None }).collect();
+    /// [rows are independent](Body::rows_are_independent), the bytes of an own part can depend on its companions, because
+    /// a matrix library may choose another kernel for another number of rows: equal calls give equal bytes.
+    ///
+    /// # Panics
+    /// When a shared part was encoded by a body with another boundary only.
+    pub fn encode_all(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<Vec<EncodedSequence>, LlmError> {
+        self.check_own(sequences)?;
+        let unread = |(shared, ids): &(&SharedPart, &[u32])| EncodedSequence {
+            shared_ids: shared.ids.clone(),
+            shared_hidden: self.shared_hidden(shared),
+            own_ids: (*ids).into(),
+            own_hidden: None,
+        };
+        let mut encoded: Vec<EncodedSequence> = sequences.iter().map(unread).collect();
         if self.plan.embedding || sequences.is_empty() {
-            return Ok(parts);
+            return Ok(encoded);
         }
-        let x = |sequences: &[(&SharedPart, &[u32])]| {
-            let ids: Vec<u32> = sequences.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let x = |own: Range<usize>| {
+            let ids: Vec<u32> = sequences[own].iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
             self.backbone.embed(&ids)
         };
         let x = self.continued(sequences, 0..self.boundary, x);
         let mut first = 0;
-        for part in &mut parts {
+        for sequence in &mut encoded {
             // One row per sequence when no layer is trained.
-            let n = if self.boundary == self.n_layers() { 1 } else { part.ids.len() };
-            part.hidden = Some(x.clone().narrow(0, first, n));
+            let n = if self.boundary == self.n_layers() { 1 } else { sequence.own_ids.len() };
+            sequence.own_hidden = Some(x.clone().narrow(0, first, n));
             first += n;
         }
-        Ok(parts)
+        Ok(encoded)
     }
 
-    /// What the backbone alone, with nothing trained, says of parts that this body has encoded: hidden states of the
-    /// last token after the final norm, `[batch, d]` in f32. `shared` are the shared parts of the same tokens, encoded
-    /// by a body that trains no layer: their keys and values are those of the layers above the boundary, so that only the
-    /// own tokens are carried through them. Equal to [`Body::forward_frozen`] before the first update up to float error.
+    /// What the backbone alone, with nothing trained, says of sequences that this body has encoded: hidden states of the
+    /// last token after the final norm, `[batch, d]` in f32. `shared` are the same shared parts as an
+    /// [untrained](Body::untrained) body reads them: with keys and values of the layers above the boundary, so that only
+    /// the own tokens are carried through those. Equal to [`Body::forward_frozen`] before the first update up to float
+    /// error.
     ///
     /// # Panics
-    /// When a part was encoded by a body with another boundary, or the embedding is trained.
-    pub fn forward_untrained(&self, batch: &[(&SharedPart, &OwnPart)]) -> Tensor<2> {
-        let sequences: Vec<_> = batch.iter().map(|(shared, own)| (*shared, own.ids())).collect();
-        let mut owns = batch.iter().map(|(_, own)| own.hidden.clone().expect("part of another body"));
-        let x = |sequences: &[(&SharedPart, &[u32])]| {
-            Tensor::cat(owns.by_ref().take(sequences.len()).collect(), 0)
+    /// When a sequence was encoded by a body with another boundary, or the embedding is trained.
+    pub fn forward_untrained(&self, shared: &[Arc<SharedPart>], batch: &[&EncodedSequence]) -> Tensor<2> {
+        let hidden = |s: &EncodedSequence| s.own_hidden.clone().expect("a sequence of this body");
+        let x = |own: Range<usize>| Tensor::cat(batch[own].iter().map(|s| hidden(s)).collect(), 0);
+        let x = if self.boundary == self.n_layers() {
+            x(0..batch.len())
+        } else {
+            let sequences: Vec<_> =
+                shared.iter().zip(batch).map(|(part, s)| (&**part, &*s.own_ids)).collect();
+            self.continued(&sequences, self.boundary..self.n_layers(), x)
         };
-        let x = self.continued(&sequences, self.boundary..self.n_layers(), x);
         rms_norm(x, self.backbone.norm(), self.backbone.config().rms_norm_eps).cast(FloatDType::F32)
     }
 
     /// Carries own parts through frozen layers, all at once where the operations in use can: hidden states of all rows,
-    /// or of the last one of each sequence after the last layer. `x` gives those of some sequences, in turn, at the first of
-    /// the layers.
+    /// or of the last one of each sequence after the last layer. `x` gives the rows of a range of the sequences at the first
+    /// of the layers.
     fn continued(
         &self,
         sequences: &[(&SharedPart, &[u32])],
         layers: Range<usize>,
-        mut x: impl FnMut(&[(&SharedPart, &[u32])]) -> Tensor<2>,
+        x: impl Fn(Range<usize>) -> Tensor<2>,
     ) -> Tensor<2> {
         let lengths: Vec<_> = sequences.iter().map(|(shared, ids)| (shared.ids.len(), ids.len())).collect();
         if let Some(at) = Geometry::continued(self.backbone.rotary(), &lengths) {
-            let x = x(sequences);
+            let x = x(0..sequences.len());
             let work = self.work(x.dims()[0], layers.len());
             return on_pool(work, || self.continue_at(x, sequences, layers, &at));
         }
-        let one = |sequence: &(&SharedPart, &[u32])| {
-            let (shared, ids) = sequence;
-            let sequence = std::slice::from_ref(sequence);
-            let at = Geometry::row(self.backbone.rotary(), shared.ids.len(), ids.len(), self.device());
-            self.continue_at(x(sequence), sequence, layers.clone(), &at)
+        let one = |(i, (past, own)): (usize, &(usize, usize))| {
+            let at = Geometry::row(self.backbone.rotary(), *past, *own, self.device());
+            self.continue_at(x(i..i + 1), &sequences[i..=i], layers.clone(), &at)
         };
-        Tensor::cat(sequences.iter().map(one).collect(), 0)
+        Tensor::cat(lengths.iter().enumerate().map(one).collect(), 0)
     }
 
     fn continue_at(
@@ -358,26 +355,26 @@ impl Body {
     /// batches give equal bytes.
     ///
     /// # Panics
-    /// When the batch is empty or a part was encoded by a body with another boundary.
-    pub fn forward(&self, batch: &[(Arc<SharedPart>, OwnPart)]) -> Tensor<2> {
+    /// When the batch is empty or a sequence was encoded by a body with another boundary.
+    pub fn forward(&self, batch: &[EncodedSequence]) -> Tensor<2> {
         self.run(batch, true)
     }
 
     /// The same as [`Body::forward`], by the same code, without a graph: equal up to float error (about 1e-6), because
     /// some operations are fused outside of autodiff.
-    pub fn forward_frozen(&self, batch: &[(Arc<SharedPart>, OwnPart)]) -> Tensor<2> {
-        let rows = batch.iter().map(|(shared, own)| shared.ids.len() + own.ids.len()).sum();
+    pub fn forward_frozen(&self, batch: &[EncodedSequence]) -> Tensor<2> {
+        let rows = batch.iter().map(EncodedSequence::n_tokens).sum();
         on_pool(self.work(rows, self.n_layers() - self.boundary), || self.run(batch, false))
     }
 
-    fn run(&self, batch: &[(Arc<SharedPart>, OwnPart)], graph: bool) -> Tensor<2> {
+    fn run(&self, batch: &[EncodedSequence], graph: bool) -> Tensor<2> {
         assert!(!batch.is_empty(), "a batch has at least one row");
         let config = self.backbone.config();
         let x = if self.boundary == self.n_layers() {
-            let rows = batch.iter().map(|(_, own)| own.hidden.clone().expect("part of another body"));
+            let rows = batch.iter().map(|s| s.own_hidden.clone().expect("a sequence of this body"));
             Tensor::cat(rows.collect(), 0)
         } else {
-            let lengths: Vec<usize> = batch.iter().map(|(s, own)| s.ids.len() + own.ids.len()).collect();
+            let lengths: Vec<usize> = batch.iter().map(EncodedSequence::n_tokens).collect();
             let at = Geometry::padded(self.backbone.rotary(), &lengths, self.device());
             let mut x = self.padded_rows(batch, &at, graph);
             for i in self.boundary..self.n_layers() {
@@ -394,20 +391,21 @@ impl Body {
     }
 
     /// Hidden states at the boundary of all sequences with their padding: `[rows, d]`.
-    fn padded_rows(&self, batch: &[(Arc<SharedPart>, OwnPart)], at: &Geometry, graph: bool) -> Tensor<2> {
+    fn padded_rows(&self, batch: &[EncodedSequence], at: &Geometry, graph: bool) -> Tensor<2> {
         let d = self.backbone.config().hidden_size;
         let mut pieces = Vec::with_capacity(3 * batch.len());
-        for (shared, own) in batch {
-            let pad = at.padding(shared.ids.len() + own.ids.len());
+        for sequence in batch {
+            let pad = at.padding(sequence.n_tokens());
             if pad > 0 {
                 pieces.push(Tensor::<2>::zeros([pad, d], self.device()).cast(self.backbone.dtype()));
             }
             if self.plan.embedding {
-                let ids: Vec<u32> = shared.ids.iter().chain(own.ids.iter()).copied().collect();
+                let ids: Vec<u32> = sequence.shared_ids.iter().chain(&*sequence.own_ids).copied().collect();
                 pieces.push(backbone::lookup(self.param(EMBEDDING, graph), &ids, self.device()));
             } else {
-                pieces.push(shared.hidden.clone().expect("part of another body"));
-                pieces.push(own.hidden.clone().expect("part of another body"));
+                for hidden in [&sequence.shared_hidden, &sequence.own_hidden] {
+                    pieces.push(hidden.clone().expect("a sequence of this body"));
+                }
             }
         }
         Tensor::cat(pieces, 0)
@@ -493,12 +491,6 @@ impl Body {
         Ok(rms_norm(x, self.norm(false), config.rms_norm_eps).cast(FloatDType::F32))
     }
 
-    /// The model with what was trained in its place, adapters added to the weights that they adapt: `config.json` and
-    /// `model.safetensors` in an existing folder, as `transformers` loads them.
-    pub fn save_merged(&self, dir: &Path) -> Result<(), LlmError> {
-        self.backbone.save_with(dir, |name| self.merged(name))
-    }
-
     /// Logits of the token after the last of `ids`, with what was trained.
     pub fn logits(&self, ids: &[u32]) -> Result<Vec<f32>, LlmError> {
         let hidden = self.hidden(ids)?;
@@ -510,42 +502,5 @@ impl Body {
             }
             false => self.backbone.lm_head(last),
         }))
-    }
-
-    /// Values of a tensor of the model in on-disk layout.
-    fn merged(&self, name: &str) -> Vec<f32> {
-        if let Some(param) = self.params.get(name) {
-            return param.values();
-        }
-        let mut values = self.backbone.values(name);
-        let adapted = self.plan.adapted.iter().enumerate();
-        let mut pairs = adapted.flat_map(|(layer, projections)| projections.iter().map(move |p| (layer, *p)));
-        if let Some((layer, projection)) = pairs.find(|(layer, p)| p.weight(*layer) == name) {
-            let [a, b] = lora::factor_names(projection, layer).map(|factor| self.param(&factor, false));
-            // `A B` is the transpose of what disk holds.
-            let update = to_host(a.matmul(b).mul_scalar(self.spec.lora.scale() as f32).transpose());
-            values.iter_mut().zip(update).for_each(|(w, u)| *w += u);
-        }
-        values
-    }
-
-    /// Digests of all tensors of the language model as they stand now: those of the backbone in its order, the ones
-    /// trained in full with their trained values, then the adapters. Parameters that a policy added are not among
-    /// them, see [`ParamSet::digests`].
-    pub fn digests(&self) -> Vec<BodyDigest> {
-        let trained = self.params.digests();
-        let of = |name: &str| trained.iter().find(|(n, _)| n == name).map(|(_, digest)| digest.clone());
-        let mut digests: Vec<BodyDigest> = Vec::new();
-        for (name, frozen) in self.backbone.digests_now() {
-            let own = of(&name);
-            digests.push(BodyDigest { name, trained: own.is_some(), digest: own.unwrap_or(frozen) });
-        }
-        for (layer, projections) in self.plan.adapted.iter().enumerate() {
-            for name in projections.iter().flat_map(|p| lora::factor_names(*p, layer)) {
-                let digest = of(&name).expect("invariant: adapters are parameters");
-                digests.push(BodyDigest { name, trained: true, digest });
-            }
-        }
-        digests
     }
 }

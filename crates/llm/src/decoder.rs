@@ -13,7 +13,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use burn::tensor::{DType, Device, FloatDType, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 
 use crate::LlmConfig;
 use crate::kernels::{self, Angles, Packed, Rows};
@@ -111,12 +111,44 @@ impl Past {
         }
     }
 
+    /// Tensors that hold it, as memory is counted.
+    pub const TENSORS: usize = 2;
+
     /// Memory in bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Plain(KeyValues { keys, .. }) => 2 * keys.shape().num_elements() * keys.dtype().size(),
             Self::Fused(past) => past.bytes(),
         }
+    }
+
+    /// Its numbers, to be written somewhere; none when they cannot be read back from their device.
+    pub fn to_data(&self) -> Option<Vec<TensorData>> {
+        match self {
+            Self::Plain(KeyValues { keys, values }) => {
+                Some(vec![keys.try_to_data().ok()?, values.try_to_data().ok()?])
+            }
+            Self::Fused(past) => {
+                let shape = [past.n_heads(), 2, past.positions(), past.width()];
+                Some(vec![TensorData::new(past.to_host(), shape)])
+            }
+        }
+    }
+
+    /// The inverse of [`Past::to_data`]; none for anything else.
+    pub fn from_data(data: Vec<TensorData>, device: &Device) -> Option<Self> {
+        if let [fused] = data.as_slice() {
+            let &[n_heads, 2, _, width] = fused.shape().as_slice() else { return None };
+            return Some(Self::Fused(kernels::Past::from_host(fused.as_slice().ok()?, n_heads, width)));
+        }
+        let [keys, values] = <[TensorData; 2]>::try_from(data).ok()?;
+        if keys.shape().len() != 4 || keys.shape() != values.shape() {
+            return None;
+        }
+        // With the type named, numbers stay as they are; without it they would be converted to the device's own.
+        let dtype = keys.dtype();
+        let [keys, values] = [keys, values].map(|data| Tensor::from_data(data, (device, dtype)));
+        Some(Self::Plain(KeyValues { keys, values }))
     }
 }
 

@@ -1,122 +1,383 @@
 //! A cache of shared parts, used by all runs of a process.
 
+mod flight;
+mod lru;
+mod spill;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use burn::tensor::{DType, Tensor};
+
+use self::flight::Flight;
+use self::lru::Lru;
+use self::spill::Spill;
 use crate::body::{Body, SharedPart};
-use crate::{Backbone, LlmError};
+use crate::names::Projection;
+use crate::{Backbone, LlmConfig, LlmError, TrainPlan, kernels};
 
-/// Shared parts by content: backbone, boundary and tokens. Bounded by bytes; the least recently used go first.
+/// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
+/// file where reading them back takes less time than computing them again, by assumed speeds.
 ///
-/// What it returns has the same bytes as a fresh [`Body::encode_shared`], so hits and evictions change nothing but
-/// time. The lock is not held while a part is computed: two runs may then compute the same part, and the first stays.
+/// One entry serves bodies with any boundary: it holds keys and values of the layers up to the deepest one asked for,
+/// and hidden states at each. A body with a deeper boundary continues from the deepest hidden states below its own; one
+/// with a shallower boundary finds its own if [`PrefixCache::expect`] said that it would come.
+///
+/// What the cache returns has the same bytes as a fresh [`Body::encode_shared`], so hits, evictions and other runs
+/// change nothing but time. The lock is not held while a part is computed, written or read. A run that asks for a part
+/// that another one is computing waits for it; runs that ask for different tokens do not wait for each other.
 pub struct PrefixCache {
     limit: usize,
+    spill: Spill,
+    /// Whether an evicted part goes to disk: [`is_worth_reading`].
+    is_worth_reading: fn(&Body, &SharedPart) -> bool,
     state: Mutex<State>,
+}
+
+/// What a [`PrefixCache`] may hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// In memory, not counting parts that are just being computed or written to disk; 0 keeps nothing at all.
+    pub memory: usize,
+    /// On disk; 0 is none.
+    pub spill: u64,
 }
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<Key, Entry>,
-    /// Keys by their last use, oldest first.
-    order: BTreeMap<u64, Key>,
-    clock: u64,
+    held: Lru<Held>,
+    /// Evicted parts on their way to disk.
+    leaving: HashMap<Key, Arc<SharedPart>>,
+    /// Parts that somebody is computing or reading back.
+    flights: HashMap<Key, Arc<Flight>>,
+    /// Boundaries that are asked for, by shape of the model.
+    expected: Vec<(LlmConfig, usize)>,
     stats: CacheStats,
 }
 
-struct Entry {
+/// A part in memory.
+struct Held {
     part: Arc<SharedPart>,
-    used: u64,
+    /// See [`footprint`].
+    bytes: usize,
+    is_worth_reading: bool,
+    /// Whether it was read back as it is: if the file holds it still, it need not be written again.
+    is_on_disk: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    /// Digest, type and device of the backbone: equal content on two devices is two sets of tensors.
-    backbone: Arc<str>,
-    cut: (usize, bool),
-    ids: Arc<[u32]>,
-}
+/// BLAKE3 of the backbone's digest, type and device, and of the tokens: equal content on two devices is two sets of
+/// tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key([u8; 32]);
 
 /// Counters of a [`PrefixCache`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Parts found.
+    /// Parts found in memory, or with a run that was just computing them.
     pub hits: u64,
-    /// Parts computed.
+    /// Parts found on disk.
+    pub spilled: u64,
+    /// Parts continued from a shallower boundary, in memory or on disk.
+    pub extended: u64,
+    /// Parts computed from their tokens.
     pub misses: u64,
-    /// Tokens of the parts computed.
+    /// Tokens of the parts computed from their tokens.
     pub tokens: u64,
-    /// Parts held.
+    /// Parts held in memory.
     pub entries: usize,
-    /// Bytes held.
+    /// Bytes that they hold.
     pub bytes: usize,
+    /// Parts held on disk.
+    pub spill_entries: usize,
+    /// Bytes of disk space that they take.
+    pub spill_bytes: u64,
+}
+
+/// Where a shared part came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// From memory, or from a run that was just computing it.
+    Hit,
+    /// From disk.
+    Spilled,
+    /// Continued from a shallower boundary.
+    Extended,
+    /// Computed from its tokens.
+    Miss,
+    /// Not looked up: where the embedding is trained, no layer reads a part before the update does.
+    Bypassed,
+}
+
+/// What a look into memory says.
+enum Step {
+    /// The part is there.
+    Found(Arc<SharedPart>),
+    /// Somebody computes it.
+    Wait(Arc<Flight>),
+    /// It is to be computed under this marker, from what there is of it.
+    Lead(Arc<Flight>, Option<Arc<SharedPart>>),
 }
 
 impl PrefixCache {
-    /// A cache of at most `limit` bytes; 0 keeps nothing.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default() }
+    /// An empty cache. A file is made when the first part goes to disk, in the system's folder for temporary files, and
+    /// goes with the process.
+    pub fn new(limits: CacheLimits) -> Self {
+        let CacheLimits { memory, spill } = limits;
+        Self { limit: memory, spill: Spill::new(spill), is_worth_reading, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the state consistent: every change below is complete before anything can fail.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counters since the start.
     pub fn stats(&self) -> CacheStats {
-        self.state().stats
+        let on_disk = self.spill.size();
+        let state = self.state();
+        let entries = state.held.len();
+        CacheStats { entries, spill_entries: on_disk.entries, spill_bytes: on_disk.bytes, ..state.stats }
     }
 
-    /// The shared part of `ids` for `body`, and whether it was found.
-    pub fn shared(&self, body: &Body, ids: &[u32]) -> Result<(Arc<SharedPart>, bool), LlmError> {
-        let key = Key { backbone: backbone_key(body.backbone()), cut: body.cut(), ids: ids.into() };
-        if let Some(part) = self.state().find(&key) {
-            return Ok((part, true));
+    /// Why the file of evicted parts is not used any more; absent while it can be. Such parts are computed again.
+    pub fn spill_failure(&self) -> Option<String> {
+        self.spill.failure()
+    }
+
+    /// Says that bodies of models of this shape will ask at the boundary of `plan`: whoever computes deeper layers keeps
+    /// the hidden states there, so that the order in which they come does not matter.
+    pub fn expect(&self, config: &LlmConfig, plan: &TrainPlan) {
+        let boundary = plan.boundary();
+        if !plan.embedding && boundary < config.num_hidden_layers {
+            let mut state = self.state();
+            if !state.expects(config).contains(&boundary) {
+                state.expected.push((config.clone(), boundary));
+            }
         }
-        let part = Arc::new(body.encode_shared(ids)?);
-        Ok((self.state().keep(key, part, self.limit), false))
+    }
+
+    /// The shared part of `ids` with all that `body` reads of it, and where it came from.
+    ///
+    /// May wait for another thread that computes the same part. That thread needs rayon's pool for its products, so
+    /// nobody waits inside that pool: there a part is computed once more.
+    pub fn shared(&self, body: &Body, ids: &[u32]) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
+        if body.plan().embedding {
+            return Ok((Arc::new(body.encode_shared(ids)?), Lookup::Bypassed));
+        }
+        let key = Key::new(body.backbone(), ids);
+        let mut seen: Option<Arc<SharedPart>> = None;
+        loop {
+            let step = self.state().step(&key, body);
+            match step {
+                Step::Found(part) => return Ok((part, Lookup::Hit)),
+                Step::Wait(_) if rayon::current_thread_index().is_some() => {
+                    let (held, lookup) = self.make(body, ids, key, seen)?;
+                    let part = held.part.clone();
+                    let evicted = self.keep(&mut self.state(), key, held);
+                    self.write_out(evicted);
+                    return Ok((part, lookup));
+                }
+                Step::Wait(flight) => {
+                    // One that failed leaves nothing: the next turn of the loop leads or waits for who does.
+                    seen = flight.wait().or(seen);
+                    if let Some(part) = seen.as_ref().filter(|part| body.is_covered_by(part)) {
+                        self.state().stats.hits += 1;
+                        return Ok((part.clone(), Lookup::Hit));
+                    }
+                }
+                Step::Lead(flight, start) => {
+                    let lead = Lead { cache: self, key, flight };
+                    let (held, lookup) = self.make(body, ids, key, start.or(seen))?;
+                    let part = held.part.clone();
+                    self.write_out(lead.land(held));
+                    return Ok((part, lookup));
+                }
+            }
+        }
+    }
+
+    /// Computes a part from what there is of it, on disk when there is nothing in memory.
+    fn make(
+        &self,
+        body: &Body,
+        ids: &[u32],
+        key: Key,
+        start: Option<Arc<SharedPart>>,
+    ) -> Result<(Held, Lookup), LlmError> {
+        let start = match start {
+            Some(part) => Some(Arc::unwrap_or_clone(part)),
+            None => self.read_back(body, ids, key),
+        };
+        let start = start.map_or_else(|| body.unread(ids), Ok)?;
+        let lookup = if body.is_covered_by(&start) {
+            // What memory or another run had was not enough: this comes from disk.
+            Lookup::Spilled
+        } else if body.start_in(&start).is_some() {
+            Lookup::Extended
+        } else {
+            // Layers without hidden states to continue from are computed again; deeper ones stay beside.
+            Lookup::Miss
+        };
+        let passing = self.state().expects(body.backbone().config());
+        let part = body.extend_shared(start, &passing);
+        self.state().count(lookup, ids.len());
+        let held = Held {
+            bytes: footprint(&part),
+            is_worth_reading: (self.is_worth_reading)(body, &part),
+            is_on_disk: lookup == Lookup::Spilled,
+            part: Arc::new(part),
+        };
+        Ok((held, lookup))
+    }
+
+    fn read_back(&self, body: &Body, ids: &[u32], key: Key) -> Option<SharedPart> {
+        SharedPart::from_bytes(ids, &self.spill.get(key)?, body.backbone().device())
+    }
+
+    /// Takes a part in, in place of what there is of it, if it has room at all. Returns evicted parts that are to be
+    /// written out.
+    fn keep(&self, state: &mut State, key: Key, held: Held) -> Vec<(Key, Arc<SharedPart>)> {
+        let mut evicted = Vec::new();
+        if held.bytes > self.limit {
+            return evicted;
+        }
+        if let Some(old) = state.held.remove(&key) {
+            state.stats.bytes -= old.bytes;
+        }
+        while state.stats.bytes + held.bytes > self.limit {
+            let (key, old) = state.held.pop().expect("invariant: bytes are held by entries");
+            state.stats.bytes -= old.bytes;
+            let is_written = old.is_on_disk && self.spill.contains(&key);
+            if old.is_worth_reading && !is_written && self.spill.takes(old.bytes) {
+                state.leaving.insert(key, old.part.clone());
+                evicted.push((key, old.part));
+            }
+        }
+        state.stats.bytes += held.bytes;
+        state.held.insert(key, held);
+        evicted
+    }
+
+    fn write_out(&self, evicted: Vec<(Key, Arc<SharedPart>)>) {
+        for (key, part) in evicted {
+            if let Some(bytes) = part.to_bytes() {
+                self.spill.put(key, &bytes);
+            }
+            self.state().leaving.remove(&key);
+        }
     }
 }
 
-fn backbone_key(backbone: &Backbone) -> Arc<str> {
-    format!("{}@{:?}@{:?}", backbone.digest(), backbone.dtype(), backbone.device()).into()
+/// The thread that computes a part. However it ends, nobody is left waiting.
+struct Lead<'a> {
+    cache: &'a PrefixCache,
+    key: Key,
+    flight: Arc<Flight>,
+}
+
+impl Lead<'_> {
+    /// Hands the part to the cache and to those who wait. It comes as the marker goes, so that nobody finds neither.
+    /// Returns evicted parts that are to be written out.
+    fn land(self, held: Held) -> Vec<(Key, Arc<SharedPart>)> {
+        let part = held.part.clone();
+        let mut state = self.cache.state();
+        let evicted = self.cache.keep(&mut state, self.key, held);
+        state.unmark(&self.key, &self.flight);
+        drop(state);
+        self.flight.end(Some(part));
+        evicted
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.cache.state().unmark(&self.key, &self.flight);
+        self.flight.end(None);
+    }
 }
 
 impl State {
-    fn find(&mut self, key: &Key) -> Option<Arc<SharedPart>> {
-        let entry = self.entries.get_mut(key)?;
-        self.clock += 1;
-        let key = self.order.remove(&entry.used).expect("invariant: every entry has its place in the order");
-        entry.used = self.clock;
-        self.order.insert(self.clock, key);
-        self.stats.hits += 1;
-        Some(entry.part.clone())
+    fn step(&mut self, key: &Key, body: &Body) -> Step {
+        let held = self.held.get(key).map(|held| &held.part).or_else(|| self.leaving.get(key)).cloned();
+        match held {
+            Some(part) if body.is_covered_by(&part) => {
+                self.stats.hits += 1;
+                Step::Found(part)
+            }
+            part => match self.flights.entry(*key) {
+                Entry::Occupied(flight) => Step::Wait(flight.get().clone()),
+                Entry::Vacant(slot) => Step::Lead(slot.insert(Arc::default()).clone(), part),
+            },
+        }
     }
 
-    fn keep(&mut self, key: Key, part: Arc<SharedPart>, limit: usize) -> Arc<SharedPart> {
-        self.stats.misses += 1;
-        self.stats.tokens += part.ids().len() as u64;
-        if let Some(first) = self.entries.get(&key) {
-            return first.part.clone();
+    /// The boundaries at which a model of this shape is asked for.
+    fn expects(&self, config: &LlmConfig) -> Vec<usize> {
+        let of_shape = self.expected.iter().filter(|(shape, _)| shape == config);
+        of_shape.map(|(_, boundary)| *boundary).collect()
+    }
+
+    /// Takes a marker away, if it is still this one.
+    fn unmark(&mut self, key: &Key, flight: &Arc<Flight>) {
+        if self.flights.get(key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            self.flights.remove(key);
         }
-        let bytes = part.bytes();
-        if bytes > limit {
-            return part;
+    }
+
+    fn count(&mut self, lookup: Lookup, tokens: usize) {
+        match lookup {
+            Lookup::Hit => self.stats.hits += 1,
+            Lookup::Spilled => self.stats.spilled += 1,
+            Lookup::Extended => self.stats.extended += 1,
+            Lookup::Miss => {
+                self.stats.misses += 1;
+                self.stats.tokens += tokens as u64;
+            }
+            Lookup::Bypassed => {}
         }
-        while self.stats.bytes + bytes > limit {
-            let (_, oldest) = self.order.pop_first().expect("invariant: bytes are held by entries");
-            let entry = self.entries.remove(&oldest).expect("invariant: the order holds entries only");
-            self.stats.bytes -= entry.part.bytes();
-        }
-        self.clock += 1;
-        self.order.insert(self.clock, key.clone());
-        self.entries.insert(key, Entry { part: part.clone(), used: self.clock });
-        self.stats.bytes += bytes;
-        self.stats.entries = self.entries.len();
-        part
+    }
+}
+
+/// Memory of an entry, in bytes: tensors, tokens, and what stands around them.
+fn footprint(part: &SharedPart) -> usize {
+    let key = 2 * size_of::<Key>() + 2 * size_of::<u64>();
+    key + size_of::<Held>()
+        + size_of::<SharedPart>()
+        + part.n_tensors() * size_of::<Tensor<4>>()
+        + part.bytes()
+}
+
+/// Multiplications and additions per second of one run's products on a CPU, assumed.
+const CPU_FLOPS: f64 = 50e9;
+/// The same on an accelerator.
+const ACCELERATOR_FLOPS: f64 = 10e12;
+/// Bytes per second from disk, assumed.
+const DISK_SPEED: f64 = 500e6;
+
+/// Whether a part is read back sooner than it is computed: its bytes at [`DISK_SPEED`] against two operations per
+/// token and weight of the layers that it holds. Attention is left out, and so are the machine's true speeds: this
+/// decides about time, not about results.
+fn is_worth_reading(body: &Body, part: &SharedPart) -> bool {
+    let backbone = body.backbone();
+    let shapes = Projection::ALL.iter().map(|projection| projection.shape(backbone.config()));
+    let weights: usize = shapes.map(|[d_out, d_in]| d_out * d_in).sum();
+    let operations = 2.0 * (weights * part.n_layers() * part.ids().len()) as f64;
+    // Of the backends, the one on the CPU is the one that the fused operations are for.
+    let is_cpu = kernels::support(backbone.device(), DType::F32);
+    let speed = if is_cpu { CPU_FLOPS } else { ACCELERATOR_FLOPS };
+    part.bytes() as f64 / DISK_SPEED < operations / speed
+}
+
+impl Key {
+    fn new(backbone: &Backbone, ids: &[u32]) -> Self {
+        let mut hash = blake3::Hasher::new();
+        // A NUL ends the text, which has none, so that no other text and tokens give the same bytes.
+        let text = format!("{}@{:?}@{:?}\0", backbone.digest(), backbone.dtype(), backbone.device());
+        hash.update(text.as_bytes());
+        hash.update(&ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>());
+        Self(hash.finalize().into())
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use llm::{Backbone, Body, LoraAdapter, OwnPart, SharedPart, TrainSpec};
+use llm::{Backbone, Body, EncodedSequence, LoraAdapter, TrainSpec};
 use serde::Deserialize;
 
 /// Largest difference that counts as equal, relative to the largest logit.
@@ -70,10 +70,9 @@ fn specs(n_layers: usize) -> Vec<TrainSpec> {
     vec![top(0), top(1), top(n_layers), TrainSpec { trainable: groups.to_vec(), ..TrainSpec::default() }]
 }
 
-fn encode(body: &Body, ids: &[u32], split: usize) -> (Arc<SharedPart>, OwnPart) {
-    let shared = Arc::new(body.encode_shared(&ids[..split]).unwrap());
-    let own = body.encode_own(&shared, &ids[split..]).unwrap();
-    (shared, own)
+fn encode(body: &Body, ids: &[u32], split: usize) -> EncodedSequence {
+    let shared = body.encode_shared(&ids[..split]).unwrap();
+    body.encode_own(&shared, &ids[split..]).unwrap()
 }
 
 /// Logits row by row.

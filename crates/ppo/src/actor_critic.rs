@@ -70,11 +70,15 @@ pub struct Output {
 /// Totals since the start of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens encoded, cached ones not counted.
+    /// Tokens encoded, through all frozen layers or some; cached ones not counted.
     pub tokens: u64,
-    /// Prefix-cache hits.
+    /// Shared parts of prompts found in the prefix cache's memory.
     pub cache_hits: u64,
-    /// Prefix-cache misses.
+    /// Those found in what it has on disk.
+    pub cache_spilled: u64,
+    /// Those continued from a shallower boundary.
+    pub cache_extended: u64,
+    /// Those computed from their tokens.
     pub cache_misses: u64,
     /// Resident memory of the process now, bytes.
     pub rss_bytes: u64,

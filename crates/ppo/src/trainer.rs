@@ -311,6 +311,8 @@ fn timing(update: u32, steps: usize, started: Instant, before: Usage, after: Usa
         tokens_per_s: (after.tokens - before.tokens) as f64 / seconds,
         cache_hits: after.cache_hits,
         cache_misses: after.cache_misses,
+        cache_spilled: after.cache_spilled,
+        cache_extended: after.cache_extended,
         rss_bytes: after.rss_bytes,
     }
 }

@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 use trading_env::{Action, SplitName, StepRecord, TimingRecord, UpdateRecord};
 
-use crate::table::{Cell, Table, column, field, table};
+use crate::table::{Cell, Cells, Table, field, table};
 
 table!(StepRecord {
     split: SplitName, "", "part of the data: train, valid or test";
@@ -47,7 +47,9 @@ table!(TimingRecord {
     update: u32, "1", "update, from 0";
     steps_per_s: f64, "1/s", "environment steps per second";
     tokens_per_s: f64, "1/s", "tokens encoded per second, cached ones not counted";
-    cache_hits: u64, "1", "prefix-cache hits";
-    cache_misses: u64, "1", "prefix-cache misses";
+    cache_hits: u64, "1", "prompts so far whose shared part the prefix cache had in memory";
+    cache_misses: u64, "1", "prompts so far whose shared part was computed from its tokens";
+    cache_spilled: u64, "1", "prompts so far whose shared part the prefix cache had on disk", before 0;
+    cache_extended: u64, "1", "prompts so far whose shared part was continued from a shallower boundary", before 0;
     rss_bytes: u64, "byte", "resident memory of the process";
 });

@@ -126,9 +126,36 @@ pub(crate) fn column<'a>(
     }
 }
 
-/// Implements [`Table`] for a struct: `field: unit, description;` for every field.
+/// The cells of a column, or what stands for each of them in a file from before the column was there.
+pub(crate) enum Cells<'a, T> {
+    Column(&'a dyn Array),
+    Before(T),
+}
+
+impl<'a, T: Cell + Copy> Cells<'a, T> {
+    /// The column called `name`; where it is missing, `before` in all its cells, if there is one.
+    pub(crate) fn of(batch: &'a RecordBatch, name: &str, before: Option<T>) -> Result<Self, String> {
+        match before {
+            Some(value) if batch.column_by_name(name).is_none() => Ok(Self::Before(value)),
+            _ => column(batch, name, &T::TYPE).map(Self::Column),
+        }
+    }
+
+    /// Cell `i`, or what was found instead of an accepted value.
+    pub(crate) fn cell(&self, i: usize) -> Result<T, String> {
+        match self {
+            Self::Column(column) => T::cell(*column, i),
+            Self::Before(value) => Ok(*value),
+        }
+    }
+}
+
+/// Implements [`Table`] for a struct: `field: unit, description;` for every field, with `, before VALUE` for what files
+/// from before the column was there are read as.
 macro_rules! table {
-    ($record:ident { $($field:ident: $type:ty, $unit:literal, $description:literal;)+ }) => {
+    (@first) => { None };
+    (@first $value:expr) => { Some($value) };
+    ($record:ident { $($field:ident: $type:ty, $unit:literal, $description:literal $(, before $before:expr)?;)+ }) => {
         impl Table for $record {
             fn schema() -> SchemaRef {
                 Arc::new(Schema::new(vec![$(
@@ -142,11 +169,12 @@ macro_rules! table {
             }
 
             fn rows(batch: &RecordBatch) -> Result<Vec<Self>, String> {
-                $(let $field = column(batch, stringify!($field), &<$type as Cell>::TYPE)?;)+
+                $(let $field: Cells<'_, $type> =
+                    Cells::of(batch, stringify!($field), table!(@first $($before)?))?;)+
                 (0..batch.num_rows())
                     .map(|i| {
                         Ok($record {
-                            $($field: <$type as Cell>::cell($field, i)
+                            $($field: $field.cell(i)
                                 .map_err(|e| format!("column `{}`: {e}", stringify!($field)))?,)+
                         })
                     })

@@ -115,10 +115,14 @@ pub struct TimingRecord {
     pub steps_per_s: f64,
     /// Tokens encoded per second, cached ones not counted.
     pub tokens_per_s: f64,
-    /// Prefix-cache hits.
+    /// Prompts so far whose shared part the prefix cache had in memory.
     pub cache_hits: u64,
-    /// Prefix-cache misses.
+    /// Prompts so far whose shared part was computed from its tokens.
     pub cache_misses: u64,
+    /// Prompts so far whose shared part the prefix cache had on disk.
+    pub cache_spilled: u64,
+    /// Prompts so far whose shared part was continued from where an arm with more trained layers had left it.
+    pub cache_extended: u64,
     /// Resident memory of the process, bytes.
     pub rss_bytes: u64,
 }

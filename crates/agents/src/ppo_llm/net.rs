@@ -1,12 +1,14 @@
 //! The network of `ppo-llm`: prompt, frozen prefix, trained layers, two heads on the last token's state.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
-use llm::{Body, Lane, OwnPart, ParamSet, Phase, SharedPart};
+use llm::{Body, EncodedSequence, Lane, ParamSet, Phase, SharedPart};
 use ppo::{ActorCritic, HostOutput, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
 use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::Network;
-use crate::reader::{Parts, Reader};
+use crate::reader::Reader;
 use crate::receipt::TensorState;
 
 /// A language model's body with a policy and a value head, whose tensors stand in one parameter set.
@@ -37,7 +39,7 @@ impl LlmPolicy {
     }
 
     /// Logits and values of encoded prompts, with the graph of the trained tensors.
-    pub fn forward(&self, batch: &[&Parts]) -> Output {
+    pub fn forward(&self, batch: &[&EncodedSequence]) -> Output {
         let hidden: Tensor<2> = self.body.forward(&owned(batch));
         let params = self.body.params();
         Output {
@@ -47,14 +49,19 @@ impl LlmPolicy {
     }
 
     /// The numbers of [`LlmPolicy::forward`] without a graph.
-    pub fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+    pub fn forward_frozen(&self, batch: &[&EncodedSequence]) -> Output {
         self.heads(self.body.params(), self.body.forward_frozen(&owned(batch)))
     }
 
     /// What the policy was before training, when its parameters were `initial`: `shared` parts are those of
     /// [`Body::untrained`].
-    pub fn before_training(&self, initial: &ParamSet, batch: &[(&SharedPart, &OwnPart)]) -> Output {
-        self.heads(initial, self.body.forward_untrained(batch))
+    pub fn before_training(
+        &self,
+        initial: &ParamSet,
+        shared: &[Arc<SharedPart>],
+        batch: &[&EncodedSequence],
+    ) -> Output {
+        self.heads(initial, self.body.forward_untrained(shared, batch))
     }
 
     fn heads(&self, params: &ParamSet, hidden: Tensor<2>) -> Output {
@@ -65,8 +72,8 @@ impl LlmPolicy {
     }
 }
 
-fn owned(batch: &[&Parts]) -> Vec<Parts> {
-    batch.iter().map(|parts| (*parts).clone()).collect()
+fn owned(batch: &[&EncodedSequence]) -> Vec<EncodedSequence> {
+    batch.iter().map(|sequence| (*sequence).clone()).collect()
 }
 
 /// A policy that reads prompts.
@@ -93,29 +100,28 @@ impl LlmNet {
 
 impl ActorCritic for LlmNet {
     type Envs = EnvBatch;
-    type Encoded = Parts;
+    type Encoded = EncodedSequence;
 
-    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Parts>, AgentError> {
+    fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<EncodedSequence>, AgentError> {
         let body = &self.policy.body;
         let prompts: Vec<_> =
             observations.iter().map(|o| self.reader.shared(body, o)).collect::<Result<_, _>>()?;
         let own = match &self.lane {
-            Some(lane) => lane.encode(body, prompts.clone()),
+            Some(lane) => lane.encode(body, prompts),
             None => {
                 let sequences: Vec<_> =
                     prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
                 body.encode_all(&sequences)
             }
         };
-        let own = own.map_err(|e| AgentError::Other(e.to_string()))?;
-        Ok(prompts.into_iter().map(|(shared, _)| shared).zip(own).collect())
+        own.map_err(|e| AgentError::Other(e.to_string()))
     }
 
-    fn forward(&self, batch: &[&Parts]) -> Output {
+    fn forward(&self, batch: &[&EncodedSequence]) -> Output {
         self.policy.forward(batch)
     }
 
-    fn forward_frozen(&self, batch: &[&Parts]) -> Output {
+    fn forward_frozen(&self, batch: &[&EncodedSequence]) -> Output {
         self.policy.forward_frozen(batch)
     }
 
@@ -138,7 +144,7 @@ impl ActorCritic for LlmNet {
     fn before_training(
         &mut self,
         initial: &mut ParamSet,
-        encoded: &[&Parts],
+        encoded: &[&EncodedSequence],
         chunk: usize,
     ) -> Result<Vec<HostOutput>, AgentError> {
         if self.policy.body.plan().embedding {
@@ -148,10 +154,9 @@ impl ActorCritic for LlmNet {
         for batch in encoded.chunks(chunk) {
             let shared: Vec<_> = batch
                 .iter()
-                .map(|(shared, _)| self.reader.cached(&self.untrained, shared.ids()))
+                .map(|sequence| self.reader.cached(&self.untrained, sequence.shared_ids()))
                 .collect::<Result<_, _>>()?;
-            let batch: Vec<_> = shared.iter().zip(batch).map(|(deep, (_, own))| (&**deep, own)).collect();
-            outputs.extend(self.policy.before_training(initial, &batch).to_host());
+            outputs.extend(self.policy.before_training(initial, &shared, batch).to_host());
         }
         Ok(outputs)
     }
@@ -190,5 +195,9 @@ impl Network for LlmNet {
 
     fn prompts(&self) -> Option<PromptCounts> {
         Some(self.reader.prompts())
+    }
+
+    fn note(&self) -> Option<String> {
+        self.reader.note()
     }
 }

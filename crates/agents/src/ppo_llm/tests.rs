@@ -174,6 +174,42 @@ fn the_prefix_cache_changes_no_byte() {
     assert!(with_cache.0 == without.0 && with_cache.1 == without.1);
 }
 
+/// An arm continues what another one with more trained layers has read, and gives the bytes that it gives alone.
+#[test]
+fn arms_of_different_boundaries_share_prefixes() {
+    let dir = model_dir();
+    let result = |n: u64, shared: &SharedPool| {
+        let params = with(params(dir.path()), "n_trainable_layers", json!(n));
+        // The policy before training is read through all layers.
+        let agent = try_agent("ppo-llm", with(params, "kl_coef", json!(0)), shared).unwrap();
+        let (learner, log) = train(&*agent, 1);
+        (learner.receipt().unwrap(), log.steps, log.timings.last().unwrap().clone())
+    };
+    let alone = result(1, &SharedPool::default());
+    assert!(alone.2.cache_extended == 0 && alone.2.cache_misses > 0);
+    let shared = SharedPool::default();
+    // What runs share lives as long as somebody holds it.
+    let _holder = try_agent("ppo-llm", params(dir.path()), &shared).unwrap();
+    let below = result(2, &shared);
+    let beside = result(1, &shared);
+    assert!(beside.0 == alone.0 && beside.1 == alone.1);
+    let [alone, below, beside] = [alone, below, beside].map(|(_, _, timing)| timing);
+    assert!(below.cache_extended == 0 && beside.cache_extended > 0);
+    // Other actions lead to other dates, so not every prompt was there.
+    assert_eq!(beside.cache_misses + beside.cache_extended, alone.cache_misses);
+    assert_eq!((beside.cache_hits, beside.cache_spilled), (alone.cache_hits, 0));
+    // The other way round, where it was built before the other one ran: nothing is left to compute.
+    let shared = SharedPool::default();
+    let arm =
+        |n: u64| try_agent("ppo-llm", with(params(dir.path()), "n_trainable_layers", json!(n)), &shared);
+    let [_two, _one] = [arm(2), arm(1)].map(Result::unwrap);
+    let one = result(1, &shared).2;
+    let two = result(2, &shared).2;
+    assert_eq!((one.cache_misses, two.cache_extended), (alone.cache_misses, 0));
+    assert_eq!(two.cache_hits + two.cache_misses, below.cache_hits + below.cache_misses);
+    assert!(two.cache_misses < below.cache_misses);
+}
+
 #[test]
 fn every_parameter_of_its_own_changes_the_result() {
     let dir = model_dir();

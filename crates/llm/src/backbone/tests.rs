@@ -169,9 +169,8 @@ fn narrower_types_compute_nearly_the_same() {
         let spec = TrainSpec { n_trainable_layers: 1, ..TrainSpec::default() };
         let body = Body::new(narrow, spec, 0).unwrap();
         let row = |cut: usize| {
-            let shared = Arc::new(body.encode_shared(&ids[..cut]).unwrap());
-            let own = body.encode_own(&shared, &ids[cut..]).unwrap();
-            (shared, own)
+            let shared = body.encode_shared(&ids[..cut]).unwrap();
+            body.encode_own(&shared, &ids[cut..]).unwrap()
         };
         let hidden = body.forward(&[row(5), row(12)]);
         let mut gradients = hidden.clone().sum().backward();

@@ -27,9 +27,8 @@ fn sequences(body: &Body, run: usize, step: usize) -> Sequences {
     vec![one(0), one(1)]
 }
 
-fn numbers(body: &Body, sequences: &Sequences, parts: Vec<OwnPart>) -> Vec<f32> {
-    let batch: Vec<_> = sequences.iter().map(|(shared, _)| shared.clone()).zip(parts).collect();
-    to_host(body.forward_frozen(&batch))
+fn numbers(body: &Body, encoded: &[EncodedSequence]) -> Vec<f32> {
+    to_host(body.forward_frozen(encoded))
 }
 
 #[test]
@@ -40,8 +39,7 @@ fn together_and_alone_give_the_same_bytes() {
             .map(|run| {
                 let of = |step| {
                     let sequences = sequences(&body, run, step);
-                    let parts = read(&body, &sequences).unwrap();
-                    numbers(&body, &sequences, parts)
+                    numbers(&body, &read(&body, &sequences).unwrap())
                 };
                 (0..6).map(of).collect()
             })
@@ -59,8 +57,8 @@ fn together_and_alone_give_the_same_bytes() {
                             lane.enter(Phase::Rollout, body);
                         }
                         let sequences = sequences(body, run, step);
-                        let parts = lane.encode(body, sequences.clone()).unwrap();
-                        assert!(numbers(body, &sequences, parts) == *alone, "run {run}, step {step}");
+                        let encoded = lane.encode(body, sequences).unwrap();
+                        assert!(numbers(body, &encoded) == *alone, "run {run}, step {step}");
                     }
                 });
             }
@@ -137,7 +135,7 @@ fn a_mistake_stays_with_the_run_that_made_it() {
         let fine = scope.spawn(|| good.encode(&body, sequences(&body, 0, 0)));
         let mut wrong = sequences(&body, 1, 0);
         wrong[1].1[0] = u32::MAX;
-        let error = bad.encode(&body, wrong).err().expect("an unknown token");
+        let error = bad.encode(&body, wrong).expect_err("an unknown token");
         assert!(error.to_string().contains("found 4294967295"), "{error}");
         drop(bad);
         assert_eq!(fine.join().unwrap().unwrap().len(), 2);
@@ -146,8 +144,7 @@ fn a_mistake_stays_with_the_run_that_made_it() {
 
 #[test]
 fn rows_do_not_depend_on_the_rows_beside_them() {
-    let config =
-        crate::LlmConfig { hidden_size: 96, intermediate_size: 200, head_dim: 24, ..tiny_config(true) };
+    let config = LlmConfig { hidden_size: 96, intermediate_size: 200, head_dim: 24, ..tiny_config(true) };
     let backbone = Arc::new(Backbone::random(&config, 3, &Device::flex()));
     let body = body_on(&backbone, 1);
     if !body.rows_are_independent() {
@@ -161,11 +158,11 @@ fn rows_do_not_depend_on_the_rows_beside_them() {
         })
         .collect();
     let together = read(&body, &all).unwrap();
-    let together = numbers(&body, &all, together);
+    let together = numbers(&body, &together);
     let d = together.len() / all.len();
     for (i, sequence) in all.into_iter().enumerate() {
         let alone = vec![sequence];
-        let parts = read(&body, &alone).unwrap();
-        assert!(numbers(&body, &alone, parts) == together[i * d..][..d], "sequence {i}");
+        let encoded = read(&body, &alone).unwrap();
+        assert!(numbers(&body, &encoded) == together[i * d..][..d], "sequence {i}");
     }
 }

@@ -57,10 +57,8 @@ fn moved(backbone: &Arc<Backbone>, spec: TrainSpec) -> Body {
     body
 }
 
-fn encode(body: &Body, shared: &[u32], own: &[u32]) -> (Arc<SharedPart>, OwnPart) {
-    let shared = Arc::new(body.encode_shared(shared).unwrap());
-    let own = body.encode_own(&shared, own).unwrap();
-    (shared, own)
+fn encode(body: &Body, shared: &[u32], own: &[u32]) -> EncodedSequence {
+    body.encode_own(&body.encode_shared(shared).unwrap(), own).unwrap()
 }
 
 /// Three rows of different lengths: `(shared ids, own ids)`.
@@ -68,7 +66,7 @@ fn rows() -> Vec<(Vec<u32>, Vec<u32>)> {
     vec![(ids(1, 9), ids(2, 4)), (ids(3, 5), ids(4, 1)), (ids(5, 14), ids(6, 6))]
 }
 
-fn batch(body: &Body) -> Vec<(Arc<SharedPart>, OwnPart)> {
+fn batch(body: &Body) -> Vec<EncodedSequence> {
     rows().iter().map(|(shared, own)| encode(body, shared, own)).collect()
 }
 
@@ -138,8 +136,8 @@ fn sequences_encoded_together_are_those_encoded_alone() {
         assert_eq!(together.len(), rows.len());
         for (part, (shared, ids)) in together.into_iter().zip(sequences) {
             let alone = body.encode_own(shared, ids).unwrap();
-            assert_eq!(part.ids(), alone.ids());
-            match (part.hidden, alone.hidden) {
+            assert_eq!(part.own_ids, alone.own_ids);
+            match (part.own_hidden, alone.own_hidden) {
                 (Some(part), Some(alone)) => assert!(distance(&to_host(part), &to_host(alone)) < 1e-5),
                 (part, alone) => assert!(part.is_none() && alone.is_none() && body.plan().embedding),
             }
@@ -152,18 +150,15 @@ fn sequences_encoded_together_are_those_encoded_alone() {
 fn encoding_again_gives_the_same_bytes() {
     let body = moved(&backbone(), spec(1, &[], 0, &[]));
     let (shared, own) = (ids(1, 9), ids(2, 4));
-    let (a, a_own) = encode(&body, &shared, &own);
-    let (b, b_own) = encode(&body, &shared, &own);
-    assert_eq!(to_host(a.hidden.clone().unwrap()), to_host(b.hidden.clone().unwrap()));
-    assert_eq!(to_host(a_own.hidden.unwrap()), to_host(b_own.hidden.unwrap()));
-    for (a, b) in a.past.iter().zip(&b.past) {
-        let [Past::Fused(a), Past::Fused(b)] = [a, b] else { panic!("Flex computes with fused operations") };
-        assert_eq!(a.to_host(), b.to_host());
-    }
+    let parts = [(); 2].map(|()| body.encode_shared(&shared).unwrap());
+    let [a, b] = parts.each_ref().map(|part| body.encode_own(part, &own).unwrap());
+    assert_eq!(to_host(a.shared_hidden.unwrap()), to_host(b.shared_hidden.unwrap()));
+    assert_eq!(to_host(a.own_hidden.unwrap()), to_host(b.own_hidden.unwrap()));
+    assert_eq!(parts[0].to_bytes().unwrap(), parts[1].to_bytes().unwrap());
     // 2 layers below the boundary, keys and values of 2 heads of 4 numbers, and 12 of the hidden state, for 9 tokens; in
     // panels of 32 where kernels read such.
     let head = if Packed::is_supported() { 4 * 32 + 9 * 32 } else { 2 * 9 * 4 };
-    assert_eq!(a.bytes(), 4 * (2 * 2 * head + 9 * (12 + 1)));
+    assert_eq!(parts[0].bytes(), 4 * (2 * 2 * head + 9 * (12 + 1)));
 }
 
 #[test]
@@ -172,10 +167,10 @@ fn the_untrained_model_is_that_of_before() {
     let (shared, owns) = (ids(1, 9), [ids(2, 4), ids(3, 7)]);
     for spec in specs().into_iter().filter(|spec| !spec.trainable.contains(&"embedding".to_owned())) {
         for body in [Body::new(backbone.clone(), spec.clone(), 5).unwrap(), moved(&backbone, spec.clone())] {
-            let deep = body.untrained().encode_shared(&shared).unwrap();
-            let parts: Vec<_> = owns.iter().map(|own| encode(&body, &shared, own)).collect();
-            let batch: Vec<_> = parts.iter().map(|(_, own)| (&deep, own)).collect();
-            let found = to_host(body.forward_untrained(&batch));
+            let part = body.encode_shared(&shared).unwrap();
+            let encoded = owns.each_ref().map(|own| body.encode_own(&part, own).unwrap());
+            let deep = [(); 2].map(|()| Arc::new(body.untrained().encode_shared(&shared).unwrap()));
+            let found = to_host(body.forward_untrained(&deep, &encoded.each_ref()));
             for (own, found) in owns.iter().zip(found.chunks(12)) {
                 let whole = [shared.as_slice(), own].concat();
                 let expected = to_host(backbone.hidden(&whole).unwrap().narrow(0, whole.len() - 1, 1));
@@ -324,7 +319,7 @@ fn parts_travel_between_threads() {
     shareable::<Backbone>();
     shareable::<Body>();
     shareable::<SharedPart>();
-    shareable::<OwnPart>();
+    shareable::<EncodedSequence>();
     shareable::<crate::PrefixCache>();
 }
 

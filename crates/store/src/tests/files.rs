@@ -135,6 +135,22 @@ fn every_column_says_what_it_is() {
     assert_eq!(reader.metadata().file_metadata().created_by(), Some("flaglab"));
 }
 
+/// Columns that came later are 0 in older files; the others must be there.
+#[test]
+fn timing_rows_of_older_files_can_be_read() {
+    let row =
+        TimingRecord { update: 3, cache_hits: 5, cache_spilled: 7, cache_extended: 9, ..Default::default() };
+    let batch = TimingRecord::batch(std::slice::from_ref(&row));
+    let without = |names: &[&str]| {
+        let kept = |i: &usize| !names.contains(&batch.schema().field(*i).name().as_str());
+        batch.project(&(0..batch.num_columns()).filter(kept).collect::<Vec<_>>()).unwrap()
+    };
+    let older = TimingRecord::rows(&without(&["cache_spilled", "cache_extended"])).unwrap();
+    assert_eq!(older, [TimingRecord { cache_spilled: 0, cache_extended: 0, ..row }]);
+    let error = TimingRecord::rows(&without(&["cache_hits"])).unwrap_err();
+    assert_eq!(error, "column `cache_hits` is missing");
+}
+
 #[test]
 fn a_file_of_another_shape_is_an_error_that_names_the_column() {
     let root = tempfile::tempdir().unwrap();

@@ -113,8 +113,11 @@ prop_compose! {
 
 prop_compose! {
     pub(super) fn timings()(
-        update: u32, steps_per_s in number(), tokens_per_s in number(), cache_hits: u64, cache_misses: u64, rss_bytes: u64,
+        update: u32, steps_per_s in number(), tokens_per_s in number(), cache: [u64; 4], rss_bytes: u64,
     ) -> TimingRecord {
-        TimingRecord { update, steps_per_s, tokens_per_s, cache_hits, cache_misses, rss_bytes }
+        let [cache_hits, cache_misses, cache_spilled, cache_extended] = cache;
+        TimingRecord {
+            update, steps_per_s, tokens_per_s, cache_hits, cache_misses, cache_spilled, cache_extended, rss_bytes,
+        }
     }
 }
