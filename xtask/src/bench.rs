@@ -50,9 +50,17 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 const SECTIONS: [(&str, &str); 3] =
     [("layer", "One layer, and loading"), ("ppo", "PPO on a language model"), ("sweep", "A whole sweep")];
 
-/// Runs the named parts, or all, and replaces them on the page.
-fn peer(sections: &[String]) -> anyhow::Result<ExitCode> {
+/// Runs the named parts, or all, and replaces them on the page; `--turns N` for less or more of PPO than three.
+fn peer(args: &[String]) -> anyhow::Result<ExitCode> {
     let names = SECTIONS.map(|(name, _)| name);
+    let (sections, turns) = match args {
+        [sections @ .., flag, turns] if flag == "--turns" => {
+            let turns: usize = turns.parse().context("--turns")?;
+            ensure!(turns > 0, "--turns: expected at least 1, found 0");
+            (sections, turns)
+        }
+        sections => (sections, ppo::TURNS),
+    };
     if let Some(unknown) = sections.iter().find(|section| !names.contains(&section.as_str())) {
         bail!("expected {}, found `{unknown}`", names.join(", "));
     }
@@ -63,7 +71,7 @@ fn peer(sections: &[String]) -> anyhow::Result<ExitCode> {
         }
         let body = match name {
             "layer" => layer()?,
-            "ppo" => ppo::trainings()?,
+            "ppo" => ppo::trainings(turns)?,
             _ => ppo::sweep()?,
         };
         let before = fs::read_to_string(&path).unwrap_or_default();

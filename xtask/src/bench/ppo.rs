@@ -12,9 +12,8 @@ use super::{Values, build, collect, in_turn, machine, median, output, theirs};
 use crate::{flaglab, workspace};
 
 const SCRIPT: &str = "benches/ppo.py";
-/// Turns of the large model's cases, each of which takes minutes, and of the small one's.
-const TURNS: usize = 3;
-const SMALL_TURNS: usize = 7;
+/// Turns of each case, which takes minutes.
+pub const TURNS: usize = 3;
 /// Seeds side by side.
 const SEEDS: [&str; 2] = ["1", "5"];
 
@@ -37,7 +36,7 @@ const CASES: [Case; 8] = [
 ];
 
 /// PPO iterations of both programs.
-pub fn trainings() -> anyhow::Result<String> {
+pub fn trainings(turns: usize) -> anyhow::Result<String> {
     let ours = build("ppo")?;
     let folder = workspace::target()?.join("bench");
     fs::create_dir_all(&folder)?;
@@ -46,7 +45,6 @@ pub fn trainings() -> anyhow::Result<String> {
     for Case { name, title, targets } in &CASES {
         let file = folder.join(format!("{}.json", name.replace('/', "-")));
         let made = values(&output(Command::new(&ours).args(["make", name]).arg(&file))?)?;
-        let turns = if *name == "small" { SMALL_TURNS } else { TURNS };
         let (our_values, their_values) = in_turn(
             title,
             turns,
@@ -85,7 +83,7 @@ pub fn trainings() -> anyhow::Result<String> {
          prompts of 360 shared and 40 own tokens, rollouts of 40 steps, one epoch, minibatches of 32 in micro-batches of 4, the\n\
          shared parts of all dates read before; `first visit` is what reading one takes. `counted` is the ratio if both\n\
          programs computed equally fast what they compute. Tokens are those of the prompts, read or found. Memory is the\n\
-         process's peak, for five seeds after one in the same process. {TURNS} turns, {SMALL_TURNS} of the shipped model.\n\n\
+         process's peak, for five seeds after one in the same process. Turns: {turns}.\n\n\
          | what | seeds | flaglab, steps/s | PyTorch | ratio | range | target | counted | flaglab, tokens/s | PyTorch | flaglab, MiB | PyTorch | first visit, ms |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|\n{table}\n\
          {}\n",
