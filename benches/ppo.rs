@@ -4,11 +4,13 @@
 //! counting operations sets to the ratio of speeds. `ppo train FILE SEEDS..` trains that many seeds side by side, for each
 //! number in turn, and prints lines of `SEEDS/name value`: environment steps and tokens of all seeds per second after a
 //! warm-up, and peak memory so far in bytes; besides, `first_visit`, the seconds that reading a new shared part takes.
-//! `ppo arms FOLDER` writes a workload per arm of `experiments/ablation.toml` and prints `arm runs updates forwards`.
+//! `ppo arms FOLDER` writes a workload per arm of `experiments/ablation.toml` and prints `arm runs updates forwards`;
+//! `ppo lookups RUNS` counts how the runs of that sweep came to shared parts.
 
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
@@ -52,9 +54,10 @@ fn main() -> ExitCode {
             workload.measure(seeds.iter().map(|seeds| seeds.parse().expect("a number of seeds")));
         }
         ["arms", folder] => arms(Path::new(folder)),
+        ["lookups", runs] => lookups(Path::new(runs)),
         _ => {
             eprintln!(
-                "error: expected `make CASE FILE`, `train FILE SEEDS..` or `arms FOLDER`, found `{}`",
+                "error: expected `make CASE FILE`, `train FILE SEEDS..`, `arms FOLDER` or `lookups RUNS`, found `{}`",
                 args.join(" ")
             );
             return ExitCode::from(2);
@@ -107,7 +110,7 @@ impl Workload {
             None if case == "prompt" => workload.take_prompts(&flag_trader()),
             None if case == "small" => {
                 workload = Self::of_case(&Case::new(&[]));
-                [workload.warm_up, workload.iterations] = [2, 8];
+                workload.iterations = 10;
             }
             _ => return None,
         }
@@ -218,13 +221,33 @@ impl Workload {
         }
     }
 
-    /// Seconds of the timed iterations of all seeds.
+    /// Seconds of the timed iterations of all seeds; those of a small model have no warm-up.
     fn train(&self, seeds: u64, shared: &Shared, body: &(dyn Fn(u64) -> Body + Sync)) -> f64 {
         let n_updates = self.warm_up + self.iterations;
         let config = PpoConfig {
             total_timesteps: (n_updates * self.ppo.batch_size(self.num_envs)) as u64,
             ..self.ppo.clone()
         };
+        // As in a sweep: runs of a small model take a core each.
+        if shared.batcher.is_none() {
+            let next = AtomicU64::new(0);
+            let jobs = std::thread::available_parallelism().map_or(1, usize::from).min(seeds as usize);
+            let work = || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        break;
+                    }
+                    let mut net = TokenNet::new(LlmPolicy::new(body(seed), &config, seed), shared);
+                    let envs = shared.envs.of_seed(seed);
+                    let nothing = |_: &mut TokenNet, _: ppo::Update, _: &mut dyn trading_env::RunLog| Ok(());
+                    ppo::learn(&mut net, envs, &config, seed, &mut NoLog, nothing).expect("a training");
+                }
+            };
+            let start = Instant::now();
+            std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
+            return start.elapsed().as_secs_f64();
+        }
         let gate = Barrier::new(seeds as usize + 1);
         std::thread::scope(|scope| {
             for seed in 0..seeds {
@@ -298,6 +321,22 @@ fn arms(folder: &Path) {
         let text = serde_json::to_string(&workload).expect("plain data");
         fs::write(folder.join(format!("arm-{i}.json")), text).expect("a file that can be written");
         println!("arm-{i} {seeds} {} {}", workload.iterations, case.evaluation_steps());
+    }
+}
+
+/// Lookups of all completed runs of the ablation in training, by how they ended.
+fn lookups(runs: &Path) {
+    let store = store::ExperimentStore::open(runs, "ablation");
+    let mut totals = [("found", 0), ("spilled", 0), ("extended", 0), ("computed", 0)];
+    for run in store.runs().expect("a folder of runs") {
+        let timing = store.read_timing(&run.dir).expect("a run's timing");
+        if let Some(last) = timing.last() {
+            let counts = [last.cache_hits, last.cache_spilled, last.cache_extended, last.cache_misses];
+            totals.iter_mut().zip(counts).for_each(|((_, total), count)| *total += count);
+        }
+    }
+    for (name, total) in totals {
+        println!("{name} {total}");
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use plugin::{BuildError, Content, Files, Plugin, schema_of};
 use rand::RngExt;
@@ -132,6 +134,23 @@ enum Behaviour {
     NanValue,
     /// Hands in a receipt of a frozen tensor that moved.
     Moved,
+    /// Asks for company, and trains only once another run of its kind trains too.
+    Together,
+}
+
+/// Where runs that train together meet.
+static MEETING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+fn meet() -> Result<(), AgentError> {
+    let (count, changed) = &MEETING;
+    let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
+    *count += 1;
+    changed.notify_all();
+    let waited = changed.wait_timeout_while(count, Duration::from_secs(20), |count| *count < 2);
+    match *waited.unwrap_or_else(PoisonError::into_inner).0 {
+        0 | 1 => Err(AgentError::Other("nobody came".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Settings of a [`TestAgent`].
@@ -199,6 +218,10 @@ impl Plugin<AgentKind> for TestAgent {
 }
 
 impl Agent for TestParams {
+    fn side_by_side(&self) -> usize {
+        if self.behaviour == Behaviour::Together { 4 } else { 1 }
+    }
+
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
         let hit = self.seeds.is_empty() || self.seeds.contains(&seed);
         let behaviour = if hit { self.behaviour } else { Behaviour::Learn };
@@ -242,6 +265,7 @@ impl Learner for TestLearner<'_> {
                     value: f64::INFINITY,
                 });
             }
+            Behaviour::Together => meet()?,
             _ => {}
         }
         let mut rng = rng(self.seed, "train");

@@ -171,3 +171,20 @@ fn report_renders_again_from_what_is_stored() {
     assert_eq!(folder.run(&["report", "small.toml"]).ok().trim(), "reports/small/index.html");
     assert!(folder.path("reports/small/index.html").is_file());
 }
+
+/// Runs of an agent that asks for company take one job's place together; here they would wait for each other in vain
+/// otherwise.
+#[test]
+fn runs_that_share_work_are_carried_out_side_by_side() {
+    let text = EXPERIMENT.replace("kind = \"test-agent\"", "kind = \"test-agent\"\nbehaviour = \"together\"");
+    let folder = Folder::with_experiment(&text);
+    let output = folder.run(&["sweep", "small.toml", "--jobs", "1"]);
+    assert!(output.ok().contains("12 of 12 runs completed"), "{}", output.stdout);
+    // The bytes are those of the same runs one after the other, which the agent's key alone tells apart.
+    let alone = Folder::with_experiment(EXPERIMENT);
+    alone.run(&["sweep", "small.toml", "--jobs", "1"]).ok();
+    let mut bytes =
+        [folder, alone].map(|f| f.files("small", "steps.parquet").into_values().collect::<Vec<_>>());
+    bytes.iter_mut().for_each(|files| files.sort());
+    assert!(bytes[0] == bytes[1]);
+}

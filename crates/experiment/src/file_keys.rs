@@ -71,7 +71,7 @@ pub(crate) enum Baseline {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunOptions {
-    /// Runs at the same time; 0 is one per core.
+    /// Runs at the same time, where up to eight of an arm that read a large model together count as one; 0 is one per core.
     #[schemars(range(max = 4096))]
     pub jobs: usize,
 }

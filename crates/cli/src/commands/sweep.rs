@@ -46,7 +46,8 @@ struct Common {
     /// Override of one key, as it would stand in the file: `agent.lora.rank=4`. May be given again.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Runs at the same time; default `run.jobs` of the file, else one per core.
+    /// Runs at the same time, where those that read a large model together count as one; default `run.jobs` of the file, else
+    /// one per core.
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Who carries out the runs, see `plugins launcher`.

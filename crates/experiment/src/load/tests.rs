@@ -260,7 +260,7 @@ fn the_reference_has_every_section_plugin_and_key() {
         "| `learning_rate` | a number > 0 | `0.0003` | Step size of Adam. |",
         "| `path` | a string | required | File. |",
         "| `checkpoint` | a string or \"none\" | `\"none\"` | Folder of weights. Not hashed. |",
-        "| `run.jobs` | a whole number >= 0 and <= 4096 | `0` | Runs at the same time; 0 is one per core. |",
+        "| `run.jobs` | a whole number >= 0 and <= 4096 | `0` | Runs at the same time, where up to eight of an arm that read a large model together count as one; 0 is one per core. |",
     ] {
         assert!(text.contains(line), "{line}\n in\n{text}");
     }
