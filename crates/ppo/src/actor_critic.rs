@@ -13,7 +13,7 @@ pub trait ActorCritic {
 
     /// An observation in the form that [`forward`](ActorCritic::forward) takes, free of trained parameters, so that
     /// one encoding serves the rollout and every epoch over it.
-    type Encoded: Clone + Send + Sync;
+    type Encoded: Clone + Send;
 
     /// Encodes each observation; the result for one does not depend on the others beside it.
     fn encode(&mut self, observations: &[Seen<'_, Self>]) -> Result<Vec<Self::Encoded>, AgentError>;

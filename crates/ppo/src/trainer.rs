@@ -31,7 +31,7 @@ pub struct Trained {
 /// Trains `actor_critic` in environments of `training.arena` and leaves it with the parameters that
 /// `checkpoint_rule` names. Everything random comes from streams of `seed`: `action`, `minibatch`, and those of the
 /// environments.
-pub fn train<A: ActorCritic<Envs = EnvBatch> + Send>(
+pub fn train<A: ActorCritic<Envs = EnvBatch>>(
     actor_critic: &mut A,
     training: Training<'_>,
     config: &PpoConfig,
@@ -74,7 +74,7 @@ pub struct Update {
 ///
 /// # Errors
 /// For fewer steps than one rollout has, for a number that is not finite, and what `after` or the network reports.
-pub fn learn<A: ActorCritic + Send>(
+pub fn learn<A: ActorCritic>(
     actor_critic: &mut A,
     mut envs: A::Envs,
     config: &PpoConfig,
@@ -113,10 +113,8 @@ pub fn learn<A: ActorCritic + Send>(
         };
         let learning_rate = config.learning_rate_at(index, n_updates);
         let batch = Batch { rollout: &rollout, estimates: &estimates, initial: references.as_deref() };
-        // A chain of operations that rayon's threads share: begun by one of them, each goes on without waking threads.
-        let stats =
-            rayon::scope(|_| update(actor_critic, &mut adam, &batch, config, learning_rate, &mut shuffle))
-                .map_err(|e| diverged(index, e))?;
+        let stats = update(actor_critic, &mut adam, &batch, config, learning_rate, &mut shuffle)
+            .map_err(|e| diverged(index, e))?;
         actor_critic.enter(Phase::Other);
         add_norms(&mut group_norms, &stats.group_norms);
 

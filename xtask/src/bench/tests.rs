@@ -37,3 +37,14 @@ fn what_the_other_program_does_not_measure_is_an_error() {
     assert!(collect(&mut Values::new(), "a one").is_err());
     assert!(collect(&mut Values::new(), "nothing").is_err());
 }
+
+#[test]
+fn a_part_measured_again_leaves_the_others_as_they_are() {
+    let first = with_section("", "A whole sweep", "| 1 |\n");
+    let both = with_section(&first, "One layer, and loading", "| 2 |");
+    let body = |page: &str| page[page.find("\n## ").unwrap()..].to_owned();
+    assert_eq!(body(&both), "\n## One layer, and loading\n\n| 2 |\n\n## A whole sweep\n\n| 1 |\n");
+    let again = with_section(&both, "A whole sweep", "| 3 |");
+    assert_eq!(body(&again), "\n## One layer, and loading\n\n| 2 |\n\n## A whole sweep\n\n| 3 |\n");
+    assert!(again.starts_with("# Beside PyTorch\n"));
+}
