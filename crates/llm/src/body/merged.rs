@@ -43,7 +43,7 @@ impl Body {
 
     /// Digests of all tensors of the language model as they stand now: those of the backbone in its order, the ones
     /// trained in full with their trained values, then the adapters. Parameters that a policy added are not among
-    /// them, see [`ParamSet::digests`].
+    /// them, see [`ParamSet::digests`](crate::ParamSet::digests).
     pub fn digests(&self) -> Vec<BodyDigest> {
         let trained = self.params.digests();
         let of = |name: &str| trained.iter().find(|(n, _)| n == name).map(|(_, digest)| digest.clone());
