@@ -13,6 +13,9 @@ pub(crate) struct Packed {
     columns: usize,
 }
 
+/// Rows that are filled together.
+const BLOCK: usize = 64;
+
 /// Numbers of a panel's row, at the beginning of a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -37,10 +40,12 @@ impl Packed {
         for panel in values.chunks(WIDTH * rows.max(1)) {
             let first = lines.len();
             lines.resize(first + rows, Line([0.0; WIDTH]));
-            let lines = &mut lines[first..];
-            for (column, values) in panel.chunks_exact(rows.max(1)).enumerate() {
-                for (line, value) in lines.iter_mut().zip(values) {
-                    line.0[column] = *value;
+            // Few rows at a time, which stay in the first-level cache.
+            for (block, lines) in lines[first..].chunks_mut(BLOCK).enumerate() {
+                for (column, values) in panel.chunks_exact(rows.max(1)).enumerate() {
+                    for (line, value) in lines.iter_mut().zip(&values[block * BLOCK..]) {
+                        line.0[column] = *value;
+                    }
                 }
             }
         }
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn keeps_every_number_in_any_order() {
-        for [rows, columns] in [[1, 1], [3, 31], [5, 32], [4, 33], [2, 70], [0, 4]] {
+        for [rows, columns] in [[1, 1], [3, 31], [5, 32], [4, 33], [2, 70], [0, 4], [64, 40], [150, 3]] {
             let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
             let packed = Packed::from_rows(&values, [rows, columns]);
             assert_eq!(packed.to_rows(), values);
