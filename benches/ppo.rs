@@ -449,13 +449,7 @@ impl ActorCritic for TokenNet {
         let shared: Vec<_> = shared.collect::<Result<_, _>>().map_err(failed)?;
         let sequences: Sequences =
             shared.iter().cloned().zip(observations.iter().map(|[_, own]| own.clone())).collect();
-        let own = match &self.lane {
-            Some(lane) => lane.encode(body, sequences),
-            None => {
-                body.encode_all(&sequences.iter().map(|(s, ids)| (&**s, ids.as_slice())).collect::<Vec<_>>())
-            }
-        };
-        own.map_err(failed)
+        llm::encode_own(self.lane.as_ref(), body, sequences).map_err(failed)
     }
 
     fn enter(&mut self, phase: Phase) {

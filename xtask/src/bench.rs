@@ -99,7 +99,7 @@ fn with_section(page: &str, title: &str, body: &str) -> String {
     text
 }
 
-/// `peer.py` with as many threads as the machine has.
+/// A script of PyTorch's side with as many threads as the machine has.
 fn theirs(script: &str) -> anyhow::Result<Command> {
     let mut command = python::script(script)?;
     command.env("FLAGLAB_THREADS", std::thread::available_parallelism()?.get().to_string());

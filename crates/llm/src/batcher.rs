@@ -153,7 +153,7 @@ impl Lane {
         self.lead(body, requests)
     }
 
-    /// Reads what several runs asked for. Should it panic, the others read their own and come to their own end.
+    /// Reads what several runs asked for. Should it panic, the others get an error instead of waiting for ever.
     fn lead(&self, body: &Body, requests: Vec<Request>) -> Result<Vec<EncodedSequence>, LlmError> {
         let all: Sequences = requests.iter().flat_map(|request| request.sequences.iter().cloned()).collect();
         let mut found = catch_unwind(AssertUnwindSafe(|| read(body, &all)));
@@ -192,6 +192,18 @@ impl State {
 impl Drop for Lane {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// [`Body::encode_all`] for a run that meets others, if it has a lane, or for itself.
+pub fn encode_own(
+    lane: Option<&Lane>,
+    body: &Body,
+    sequences: Sequences,
+) -> Result<Vec<EncodedSequence>, LlmError> {
+    match lane {
+        Some(lane) => lane.encode(body, sequences),
+        None => read(body, &sequences),
     }
 }
 

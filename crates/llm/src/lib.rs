@@ -31,7 +31,7 @@ mod transpose;
 
 pub use architecture::Architecture;
 pub use backbone::Backbone;
-pub use batcher::{Batcher, Lane, Phase, Sequences};
+pub use batcher::{Batcher, Lane, Phase, Sequences, encode_own};
 pub use body::causal_lm::TokenSequences;
 pub use body::{Body, BodyDigest, EncodedSequence, SharedPart};
 pub use config::{Biases, LlmConfig, Rope, RopeScaling};

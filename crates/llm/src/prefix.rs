@@ -16,7 +16,6 @@ use self::flight::Flight;
 use self::lru::Lru;
 use self::spill::Spill;
 use crate::body::{Body, SharedPart};
-use crate::names::Projection;
 use crate::{Backbone, LlmConfig, LlmError, TrainPlan, kernels};
 
 /// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
@@ -362,8 +361,7 @@ const DISK_SPEED: f64 = 500e6;
 /// decides about time, not about results.
 fn is_worth_reading(body: &Body, part: &SharedPart) -> bool {
     let backbone = body.backbone();
-    let shapes = Projection::ALL.iter().map(|projection| projection.shape(backbone.config()));
-    let weights: usize = shapes.map(|[d_out, d_in]| d_out * d_in).sum();
+    let weights = backbone.config().layer_values();
     let operations = 2.0 * (weights * part.n_layers() * part.ids().len()) as f64;
     // Of the backends, the one on the CPU is the one that the fused operations are for.
     let is_cpu = kernels::support(backbone.device(), DType::F32);

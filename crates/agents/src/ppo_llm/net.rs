@@ -106,15 +106,7 @@ impl ActorCritic for LlmNet {
         let body = &self.policy.body;
         let prompts: Vec<_> =
             observations.iter().map(|o| self.reader.shared(body, o)).collect::<Result<_, _>>()?;
-        let own = match &self.lane {
-            Some(lane) => lane.encode(body, prompts),
-            None => {
-                let sequences: Vec<_> =
-                    prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-                body.encode_all(&sequences)
-            }
-        };
-        own.map_err(|e| AgentError::Other(e.to_string()))
+        llm::encode_own(self.lane.as_ref(), body, prompts).map_err(|e| AgentError::Other(e.to_string()))
     }
 
     fn forward(&self, batch: &[&EncodedSequence]) -> Output {
