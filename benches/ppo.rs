@@ -8,9 +8,9 @@
 //! `ppo lookups RUNS` counts how the runs of that sweep came to shared parts.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use llm::{
 use ppo::{ActorCritic, Environments, HostOutput, Output, PpoConfig};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use runner::{Launcher, Local};
 use serde::{Deserialize, Serialize};
 use trading_env::{Action, ActionMask, AgentError, NoLog, Step};
 
@@ -230,22 +231,16 @@ impl Workload {
         };
         // As in a sweep: runs of a small model take a core each.
         if shared.batcher.is_none() {
-            let next = AtomicU64::new(0);
-            let jobs = std::thread::available_parallelism().map_or(1, usize::from).min(seeds as usize);
-            let work = || {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
-                        break;
-                    }
-                    let mut net = TokenNet::new(LlmPolicy::new(body(seed), &config, seed), shared);
-                    let envs = shared.envs.of_seed(seed);
-                    let nothing = |_: &mut TokenNet, _: ppo::Update, _: &mut dyn trading_env::RunLog| Ok(());
-                    ppo::learn(&mut net, envs, &config, seed, &mut NoLog, nothing).expect("a training");
-                }
+            let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+            let train = |seed: usize| {
+                let seed = seed as u64;
+                let mut net = TokenNet::new(LlmPolicy::new(body(seed), &config, seed), shared);
+                let envs = shared.envs.of_seed(seed);
+                let nothing = |_: &mut TokenNet, _: ppo::Update, _: &mut dyn trading_env::RunLog| Ok(());
+                ppo::learn(&mut net, envs, &config, seed, &mut NoLog, nothing).expect("a training");
             };
             let start = Instant::now();
-            std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(work))));
+            Local.launch(seeds as usize, jobs, &train);
             return start.elapsed().as_secs_f64();
         }
         let gate = Barrier::new(seeds as usize + 1);

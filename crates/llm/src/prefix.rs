@@ -160,7 +160,7 @@ impl PrefixCache {
 
     /// The shared part of `ids` with all that `body` reads of it, and where it came from.
     ///
-    /// May wait for another thread that computes the same part. That thread needs rayon's pool for its products, so
+    /// May wait for another thread that computes the same part. That thread may need rayon's pool for its products, so
     /// nobody waits inside that pool: there a part is computed once more.
     pub fn shared(&self, body: &Body, ids: &[u32]) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
         if body.plan().embedding {
@@ -172,7 +172,7 @@ impl PrefixCache {
             let step = self.state().step(&key, body);
             match step {
                 Step::Found(part) => return Ok((part, Lookup::Hit)),
-                Step::Wait(_) if rayon::current_thread_index().is_some() => {
+                Step::Wait(_) if !threads::may_wait() => {
                     let (held, lookup) = self.make(body, ids, key, seen)?;
                     let part = held.part.clone();
                     let evicted = self.keep(&mut self.state(), key, held);

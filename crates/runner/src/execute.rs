@@ -102,7 +102,7 @@ impl<'a> Ready<'a> {
             *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
         };
         let groups = self.groups();
-        self.launcher.launch(groups.len(), options.jobs, &|group| side_by_side(groups[group].clone(), &one));
+        self.launcher.launch(groups.len(), options.jobs, &|group| groups[group].execute(&one));
         let mut plan = self.plan;
         plan.write_summary()?;
         for run in &mut plan.runs {
@@ -115,7 +115,7 @@ impl<'a> Ready<'a> {
     }
 
     /// Neighbours among the selected runs that take one job's place: runs of an arm whose agent wants company.
-    fn groups(&self) -> Vec<Range<usize>> {
+    fn groups(&self) -> Vec<Group> {
         let most = |arm: usize| {
             let cast = self.arms[arm].lock().unwrap_or_else(|e| e.into_inner());
             match cast.as_ref().map(|cast| &cast.agent) {
@@ -123,16 +123,16 @@ impl<'a> Ready<'a> {
                 _ => 1,
             }
         };
-        let mut groups: Vec<Range<usize>> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for (i, (run, _)) in self.selected.iter().enumerate() {
             let arm = self.plan.runs[*run].arm;
             match groups.last_mut() {
-                Some(group)
-                    if self.plan.runs[self.selected[group.start].0].arm == arm && group.len() < most(arm) =>
+                Some(Group { runs, most })
+                    if self.plan.runs[self.selected[runs.start].0].arm == arm && runs.len() < *most =>
                 {
-                    group.end += 1;
+                    runs.end += 1;
                 }
-                _ => groups.push(i..i + 1),
+                _ => groups.push(Group { runs: i..i + 1, most: most(arm) }),
             }
         }
         groups
@@ -286,16 +286,27 @@ impl Cast {
     }
 }
 
-/// Calls `one` for each of a group, on a thread of its own where there are several.
-fn side_by_side(group: Range<usize>, one: &(dyn Fn(usize) + Sync)) {
-    if group.len() == 1 {
-        return one(group.start);
-    }
-    std::thread::scope(|scope| {
-        for i in group {
-            crate::launcher::run_thread(scope, move || one(i));
+/// Runs that take one job's place.
+struct Group {
+    /// Indices into the selected runs.
+    runs: Range<usize>,
+    /// As many as their agent wants together.
+    most: usize,
+}
+
+impl Group {
+    /// Calls `one` for each run. One that wants no company takes the job's thread with its share of the cores; others
+    /// have a thread each, and all cores together.
+    fn execute(&self, one: &(dyn Fn(usize) + Sync)) {
+        if self.most == 1 {
+            return one(self.runs.start);
         }
-    });
+        std::thread::scope(|scope| {
+            for i in self.runs.clone() {
+                crate::launcher::run_thread(scope, move || one(i));
+            }
+        });
+    }
 }
 
 /// Everything between claim and end of one run.

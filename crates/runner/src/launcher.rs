@@ -45,7 +45,7 @@ impl Plugin<LauncherKind> for Local {
 }
 
 /// Scoped threads and not rayon's pool: matrix products use that one, and a run waiting in it could be given another
-/// whole run to do.
+/// whole run to do. Each has its share of the cores to itself.
 impl Launcher for Local {
     fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync)) {
         let next = AtomicUsize::new(0);
@@ -58,9 +58,12 @@ impl Launcher for Local {
                 execute(i);
             }
         };
+        let workers = jobs.get().min(n);
+        let share = rayon::current_num_threads() / workers.max(1);
+        let share = NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN);
         std::thread::scope(|scope| {
-            for _ in 0..jobs.get().min(n) {
-                run_thread(scope, work);
+            for _ in 0..workers {
+                run_thread(scope, || threads::own(share, work));
             }
         });
     }

@@ -1,4 +1,4 @@
-//! Matrix products on slices: with AVX-512 by our own kernels, else through the `gemm` crate.
+//! Matrix products on slices: with AVX-512 or AVX2 by our own kernels, else through the `gemm` crate.
 //!
 //! Flex's own `matmul` allocates a zeroed result for every product. Here a product can be written beside another one,
 //! added to what is there, or read and write blocks of larger matrices, which saves passes over memory.
@@ -9,8 +9,12 @@
 )]
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod packed;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 use gemm::Parallelism;
 
@@ -244,6 +248,14 @@ fn panels(
     })
 }
 
+/// Whether this machine has what our own kernels need.
+fn has_kernels() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return avx512::Avx512::is_available() || avx2::Avx2::is_available();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Writes `start + sum_t scale_t a_t b_t` to the panels' columns. All terms have as many rows, as many
 /// right factors and factors as wide as the first has.
 ///
@@ -261,10 +273,16 @@ unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
         }
     }
     #[cfg(target_arch = "x86_64")]
-    if avx512::is_available() && terms.iter().all(avx512::suits) {
+    if terms.iter().all(tiles::suits) {
         // SAFETY: the caller's.
-        unsafe { avx512::compute(terms, panels) };
-        return;
+        unsafe {
+            if avx512::Avx512::is_available() {
+                return tiles::compute::<avx512::Avx512>(terms, panels);
+            }
+            if avx2::Avx2::is_available() {
+                return tiles::compute::<avx2::Avx2>(terms, panels);
+            }
+        }
     }
     let strided = |view: &View<'_>| view.order == Order::Strided;
     let plain = terms.iter().all(|term| strided(&term.a) && term.bs.iter().all(strided));
@@ -404,10 +422,9 @@ mod tests {
 
     /// What stands beside a row does not change its bytes.
     #[test]
-    #[cfg(target_arch = "x86_64")]
     fn a_row_does_not_depend_on_others() {
-        if !avx512::is_available() {
-            println!("skipped: holds for the kernels of AVX-512, which this machine does not have");
+        if !has_kernels() {
+            println!("skipped: holds for our own kernels, whose instructions this machine does not have");
             return;
         }
         let random = |n: usize, name| crate::init::normal(1, name, n, 1.0);

@@ -24,10 +24,7 @@ struct Line([f32; WIDTH]);
 impl Packed {
     /// Whether this machine has kernels that read it.
     pub fn is_supported() -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return super::avx512::is_available();
-        #[cfg(not(target_arch = "x86_64"))]
-        false
+        super::has_kernels()
     }
 
     /// From the transpose in row-major order, `[columns, rows]`: a linear layer's weight on disk.
