@@ -447,6 +447,10 @@ impl ActorCritic for TokenNet {
         llm::encode_own(self.lane.as_ref(), body, sequences).map_err(failed)
     }
 
+    fn micro_batch_size(&self, minibatch: &[&EncodedSequence], least: usize) -> usize {
+        self.policy.micro_batch_size(minibatch, least)
+    }
+
     fn enter(&mut self, phase: Phase) {
         if let Some(lane) = &mut self.lane {
             lane.enter(phase, self.policy.body());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use plugin::{BuildError, Content, Files, Plugin, schema_of};
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use runner::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -225,13 +226,7 @@ impl Agent for TestParams {
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
         let hit = self.seeds.is_empty() || self.seeds.contains(&seed);
         let behaviour = if hit { self.behaviour } else { Behaviour::Learn };
-        Ok(Box::new(TestLearner {
-            params: self,
-            behaviour,
-            seed,
-            bias: 0,
-            evaluation: rng(seed, "evaluation"),
-        }))
+        Ok(Box::new(TestLearner { params: self, behaviour, seed, bias: 0, evaluation: Vec::new() }))
     }
 
     fn load(&self, seed: u64, dir: &Path) -> Result<Box<dyn Learner + '_>, AgentError> {
@@ -240,7 +235,7 @@ impl Agent for TestParams {
             .map_err(|e| AgentError::Other(format!("{}: {e}", path.display())))?;
         let bias =
             text.trim().parse().map_err(|_| AgentError::Other(format!("{}: no number", path.display())))?;
-        let evaluation = rng(seed, "evaluation");
+        let evaluation = Vec::new();
         Ok(Box::new(TestLearner { params: self, behaviour: Behaviour::Learn, seed, bias, evaluation }))
     }
 }
@@ -251,7 +246,8 @@ struct TestLearner<'a> {
     seed: u64,
     /// What training leaves behind: which of the legal actions it prefers.
     bias: usize,
-    evaluation: rand_chacha::ChaCha8Rng,
+    /// One stream per place among the observations.
+    evaluation: Vec<ChaCha8Rng>,
 }
 
 impl Learner for TestLearner<'_> {
@@ -295,21 +291,24 @@ impl Learner for TestLearner<'_> {
     }
 
     fn reset(&mut self) {
-        self.evaluation = rng(self.seed, "evaluation");
+        self.evaluation.clear();
     }
 
     fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError> {
         let value = if self.behaviour == Behaviour::NanValue { f32::NAN } else { 0.0 };
-        let decide = |observation: &Observation<'_>| {
+        while self.evaluation.len() < observations.len() {
+            self.evaluation.push(rng(self.seed, "evaluation"));
+        }
+        let decide = |(stream, observation): (&mut ChaCha8Rng, &Observation<'_>)| {
             let mut legal: Vec<Action> = observation.mask.legal().collect();
             if self.behaviour == Behaviour::Illegal {
                 legal = Action::ALL.into_iter().filter(|a| !observation.mask.allows(*a)).collect();
             }
-            let draw: usize = self.evaluation.random_range(0..97);
+            let draw: usize = stream.random_range(0..97);
             let action = legal.get((draw + self.bias) % legal.len().max(1)).copied().unwrap_or(Action::Hold);
             Decision { action, log_prob: Some(-1.0), value: Some(value) }
         };
-        Ok(observations.iter().map(decide).collect())
+        Ok(self.evaluation.iter_mut().zip(observations).map(decide).collect())
     }
 
     fn save(&self, dir: &Path) -> Result<bool, AgentError> {

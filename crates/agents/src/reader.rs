@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{Body, CacheLimits, Lookup, PrefixCache, SharedPart, TrainPlan};
+use llm::{Body, CacheLimits, EncodedSequence, Lane, Lookup, PrefixCache, Sequences, SharedPart, TrainPlan};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoder, PromptConfig, PromptError};
@@ -61,6 +61,16 @@ impl Reader {
         self.prompts.encoded += 1;
         self.prompts.shortened += u64::from(tokens.is_shortened());
         Ok((self.cached(body, &tokens.shared)?, tokens.own))
+    }
+
+    /// Own parts after their shared ones as `body` reads them, together with other runs where there is a lane.
+    pub fn own(
+        &self,
+        lane: Option<&Lane>,
+        body: &Body,
+        prompts: Sequences,
+    ) -> Result<Vec<EncodedSequence>, AgentError> {
+        self.cache.encode_own(lane, body, prompts).map_err(|e| AgentError::Other(e.to_string()))
     }
 
     /// The shared part of these tokens as `body` reads it.

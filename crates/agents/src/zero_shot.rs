@@ -202,8 +202,9 @@ impl Learner for Asked<'_> {
     fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError> {
         let scores = self.scores(observations)?;
         let rule = (self.params.action_at_test, self.params.temperature);
-        let each = observations.iter().zip(scores);
-        each.map(|(observation, scores)| self.decider.choose(scores, observation.mask, rule)).collect()
+        let each = observations.iter().zip(scores).enumerate();
+        each.map(|(place, (observation, scores))| self.decider.choose(place, scores, observation.mask, rule))
+            .collect()
     }
 
     fn prompts(&self) -> Option<PromptCounts> {

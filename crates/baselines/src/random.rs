@@ -65,8 +65,8 @@ impl RandomParams {
 ///
 /// Keeping repeats the last action where that is legal and holds where it is not: under `investor-bench`, where Hold
 /// is flat, the same position again; under `paper` and `realistic`, where a second Buy has no cash, Hold. The first
-/// decision after a reset is always a draw. The observations of a batch draw from one stream in turn, and a reset
-/// begins the stream anew.
+/// decision after a reset is always a draw. Each place among the observations draws from the stream `action` from its
+/// beginning on, so that no decision depends on the places beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Random {
     params: RandomParams,
@@ -85,36 +85,39 @@ impl Random {
 
 impl Agent for Random {
     fn learner(&self, seed: u64) -> Result<Box<dyn Learner + '_>, AgentError> {
-        Ok(Box::new(RandomLearner {
-            params: self.params,
-            seed,
-            stream: rng(seed, "action"),
-            last: Vec::new(),
-        }))
+        Ok(Box::new(RandomLearner { params: self.params, seed, places: Vec::new() }))
     }
 }
 
 struct RandomLearner {
     params: RandomParams,
     seed: u64,
-    stream: ChaCha8Rng,
-    /// Last decision for each place in the batch.
-    last: Vec<Option<Action>>,
+    places: Vec<Place>,
 }
 
-impl RandomLearner {
-    fn decide_one(&mut self, last: Option<Action>, observation: &Observation<'_>) -> Action {
+/// What belongs to one place among the observations.
+struct Place {
+    stream: ChaCha8Rng,
+    last: Option<Action>,
+}
+
+impl Place {
+    fn decide(&mut self, params: &RandomParams, observation: &Observation<'_>) -> Action {
         // Two numbers per decision whatever comes of them, so that a setting changes decisions and not the stream.
         let (keep, draw) = (self.stream.random::<f64>(), self.stream.random::<f64>());
-        match last {
-            Some(last) if keep < self.params.keep_prob => if_legal(last, observation),
-            _ => self.draw(draw, observation),
-        }
+        let action = match self.last {
+            Some(last) if keep < params.keep_prob => if_legal(last, observation),
+            _ => params.draw(draw, observation),
+        };
+        self.last = Some(action);
+        action
     }
+}
 
+impl RandomParams {
     /// The legal action at `share` (from 0 to 1) of the legal weights laid end to end.
     fn draw(&self, share: f64, observation: &Observation<'_>) -> Action {
-        let weights = [self.params.sell_prob, self.params.hold_prob, self.params.buy_prob];
+        let weights = [self.sell_prob, self.hold_prob, self.buy_prob];
         let weighted = || observation.mask.legal().map(|a| (a, weights[a.index()])).filter(|(_, w)| *w > 0.0);
         let total: f64 = weighted().map(|(_, w)| w).sum();
         let mut rest = share * total;
@@ -132,18 +135,16 @@ impl RandomLearner {
 
 impl Learner for RandomLearner {
     fn reset(&mut self) {
-        self.stream = rng(self.seed, "action");
-        self.last.clear();
+        self.places.clear();
     }
 
     fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError> {
-        self.last.resize(observations.len(), None);
-        let decide = |(i, observation): (usize, &Observation<'_>)| {
-            let action = self.decide_one(self.last[i], observation);
-            self.last[i] = Some(action);
-            Decision::from(action)
-        };
-        Ok(observations.iter().enumerate().map(decide).collect())
+        let Self { params, seed, places } = self;
+        while places.len() < observations.len() {
+            places.push(Place { stream: rng(*seed, "action"), last: None });
+        }
+        let each = places.iter_mut().zip(observations);
+        Ok(each.map(|(place, observation)| Decision::from(place.decide(params, observation))).collect())
     }
 }
 

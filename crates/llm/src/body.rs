@@ -242,6 +242,25 @@ impl Body {
         Ok(encoded.remove(0))
     }
 
+    /// The sequence of an own part whose hidden states this body has computed before.
+    pub(crate) fn with_own(
+        &self,
+        shared: &SharedPart,
+        ids: &[u32],
+        own_hidden: Tensor<2>,
+    ) -> EncodedSequence {
+        EncodedSequence { own_hidden: Some(own_hidden), ..self.unread_own(shared, ids) }
+    }
+
+    fn unread_own(&self, shared: &SharedPart, ids: &[u32]) -> EncodedSequence {
+        EncodedSequence {
+            shared_ids: shared.ids.clone(),
+            shared_hidden: self.shared_hidden(shared),
+            own_ids: ids.into(),
+            own_hidden: None,
+        }
+    }
+
     /// Whether the bytes of an own part do not depend on the parts that are read with it.
     pub fn rows_are_independent(&self) -> bool {
         self.backbone.rotary().is_fused() && Packed::is_supported()
@@ -260,13 +279,8 @@ impl Body {
     /// When a shared part was encoded by a body with another boundary only.
     pub fn encode_all(&self, sequences: &[(&SharedPart, &[u32])]) -> Result<Vec<EncodedSequence>, LlmError> {
         self.check_own(sequences)?;
-        let unread = |(shared, ids): &(&SharedPart, &[u32])| EncodedSequence {
-            shared_ids: shared.ids.clone(),
-            shared_hidden: self.shared_hidden(shared),
-            own_ids: (*ids).into(),
-            own_hidden: None,
-        };
-        let mut encoded: Vec<EncodedSequence> = sequences.iter().map(unread).collect();
+        let mut encoded: Vec<EncodedSequence> =
+            sequences.iter().map(|(shared, ids)| self.unread_own(shared, ids)).collect();
         if self.plan.embedding || sequences.is_empty() {
             return Ok(encoded);
         }
@@ -358,6 +372,17 @@ impl Body {
     /// When the batch is empty or a sequence was encoded by a body with another boundary.
     pub fn forward(&self, batch: &[EncodedSequence]) -> Tensor<2> {
         self.run(batch, true)
+    }
+
+    /// Memory that the graph of [`Body::forward`] keeps for these sequences until the backward pass, in bytes, about.
+    pub fn graph_bytes(&self, batch: &[&EncodedSequence]) -> usize {
+        let config = self.backbone.config();
+        let (d, q, kv) = (config.hidden_size, config.q_width(), config.kv_width());
+        // Inputs of the norms and their results; queries, keys and values; what attention makes of them; gate, up and
+        // their product.
+        let per_token = 4 * d + 2 * (q + 2 * kv) + 2 * q + 3 * config.intermediate_size;
+        let tokens: usize = batch.iter().map(|sequence| sequence.n_tokens()).sum();
+        size_of::<f32>() * per_token * tokens * (self.n_layers() - self.boundary)
     }
 
     /// The same as [`Body::forward`], by the same code, without a graph: equal up to float error (about 1e-6), because

@@ -2,6 +2,7 @@
 
 mod flight;
 mod lru;
+mod own;
 mod spill;
 #[cfg(test)]
 mod tests;
@@ -14,8 +15,10 @@ use burn::tensor::{DType, Tensor};
 
 use self::flight::Flight;
 use self::lru::Lru;
+use self::own::OwnParts;
 use self::spill::Spill;
-use crate::body::{Body, SharedPart};
+use crate::batcher::{Lane, Sequences};
+use crate::body::{Body, EncodedSequence, SharedPart};
 use crate::{Backbone, LlmConfig, LlmError, TrainPlan, kernels};
 
 /// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
@@ -33,8 +36,12 @@ pub struct PrefixCache {
     spill: Spill,
     /// Whether an evicted part goes to disk: [`is_worth_reading`].
     is_worth_reading: fn(&Body, &SharedPart) -> bool,
+    own: OwnParts,
     state: Mutex<State>,
 }
+
+/// Share of the memory that own parts may take besides, which are small: one in so many bytes.
+const OWN_SHARE: usize = 8;
 
 /// What a [`PrefixCache`] may hold, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +132,13 @@ impl PrefixCache {
     /// goes with the process.
     pub fn new(limits: CacheLimits) -> Self {
         let CacheLimits { memory, spill } = limits;
-        Self { limit: memory, spill: Spill::new(spill), is_worth_reading, state: Mutex::default() }
+        Self {
+            limit: memory,
+            spill: Spill::new(spill),
+            is_worth_reading,
+            own: OwnParts::new(memory / OWN_SHARE),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -196,6 +209,16 @@ impl PrefixCache {
                 }
             }
         }
+    }
+
+    /// [`encode_own`](crate::encode_own) for parts that nobody has read yet; the others are found. Equal to the byte.
+    pub fn encode_own(
+        &self,
+        lane: Option<&Lane>,
+        body: &Body,
+        sequences: Sequences,
+    ) -> Result<Vec<EncodedSequence>, LlmError> {
+        self.own.encode(lane, body, sequences)
     }
 
     /// Computes a part from what there is of it, on disk when there is nothing in memory.

@@ -31,6 +31,12 @@ pub trait ActorCritic {
     /// The same, to change it.
     fn params_mut(&mut self) -> &mut ParamSet;
 
+    /// How many samples of a minibatch go through the network at once, at least the `least` that were asked for: more where
+    /// they take little memory, because a few at a time take longer. Depends on the samples alone, not on the machine.
+    fn micro_batch_size(&self, _minibatch: &[&Self::Encoded], least: usize) -> usize {
+        least
+    }
+
     /// What the training loop is about to do. Networks of several runs may wait here for each other: that changes when
     /// something is computed, never what.
     fn enter(&mut self, _phase: Phase) {}

@@ -33,8 +33,9 @@ pub struct PpoConfig {
     /// Samples per optimiser step; the last one of an epoch may be smaller (the paper: 32).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub minibatch_size: usize,
-    /// Pieces in which a minibatch goes through the network, to bound memory: 32 samples in 8 pieces are 4 at a time.
-    /// The gradient stays the mean over the minibatch (the paper: 8).
+    /// Pieces, at most, in which a minibatch goes through the network, to bound memory: 32 samples in 8 pieces are 4 at a
+    /// time, or more at a time where their graph takes less than 64 MiB. The gradient stays the mean over the minibatch
+    /// (the paper: 8).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub gradient_accumulation_steps: usize,
     /// Whitens the advantages of each minibatch: mean 0, standard deviation 1.
@@ -174,7 +175,7 @@ impl PpoConfig {
         u32::try_from(self.total_timesteps / self.batch_size(num_envs) as u64).unwrap_or(u32::MAX)
     }
 
-    /// Samples that go through the network at once: `ceil(minibatch_size / gradient_accumulation_steps)`.
+    /// Samples that go through the network at once, at least: `ceil(minibatch_size / gradient_accumulation_steps)`.
     pub fn micro_batch_size(&self) -> usize {
         self.minibatch_size.div_ceil(self.gradient_accumulation_steps)
     }

@@ -8,22 +8,24 @@ use crate::actor_critic::{ActorCritic, evaluate};
 use crate::config::{ActionAtTest, PpoConfig};
 use crate::policy::Policy;
 
-/// Turns a policy into decisions outside of training, as `action_at_test` says.
+/// Turns a policy into decisions outside of training, as `action_at_test` says. Each place among the observations draws
+/// from the stream `action-at-test` from its beginning on, so that no decision depends on the places beside it.
 #[derive(Debug, Clone)]
 pub struct Decider {
     seed: u64,
-    rng: ChaCha8Rng,
+    /// One per place.
+    streams: Vec<ChaCha8Rng>,
 }
 
 impl Decider {
-    /// Draws from the stream `action-at-test` of `seed`.
+    /// Draws for `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, rng: trading_env::rng(seed, "action-at-test") }
+        Self { seed, streams: Vec::new() }
     }
 
-    /// Begins the stream again.
+    /// Begins the streams again.
     pub fn reset(&mut self) {
-        *self = Self::new(self.seed);
+        self.streams.clear();
     }
 
     /// One legal decision per observation. The log-probability is that of the distribution decided by: with
@@ -37,20 +39,21 @@ impl Decider {
         let encoded = actor_critic.encode(observations)?;
         let outputs = evaluate(actor_critic, &encoded.iter().collect::<Vec<_>>(), config.minibatch_size);
         let mut decisions = Vec::with_capacity(observations.len());
-        for (observation, output) in observations.iter().zip(outputs) {
+        for (place, (observation, output)) in observations.iter().zip(outputs).enumerate() {
             let rule = (config.action_at_test, config.temperature);
-            let decision = self.choose(output.logits, observation.mask, rule)?;
+            let decision = self.choose(place, output.logits, observation.mask, rule)?;
             decisions.push(Decision { value: Some(output.value), ..decision });
         }
         Ok(decisions)
     }
 
-    /// The decision by logits under a rule and its temperature, without a value.
+    /// The decision at a place by logits under a rule and its temperature, without a value.
     ///
     /// # Errors
     /// When the logits are not finite.
     pub fn choose(
         &mut self,
+        place: usize,
         logits: [f32; 3],
         mask: ActionMask,
         (rule, temperature): (ActionAtTest, f64),
@@ -65,7 +68,13 @@ impl Decider {
         }
         let action = match rule {
             ActionAtTest::Argmax => policy.argmax(),
-            ActionAtTest::Sample => policy.sample(self.rng.random()),
+            ActionAtTest::Sample => {
+                let stream = || trading_env::rng(self.seed, "action-at-test");
+                while self.streams.len() <= place {
+                    self.streams.push(stream());
+                }
+                policy.sample(self.streams[place].random())
+            }
         };
         Ok(Decision { log_prob: Some(policy.log_prob(action) as f32), ..Decision::from(action) })
     }

@@ -127,10 +127,11 @@ pub(crate) fn gradient<A: ActorCritic>(
     let weight = 1.0 / minibatch.len() as f64;
     let mut grads = GradSet::default();
     let mut stats = MinibatchStats::default();
-    let micro = config.micro_batch_size();
-    for (samples, advantages) in minibatch.chunks(micro).zip(advantages.chunks(micro)) {
-        let encoded: Vec<&A::Encoded> = samples.iter().map(|i| &batch.rollout.encoded[*i]).collect();
-        let output = actor_critic.forward(&encoded);
+    let encoded: Vec<&A::Encoded> = minibatch.iter().map(|i| &batch.rollout.encoded[*i]).collect();
+    let micro = actor_critic.micro_batch_size(&encoded, config.micro_batch_size());
+    let pieces = minibatch.chunks(micro).zip(encoded.chunks(micro)).zip(advantages.chunks(micro));
+    for ((samples, encoded), advantages) in pieces {
+        let output = actor_critic.forward(encoded);
         let mut d_logits = Vec::with_capacity(3 * samples.len());
         let mut d_values = Vec::with_capacity(samples.len());
         for ((i, advantage), row) in samples.iter().zip(advantages).zip(output.to_host()) {

@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use trading_env::Observation;
 
 use crate::chat::Surroundings;
@@ -17,6 +20,29 @@ pub struct Encoder {
     frame: Frame,
     /// Longest sequence of the model.
     context: usize,
+    known: Arc<Known>,
+}
+
+/// Texts that were encoded lately. Runs meet the same bars again and again, and splitting a text into tokens takes
+/// longer than writing it.
+#[derive(Debug, Default)]
+struct Known(Mutex<HashMap<String, Arc<[u32]>>>);
+
+/// Texts that are kept, about a kilobyte each.
+const MOST_KNOWN: usize = 1 << 14;
+
+impl Known {
+    fn get(&self, text: &str) -> Option<Arc<[u32]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned()
+    }
+
+    fn keep(&self, text: String, ids: Arc<[u32]>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(text, ids);
+    }
 }
 
 /// Token ids of the two parts of a prompt.
@@ -96,7 +122,7 @@ impl Encoder {
     /// An encoder of plain text for one prompt section and one model's tokenizer.
     pub fn new(config: PromptConfig, tokenizer: Tokenizer) -> Self {
         let frame = Frame::plain(&config, &tokenizer);
-        Self { config, tokenizer, frame, context: usize::MAX }
+        Self { config, tokenizer, frame, context: usize::MAX, known: Arc::default() }
     }
 
     /// The same encoder with its prompts in the format of a chat template.
@@ -168,14 +194,23 @@ impl Encoder {
     /// Ids of the shared part around `market`.
     fn shared(&self, market: &str) -> Result<Vec<u32>, PromptError> {
         let mut ids = self.frame.head.clone();
-        ids.extend(self.tokenizer.encode_more(&format!("{}{market}", self.frame.lead))?);
+        ids.extend(&*self.ids(format!("{}{market}", self.frame.lead))?);
         Ok(ids)
     }
 
     /// Ids of the own part around `account`.
     fn own(&self, account: &str) -> Result<Vec<u32>, PromptError> {
-        let mut ids = self.tokenizer.encode_more(&format!("{account}{}", self.frame.trail))?;
+        let mut ids = self.ids(format!("{account}{}", self.frame.trail))?.to_vec();
         ids.extend(&self.frame.tail);
+        Ok(ids)
+    }
+
+    fn ids(&self, text: String) -> Result<Arc<[u32]>, PromptError> {
+        if let Some(ids) = self.known.get(&text) {
+            return Ok(ids);
+        }
+        let ids: Arc<[u32]> = self.tokenizer.encode_more(&text)?.into();
+        self.known.keep(text, ids.clone());
         Ok(ids)
     }
 }

@@ -1,7 +1,7 @@
-//! Steps a learner through a segment it does not train on.
+//! Steps a learner through segments it does not train on.
 
 use score::{ScoreError, Scorecard, ScoredStep};
-use trading_env::{AgentError, Arena, Learner, StepRecord};
+use trading_env::{AgentError, Arena, Decision, EnvBatch, Learner, StepRecord};
 
 use crate::rows::not_finite;
 
@@ -26,8 +26,10 @@ impl Evaluation {
     }
 }
 
-/// One episode over the whole segment of `arena`, from its first bar to its last. The learner sees one observation
-/// at a time and nothing else.
+/// One episode over the whole segment of each arena, from its first bar to its last, in the order of `arenas`. The
+/// learner sees one observation of each at a time and nothing else. The episodes go on side by side, because a network
+/// reads several observations in less time than one after the other; longer ones stand first, so that each keeps its
+/// place among the learner's observations to its end.
 ///
 /// `on_step` hears of every step; `false` stops with [`AgentError::Interrupted`].
 ///
@@ -35,23 +37,50 @@ impl Evaluation {
 /// What the learner reports, an illegal decision, a number that is not finite.
 pub fn evaluate(
     learner: &mut dyn Learner,
-    arena: &Arena,
+    arenas: &[&Arena],
     mut on_step: impl FnMut() -> bool,
-) -> Result<Evaluation, AgentError> {
+) -> Result<Vec<Evaluation>, AgentError> {
     learner.reset();
-    let mut envs = arena.evaluation();
-    let mut evaluation =
-        Evaluation { initial_equity: envs.observe(0).account.equity(), rows: Vec::new(), steps: Vec::new() };
-    while !envs.ended(0) {
-        if !on_step() {
-            return Err(AgentError::Interrupted);
+    let mut episodes: Vec<Episode> = arenas.iter().map(|arena| Episode::new(arena)).collect();
+    let mut places: Vec<usize> = (0..arenas.len()).collect();
+    places.sort_by_key(|i| std::cmp::Reverse(arenas[*i].segment().n_bars()));
+    loop {
+        places.retain(|i| !episodes[*i].envs.ended(0));
+        if places.is_empty() {
+            return Ok(episodes.into_iter().map(|episode| episode.evaluation).collect());
         }
+        let observations: Vec<_> = places.iter().map(|i| episodes[*i].envs.observe(0)).collect();
+        let decisions = learner.decide(&observations)?;
+        let (n, found) = (observations.len(), decisions.len());
+        if found != n {
+            return Err(AgentError::Other(format!("{found} decisions for {n} observations")));
+        }
+        for (i, decision) in places.iter().zip(decisions) {
+            if !on_step() {
+                return Err(AgentError::Interrupted);
+            }
+            episodes[*i].take(decision)?;
+        }
+    }
+}
+
+/// An evaluation under way.
+struct Episode {
+    envs: EnvBatch,
+    evaluation: Evaluation,
+}
+
+impl Episode {
+    fn new(arena: &Arena) -> Self {
+        let envs = arena.evaluation();
+        let initial_equity = envs.observe(0).account.equity();
+        Self { envs, evaluation: Evaluation { initial_equity, rows: Vec::new(), steps: Vec::new() } }
+    }
+
+    fn take(&mut self, decision: Decision) -> Result<(), AgentError> {
+        let Self { envs, evaluation } = self;
         let observation = envs.observe(0);
         let (date, mask) = (observation.history.date(), observation.mask);
-        let decisions = learner.decide(&[observation])?;
-        let [decision] = decisions[..] else {
-            return Err(AgentError::Other(format!("{} decisions for 1 observation", decisions.len())));
-        };
         if !mask.allows(decision.action) {
             let action = decision.action.word();
             return Err(AgentError::Other(format!(
@@ -64,7 +93,7 @@ pub fn evaluate(
             return Err(AgentError::Other(format!("{what} is {value} on {date}")));
         }
         evaluation.rows.push(row);
-        evaluation.steps.push(ScoredStep::last(&envs, 0));
+        evaluation.steps.push(ScoredStep::last(envs, 0));
+        Ok(())
     }
-    Ok(evaluation)
 }

@@ -332,11 +332,16 @@ impl Work<'_> {
             let problem = "moved although frozen".to_owned();
             return Err(AgentError::Receipt { tensor: moved.to_owned(), problem }.into());
         }
+        let Cast { in_sample, valid, test, .. } = self.cast;
+        let arenas: Vec<&Arena> =
+            [Some(in_sample), valid.as_ref(), Some(test)].into_iter().flatten().collect();
+        let mut evaluations = self.evaluate(learner, &arenas, taken)?.into_iter();
+        let mut next = || evaluations.next().expect("invariant: one evaluation per arena");
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
-        let train = self.score(&self.evaluate(learner, &self.cast.in_sample, taken)?)?;
+        let train = self.score(&next())?;
         let mut equal_turnover = None;
         let mut unseen = |arena: &Arena| -> Result<Value, Failure> {
-            let evaluation = self.evaluate(learner, arena, taken)?;
+            let evaluation = next();
             let actions: Vec<_> = evaluation.rows.iter().map(|row| row.action).collect();
             warnings.extend(watch.constant(arena.split(), &actions));
             if self.subject && arena.split() == SplitName::Test {
@@ -345,8 +350,8 @@ impl Work<'_> {
             }
             self.score_and_write(evaluation, writer)
         };
-        let valid = self.cast.valid.as_ref().map(&mut unseen).transpose()?;
-        let test = unseen(&self.cast.test)?;
+        let valid = valid.as_ref().map(&mut unseen).transpose()?;
+        let test = unseen(test)?;
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
@@ -378,15 +383,15 @@ impl Work<'_> {
     fn evaluate(
         &self,
         learner: &mut dyn Learner,
-        arena: &Arena,
+        arenas: &[&Arena],
         taken: &mut u64,
-    ) -> Result<Evaluation, Failure> {
-        let evaluation = evaluate(learner, arena, || {
+    ) -> Result<Vec<Evaluation>, Failure> {
+        let evaluations = evaluate(learner, arenas, || {
             self.progress.took(1);
             *taken += 1;
             !self.progress.stopped()
         });
-        Ok(evaluation?)
+        Ok(evaluations?)
     }
 
     fn score_and_write(&self, evaluation: Evaluation, writer: &mut RunWriter) -> Result<Value, Failure> {

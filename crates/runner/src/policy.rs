@@ -56,5 +56,6 @@ pub fn evaluate_policy(
     let env = EnvConfig { initial_cash, ..plugin::params(spec.section("env"))? };
     let arena = Arena::new(segment, SplitName::Test, rules, reward, env).map_err(PolicyError::Arena)?;
     let mut learner = agent.load(spec.seed, checkpoint)?;
-    Ok(evaluate(&mut *learner, &arena, || true)?)
+    let mut evaluations = evaluate(&mut *learner, &[&arena], || true)?;
+    Ok(evaluations.pop().expect("invariant: one evaluation per arena"))
 }

@@ -73,10 +73,11 @@ pub trait Learner: Send {
         Ok(())
     }
 
-    /// Called before each evaluation episode; forgets what the last episode left.
+    /// Called before episodes of an evaluation begin; forgets what the last ones left.
     fn reset(&mut self) {}
 
-    /// One decision per observation, each legal under its mask.
+    /// One decision per observation, each legal under its mask. Since the last reset, observations of one episode stand at
+    /// one place, and decisions there do not depend on the places beside it; episodes that end leave from the last place on.
     fn decide(&mut self, observations: &[Observation<'_>]) -> Result<Vec<Decision>, AgentError>;
 
     /// Writes what [`Agent::load`] needs into the existing folder `dir`. `false` when there is nothing to keep.

@@ -31,7 +31,7 @@ fn decide_one(learner: &mut dyn Learner, observation: &Observation<'_>) -> Actio
 }
 
 /// Same seed, same actions; a reset forgets the episode before it; every action is legal; one decision per
-/// observation, also for several at once.
+/// observation, also for several at once, none of which depends on the others.
 ///
 /// # Panics
 /// When a promise is broken.
@@ -53,6 +53,18 @@ pub fn check_agent(agent: &dyn Agent, arena: &Arena, seed: u64) {
     walk(&mut *third, arena, whole.len().div_ceil(2));
     third.reset();
     assert_eq!(walk(&mut *third, arena, usize::MAX), whole, "contract: a reset forgets half an episode");
+
+    let mut side_by_side = [arena.evaluation(), arena.evaluation()];
+    first.reset();
+    for seen in &whole[..whole.len().min(arena.config().max_episode_steps)] {
+        let observations = side_by_side.each_ref().map(|envs| envs.observe(0));
+        let decisions = first.decide(&observations).expect("contract: decides for a batch");
+        let actions = decisions.iter().map(|d| d.action);
+        assert!(actions.eq([seen.action; 2]), "contract: a decision does not depend on the places beside it");
+        for envs in &mut side_by_side {
+            envs.step(0, seen.action);
+        }
+    }
 
     let mut batch = arena.training(seed);
     let mut learner = learner();

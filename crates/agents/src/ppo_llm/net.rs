@@ -64,6 +64,13 @@ impl LlmPolicy {
         self.heads(initial, self.body.forward_untrained(shared, batch))
     }
 
+    /// Samples of a minibatch that go through the network at once: as many as [`JOINED`] bytes hold in equal pieces, and at
+    /// least `least`.
+    pub fn micro_batch_size(&self, minibatch: &[&EncodedSequence], least: usize) -> usize {
+        let pieces = self.body.graph_bytes(minibatch).div_ceil(JOINED).max(1);
+        minibatch.len().div_ceil(pieces).max(least)
+    }
+
     fn heads(&self, params: &ParamSet, hidden: Tensor<2>) -> Output {
         Output {
             logits: self.policy.forward_frozen(params, hidden.clone()),
@@ -71,6 +78,9 @@ impl LlmPolicy {
         }
     }
 }
+
+/// Bytes of a graph that no machine is short of.
+pub(super) const JOINED: usize = 64 << 20;
 
 fn owned(batch: &[&EncodedSequence]) -> Vec<EncodedSequence> {
     batch.iter().map(|sequence| (*sequence).clone()).collect()
@@ -106,7 +116,7 @@ impl ActorCritic for LlmNet {
         let body = &self.policy.body;
         let prompts: Vec<_> =
             observations.iter().map(|o| self.reader.shared(body, o)).collect::<Result<_, _>>()?;
-        llm::encode_own(self.lane.as_ref(), body, prompts).map_err(|e| AgentError::Other(e.to_string()))
+        self.reader.own(self.lane.as_ref(), body, prompts)
     }
 
     fn forward(&self, batch: &[&EncodedSequence]) -> Output {
@@ -115,6 +125,10 @@ impl ActorCritic for LlmNet {
 
     fn forward_frozen(&self, batch: &[&EncodedSequence]) -> Output {
         self.policy.forward_frozen(batch)
+    }
+
+    fn micro_batch_size(&self, minibatch: &[&EncodedSequence], least: usize) -> usize {
+        self.policy.micro_batch_size(minibatch, least)
     }
 
     fn params(&self) -> &ParamSet {

@@ -5,6 +5,7 @@ use plugin::SharedPool;
 use serde_json::{Value, json};
 use trading_env::{Agent, SplitName, Training};
 
+use super::net::JOINED;
 use super::testing::{model_dir, prompt_config, write_model};
 use super::*;
 use crate::testing::*;
@@ -425,4 +426,33 @@ fn the_schema_is_complete() {
     let mut keys: Vec<_> = errors.iter().map(|e| e.key.as_str()).collect();
     keys.sort_unstable();
     assert_eq!(keys, ["learning_rate", "lora.rnak"]);
+}
+
+/// Minibatches whose graph is small go through the network at once, larger ones in equal pieces, never smaller than asked.
+#[test]
+fn micro_batches_are_joined_where_memory_is_no_matter() {
+    let config = json!({
+        "model_type": "llama", "vocab_size": 64, "hidden_size": 64, "intermediate_size": 4096, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096,
+        "tie_word_embeddings": true, "rms_norm_eps": 1e-5,
+    });
+    let config = llm::LlmConfig::from_json(&config, Path::new("config.json")).unwrap();
+    let backbone = Arc::new(llm::Backbone::random(&config, 1, &Device::flex()));
+    let body = |n_trainable_layers| {
+        Body::new(backbone.clone(), TrainSpec { n_trainable_layers, ..TrainSpec::default() }, 1).unwrap()
+    };
+    let policy = LlmPolicy::new(body(1), &PpoConfig::default(), 1);
+    let part = policy.body().encode_shared(&[1; 100]).unwrap();
+    let sequence = policy.body().encode_own(&part, &[2; 28]).unwrap();
+    let one = policy.body().graph_bytes(&[&sequence]);
+    // 4 (4 d + 2 (q + 2 kv) + 2 q + 3 * 4096) bytes for each of 128 tokens.
+    assert_eq!(one, 4 * (4 * 64 + 2 * (64 + 2 * 32) + 2 * 64 + 3 * 4096) * 128);
+    let size = |n: usize, least: usize| policy.micro_batch_size(&vec![&sequence; n], least);
+    let most = JOINED / one;
+    assert_eq!((size(most, 2), size(most + 1, 2)), (most, (most + 1).div_ceil(2)));
+    assert_eq!(size(3 * most, most + 3), most + 3);
+    assert_eq!(size(1, 4), 4);
+    // Nothing of a body without trained layers is kept.
+    let heads = LlmPolicy::new(body(0), &PpoConfig::default(), 1);
+    assert_eq!(heads.micro_batch_size(&vec![&sequence; 1000], 4), 1000);
 }

@@ -120,6 +120,11 @@ impl SharedPart {
 }
 
 impl EncodedSequence {
+    /// Hidden states of its own part, where the body has read it.
+    pub(crate) fn own_hidden(&self) -> Option<&Tensor<2>> {
+        self.own_hidden.as_ref()
+    }
+
     /// Tokens of the shared part.
     pub fn shared_ids(&self) -> &[u32] {
         &self.shared_ids

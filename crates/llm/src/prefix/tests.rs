@@ -43,7 +43,8 @@ fn in_memory(limit: usize) -> PrefixCache {
 /// A cache that writes out all that it evicts, in blocks of 256 bytes: the rule would keep so small a model's off disk.
 fn with_file(memory: usize, blocks: u64) -> PrefixCache {
     let spill = Spill::with(256 * blocks, 256, None);
-    PrefixCache { limit: memory, spill, is_worth_reading: |_, _| true, state: Mutex::default() }
+    let own = OwnParts::new(memory / OWN_SHARE);
+    PrefixCache { limit: memory, spill, is_worth_reading: |_, _| true, own, state: Mutex::default() }
 }
 
 /// All that `body` reads of `part`, as bytes.

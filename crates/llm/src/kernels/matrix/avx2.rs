@@ -1,10 +1,10 @@
 //! The inner loops of [`tiles`](super::tiles) with AVX2 and fused multiply-add.
 
 use std::arch::x86_64::{
-    __m256i, _MM_HINT_T0, _MM_HINT_T1, _MM_TRANSPOSE4_PS, _mm_castps_si128, _mm_loadu_ps, _mm_movehl_ps,
-    _mm_prefetch, _mm_storel_epi64, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_mul_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+    __m256i, _MM_HINT_T0, _MM_HINT_T1, _MM_TRANSPOSE4_PS, _mm_castps_si128, _mm_loadl_epi64, _mm_loadu_ps,
+    _mm_movehl_ps, _mm_prefetch, _mm_storel_epi64, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
+    _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
 };
 
 use super::tiles::{AHEAD, Instructions, LANES, Piece, Tile};
@@ -80,6 +80,9 @@ unsafe fn copy(
                     if *n == LANES {
                         _mm256_storeu_ps(out, _mm256_loadu_ps(source));
                         _mm256_storeu_ps(out.add(WIDTH), _mm256_loadu_ps(source.add(WIDTH)));
+                    } else if *n == ROWS && *width == ROWS {
+                        _mm_storeu_ps(out, _mm_loadu_ps(source));
+                        _mm_storel_epi64(out.add(4).cast(), _mm_loadl_epi64(source.add(4).cast()));
                     } else {
                         for i in 0..*width {
                             *out.add(i) = if i < *n { *source.add(i) } else { 0.0 };
