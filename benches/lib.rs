@@ -1,5 +1,7 @@
 //! Inputs that the benches share: the settings of `experiments/base.toml`, as a sweep resolves them.
 
+mod peak;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use plugin::{Files, SharedPool};
 use prompt::{Encoder, PromptConfig, Tokenizer};
 use runner::Registry;
 use trading_env::{Action, Agent, AgentContext, Arena, Compute, EnvBatch, RewardFn, Rules, SplitName};
+
+pub use peak::peak_bytes;
 
 /// Backend of everything with tensors, as in experiment files; part of the ids.
 pub const DEVICE: &str = "flex";
@@ -158,14 +162,6 @@ pub fn smol() -> LlmConfig {
 /// The same with one layer and hardly a vocabulary.
 pub fn smol_layer() -> LlmConfig {
     LlmConfig { vocab_size: 16, num_hidden_layers: 1, ..smol() }
-}
-
-/// Peak of this process's resident memory in bytes; 0 where the system does not tell.
-pub fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 /// Processor time of all threads of this process so far, in seconds and steps of 0.01 s; 0 where the system does not

@@ -111,7 +111,7 @@ impl Case {
         let mut resample = || {
             let counts = draws.counts(self.scores[0].len(), self.scores.len());
             let others = draws.counts(self.other[0].len(), self.other.len());
-            pairing.probability(&counts, &others)
+            pairing.probability(&counts, &others, &mut Vec::new())
         };
         let values = (0..self.resamples).map(|_| resample()).collect();
         let found = Interval::percentile(self.improvement, values, self.level);
