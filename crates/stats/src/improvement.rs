@@ -62,7 +62,7 @@ impl Runs {
             draw_other(other, theirs, stream);
             pairing.probability(own, theirs, up_to)
         });
-        Some(Interval::percentile(self.probability_of_improvement(other)?, resampled, level))
+        Interval::percentile(self.probability_of_improvement(other)?, resampled, level)
     }
 }
 

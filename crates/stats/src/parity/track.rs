@@ -177,7 +177,7 @@ impl Case {
             statistic(&drawn)
         };
         let values = (0..expected.resamples).map(|_| resample()).collect();
-        let found = Interval::percentile(statistic(&self.returns), values, 0.9);
+        let found = Interval::percentile(statistic(&self.returns), values, 0.9).unwrap();
         let arch = "arch, same draws";
         table.all(&self.name, "interval of mean, of Sharpe", arch, &[found.low, found.high], &[low, high]);
     }
