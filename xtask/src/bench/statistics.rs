@@ -31,7 +31,8 @@ pub fn section() -> anyhow::Result<String> {
          PBO (12,870 splits) of the search; `together` is their sum, aimed at: under 2 s on two cores and 500 MiB, 20 times as\n\
          fast. Tear sheets are those of the 2,000 runs. The other side is quantstats (tear sheets), rliable (intervals,\n\
          improvement), arch (SPA) and numpy (deflated Sharpe, PBO) on one core, as they come. Its tear sheets, intervals and\n\
-         improvements are timed on a part (40 runs; 4 arms, 1,000 resamples) and multiplied. Turns: {TURNS}.\n\n\
+         improvements are timed on a part (40 runs; 4 arms, 1,000 resamples) and multiplied. Processor time is that of all\n\
+         threads, which other programs on the machine lengthen less. Turns: {TURNS}.\n\n\
          | what | measure | flaglab | Python | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {}\n",
         machine(&versions)?

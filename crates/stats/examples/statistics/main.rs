@@ -2,8 +2,8 @@
 //!
 //! `make FILE` writes the input for the other side, little-endian doubles; `run` computes and measures.
 
-#[path = "../../../../benches/peak.rs"]
-mod peak;
+#[path = "../../../../benches/process.rs"]
+mod process;
 mod work;
 
 use std::hint::black_box;
@@ -44,11 +44,13 @@ fn run() {
     // The pool of threads starts before the clock does.
     rayon::broadcast(|_| ());
     timed("tear sheets", || sweep.tear_sheets());
+    let cpu = process::cpu_seconds();
     let together = timed("intervals", || work::intervals(&scores))
         + timed("improvement", || work::improvements(&scores))
         + timed("SPA", || work::spa(&panel, &sweep.benchmark))
         + timed("deflated Sharpe", || work::deflated(&panel))
         + timed("PBO", || work::overfitting(&panel));
     println!("together {together}");
-    println!("memory {}", peak::peak_bytes());
+    println!("together, processor time {}", process::cpu_seconds() - cpu);
+    println!("memory {}", process::peak_bytes());
 }
