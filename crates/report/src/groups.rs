@@ -37,6 +37,11 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
     groups
 }
 
+/// Kind of an arm's agent.
+pub(crate) fn agent_kind(arm: &PlannedArm) -> Option<&str> {
+    arm.spec.get("agent")?.get("kind")?.as_str()
+}
+
 impl<'a> Group<'a> {
     /// The arms of a role.
     pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = usize> + '_ {
@@ -45,6 +50,11 @@ impl<'a> Group<'a> {
 
     pub(crate) fn arm(&self, index: usize) -> &'a PlannedArm {
         &self.input.plan.arms[index]
+    }
+
+    /// The first baseline whose agent is of that kind.
+    pub(crate) fn baseline(&self, kind: &str) -> Option<usize> {
+        self.of_role(Role::Baseline).find(|arm| agent_kind(self.arm(*arm)) == Some(kind))
     }
 
     /// The planned runs of an arm, in plan order.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use stats::SeedScores;
 use store::RunState;
-use trading_env::Role;
+use trading_env::{Action, Role};
 
 use super::demo::Demo;
 use crate::page::page;
@@ -286,7 +286,14 @@ fn a_curve_begins_at_one_and_falls_from_its_peak() {
     // 100 -> 110 -> 99 -> 121: growth 1, 1.1, 0.99, 1.21; the fall is 0.99 / 1.1 - 1 = -0.1.
     let mut input = input(3);
     let dates = input.runs[0].curve.take().unwrap().dates[..3].to_vec();
-    let curve = Curve { dates, growth: vec![1.0, 1.1, 0.99, 1.21], exposure: 1.0 };
+    let curve = Curve {
+        dates,
+        growth: vec![1.0, 1.1, 0.99, 1.21],
+        exposure: 1.0,
+        actions: vec![Action::Buy; 3],
+        positions: vec![1.0; 3],
+        prices: vec![110.0, 99.0, 121.0],
+    };
     let falls = curve.drawdown();
     assert!(falls.iter().zip([0.0, 0.0, -0.1, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{falls:?}");
     assert_eq!(Curve::new(100_000.0, &[]), None);
