@@ -7,7 +7,9 @@
 //! Every text that came from a file (names, symbols, reasons) is escaped: by Tera in the page, and by [`render`] in
 //! the JSON that the charts read.
 
+mod arm_page;
 mod arms;
+mod assumptions;
 mod band;
 mod charts;
 mod collect;
@@ -15,17 +17,30 @@ mod effects;
 mod error;
 mod estimate;
 mod evidence;
+mod figure;
+mod forest;
 mod groups;
+mod heat;
+mod judged;
+mod links;
+mod market;
 mod metric;
 mod numbers;
+mod over_time;
 mod overview;
 mod page;
 mod plan;
+mod profile;
 mod provenance;
 mod receipts;
+mod record;
 mod render;
+mod rescored;
+mod run_page;
+mod search;
 mod settings;
 mod training;
+mod verdict;
 mod warnings;
 
 // The demo store is shared with the example, which sees this crate from outside.
@@ -36,5 +51,6 @@ mod tests;
 
 pub use collect::{Curve, ReportInput, ReportRun, collect};
 pub use error::ReportError;
+pub use market::{Market, MarketDay};
 pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 pub use render::render;

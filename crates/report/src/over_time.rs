@@ -1,6 +1,6 @@
 //! Charts and tables of the test window beside the accounts: rolling Sharpe ratio, months, distribution of returns.
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use stats::{MonthlyTable, quantile, rolling_sharpe};
 
@@ -129,7 +129,7 @@ pub(crate) struct Months {
 
 /// The heat map of months of all arms with runs.
 pub(crate) fn months(group: &Group<'_>, records: &Records) -> Option<Months> {
-    let dates = ends(records);
+    let dates = ends(&records.dates);
     let tables: Vec<(usize, MonthlyTable)> = records
         .all
         .iter()
@@ -163,9 +163,23 @@ pub(crate) fn months(group: &Group<'_>, records: &Records) -> Option<Months> {
     })
 }
 
+/// Returns of one record by year and month.
+pub(crate) fn calendar(dates: &[NaiveDate], returns: &[f64]) -> Option<HeatTable> {
+    const NAMES: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let table = MonthlyTable::new(&ends(dates), returns).ok()?;
+    let months = table.years.iter().flat_map(|row| row.months.iter().copied().flatten());
+    let scale = Scale::around(0.0, months);
+    let row = |row: &stats::YearOfMonths| {
+        let all = row.months.iter().copied().chain([row.total]);
+        (row.year.to_string(), all.map(|v| HeatCell::new(Unit::Fraction, v, &scale)).collect())
+    };
+    let columns = NAMES.into_iter().chain(["Year"]).map(str::to_owned).collect();
+    Some(HeatTable { corner: "Year".to_owned(), columns, rows: table.years.iter().map(row).collect() })
+}
+
 /// Year and month in which each step ends: at the close of the next decision's day; of the last one that day is not
 /// known, and its decision's stands for it.
-fn ends(records: &Records) -> Vec<(i32, u32)> {
-    let next = records.dates.iter().skip(1).chain(records.dates.last());
+fn ends(dates: &[NaiveDate]) -> Vec<(i32, u32)> {
+    let next = dates.iter().skip(1).chain(dates.last());
     next.map(|d| (d.year(), d.month())).collect()
 }
