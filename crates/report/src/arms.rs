@@ -1,7 +1,7 @@
 //! The table of arms, baselines and controls of one group.
 
 use serde::Serialize;
-use stats::SeedScores;
+use stats::{Seed, SeedScores};
 use store::RunState;
 use trading_env::Role;
 
@@ -68,7 +68,11 @@ pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
     let row = |index: usize| {
         let completed = || group.runs(index).filter(|r| r.state == RunState::Completed);
         let cell = |m: &Metric| {
-            Cell::new(m.label, m.unit, &SeedScores::new(completed().map(|r| r.test_metric(m.key))))
+            Cell::new(
+                m.label,
+                m.unit,
+                &SeedScores::new(completed().map(|r| (Seed(r.seed), r.test_metric(m.key)))),
+            )
         };
         let (n, planned) = (completed().count(), group.runs(index).count());
         Row {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use stats::SeedScores;
+use stats::{Moments, Seed, SeedScores};
 use store::RunState;
 use trading_env::Role;
 
@@ -92,7 +92,7 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
         EffectRow {
             value: labels[i].clone(),
             is_base: base_at == Some(i),
-            score: Cell::new(sharpe.label, sharpe.unit, &SeedScores::new(scores.values().copied())),
+            score: Cell::new(sharpe.label, sharpe.unit, &seed_scores(&scores)),
             difference: against
                 .map(|base| Cell::new("Difference from base", sharpe.unit, &paired(&scores, base))),
             seeds: scores.len(),
@@ -104,7 +104,7 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
         unit: metric.unit,
         points: values
             .iter()
-            .map(|(_, arms)| Point::new(&SeedScores::new(per_seed(group, arms, metric).into_values())))
+            .map(|(_, arms)| Point::new(&seed_scores(&per_seed(group, arms, metric))))
             .collect(),
         reference: reference(group, metric),
     });
@@ -142,20 +142,26 @@ fn per_seed(group: &Group<'_>, arms: &[usize], metric: &Metric) -> BTreeMap<u64,
     for run in arms.iter().flat_map(|arm| group.runs(*arm)).filter(completed) {
         values.entry(run.seed).or_default().push(run.test_metric(metric.key));
     }
-    let mean = |scores: Vec<Option<f64>>| SeedScores::new(scores).mean();
+    let mean = |scores: Vec<Option<f64>>| {
+        let defined: Vec<f64> = scores.into_iter().flatten().collect();
+        Moments::of(&defined).map(|m| m.mean)
+    };
     values.into_iter().map(|(seed, scores)| (seed, mean(scores))).collect()
+}
+
+fn seed_scores(scores: &BTreeMap<u64, Option<f64>>) -> SeedScores {
+    SeedScores::new(scores.iter().map(|(seed, score)| (Seed(*seed), *score)))
 }
 
 /// Differences of the seeds that both have.
 fn paired(scores: &BTreeMap<u64, Option<f64>>, base: &BTreeMap<u64, Option<f64>>) -> SeedScores {
-    let both = scores.iter().filter_map(|(seed, score)| base.get(seed).map(|b| Some((*score)? - (*b)?)));
-    SeedScores::new(both)
+    seed_scores(scores).differences(&seed_scores(base))
 }
 
 /// Buy & Hold, or the first baseline that has the score.
 fn reference(group: &Group<'_>, metric: &Metric) -> Option<(String, f64)> {
     let value = |arm: usize| {
-        let scores = SeedScores::new(group.runs(arm).map(|r| r.test_metric(metric.key)));
+        let scores = SeedScores::new(group.runs(arm).map(|r| (Seed(r.seed), r.test_metric(metric.key))));
         scores.mean().map(|v| (group.arm(arm).name.clone(), v))
     };
     let is_hold = |arm: &usize| {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use stats::{Interval, SeedScores};
+use stats::{Interval, Seed, SeedScores};
 use store::{EqualTurnover, RunState};
 use trading_env::Role;
 
@@ -150,13 +150,12 @@ fn per_seed(group: &Group<'_>, arm: usize, number: impl Fn(&ReportRun) -> Option
 }
 
 fn scores(numbers: &PerSeed) -> SeedScores {
-    SeedScores::new(numbers.values().copied())
+    SeedScores::new(numbers.iter().map(|(seed, number)| (Seed(*seed), *number)))
 }
 
 /// The subject's numbers less the control's, where both have the seed.
 fn difference(subject: &PerSeed, control: &PerSeed) -> SeedScores {
-    let both = control.iter().filter_map(|(seed, own)| subject.get(seed).map(|s| Some((*s)? - (*own)?)));
-    SeedScores::new(both)
+    scores(subject).differences(&scores(control))
 }
 
 /// `12.3% (95% interval 4.5% to 20.1%, 5 seeds)`.

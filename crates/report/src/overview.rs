@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use stats::SeedScores;
+use stats::{Seed, SeedScores};
 use store::RunState;
 use trading_env::Role;
 
@@ -49,7 +49,7 @@ pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
                     rows.len() - 1
                 });
                 let completed = group.runs(index).filter(|r| r.state == RunState::Completed);
-                let scores = SeedScores::new(completed.map(|r| r.test_metric(SCORES[0].key)));
+                let scores = SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(SCORES[0].key))));
                 rows[row].cells[g] = Some(Cell::new(SCORES[0].label, SCORES[0].unit, &scores));
             }
         }

@@ -1,34 +1,12 @@
 //! [`TearSheet`]: the numbers of one track record.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::{Moments, max_drawdown, quantile, wealth};
+use crate::error::{all_finite, finite, periods};
+use crate::{Moments, SharpeRatio, StatsError, max_drawdown, quantile, wealth};
 
 /// A return smaller than this is the rounding of an all-in purchase and neither win nor loss.
 const ROUNDING: f64 = 1e-12;
-
-/// Why returns have no tear sheet.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum StatsError {
-    /// There is no return.
-    #[error("found no returns, expected at least 1")]
-    Empty,
-    /// A return is NaN or infinite.
-    #[error("return {index} is {value}, expected a finite number")]
-    NotFinite {
-        /// Its position, from 0.
-        index: usize,
-        /// What was found.
-        value: f64,
-    },
-    /// Periods per year out of range.
-    #[error("periods per year is {value}, expected a finite number > 0")]
-    PeriodsPerYear {
-        /// What was found.
-        value: f64,
-    },
-}
 
 /// Statistics of `n` simple returns with `P` periods per year and a risk-free rate of 0; fractions, not percent.
 ///
@@ -74,12 +52,8 @@ impl TearSheet {
     /// # Errors
     /// Without returns, with a return that is not finite, or with periods per year that are not finite and > 0.
     pub fn new(returns: &[f64], periods_per_year: f64) -> Result<Self, StatsError> {
-        if !(periods_per_year.is_finite() && periods_per_year > 0.0) {
-            return Err(StatsError::PeriodsPerYear { value: periods_per_year });
-        }
-        if let Some((index, value)) = returns.iter().copied().enumerate().find(|(_, r)| !r.is_finite()) {
-            return Err(StatsError::NotFinite { index, value });
-        }
+        periods(periods_per_year)?;
+        all_finite(returns)?;
         let moments = Moments::of(returns).ok_or(StatsError::Empty)?;
         let n = returns.len();
         let root = periods_per_year.sqrt();
@@ -115,7 +89,7 @@ impl TearSheet {
             var_95: finite(-q),
             cvar_95: Moments::of(tail).and_then(|m| finite(-m.mean)),
             win_rate: (wins + losses > 0).then(|| wins as f64 / (wins + losses) as f64),
-            psr: psr(&moments),
+            psr: SharpeRatio::of(&moments).and_then(|ratio| ratio.probabilistic(0.0)),
         })
     }
 
@@ -139,18 +113,11 @@ impl TearSheet {
     }
 }
 
-fn finite(x: f64) -> Option<f64> {
-    // A loss of exactly nothing is 0, not -0: JSON would show the sign.
-    x.is_finite().then_some(x + 0.0)
-}
-
-fn psr(moments: &Moments) -> Option<f64> {
-    let (sd, skew, kurtosis) = (moments.spread()?, moments.skew?, moments.kurtosis?);
-    let sharpe = moments.mean / sd;
-    // At least 0 because kurtosis >= skew^2 - 2 for any sample; a rounding below it is the limit 0, and Phi then 0 or 1.
-    let variance = (1.0 - skew * sharpe + (kurtosis + 2.0) / 4.0 * sharpe * sharpe).max(0.0);
-    let z = sharpe * ((moments.n - 1) as f64).sqrt() / variance.sqrt();
-    finite(Normal::standard().cdf(z))
+/// Profit factor: the sum of the gains divided by that of the losses, `sum(max(r, 0)) / sum(max(-r, 0))`; absent when no
+/// return is below 0, where returns within 1e-12 of 0 are 0.
+pub fn profit_factor(returns: &[f64]) -> Option<f64> {
+    let sum = |sign: f64| returns.iter().map(|r| sign * r).filter(|r| *r > ROUNDING).sum::<f64>();
+    Some(sum(-1.0)).filter(|losses| *losses > 0.0).and_then(|losses| finite(sum(1.0) / losses))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use stats::SeedScores;
+use stats::{Seed, SeedScores};
 use store::RunState;
 use trading_env::Role;
 
@@ -137,7 +137,7 @@ fn means_and_intervals_are_those_of_the_completed_seeds() {
     let (page, _) = page(&input);
     let row = &page.groups[0].table.arms[0];
     assert_eq!((row.name.as_str(), row.is_base, row.completed, row.planned), ("base", true, 5, 5));
-    let scores = input.runs.iter().filter(|r| r.arm == 0).map(|r| r.test_metric("sharpe"));
+    let scores = input.runs.iter().filter(|r| r.arm == 0).map(|r| (Seed(r.seed), r.test_metric("sharpe")));
     let scores = SeedScores::new(scores);
     let interval = scores.interval(0.95).unwrap();
     assert_eq!(row.cells[0].mean, crate::numbers::fixed(scores.mean(), 2));
@@ -188,8 +188,8 @@ fn one_at_a_time_compares_each_axis_with_the_base() {
     let sharpe = |arm: usize, seed: u64| {
         input.runs.iter().find(|r| r.arm == arm && r.seed == seed).unwrap().test_metric("sharpe")
     };
-    let differences = (0..5).filter_map(|s| Some(sharpe(3, s)? - sharpe(0, s)?));
-    let expected = SeedScores::new(differences.map(Some));
+    let differences = (0..5).filter_map(|s| Some((Seed(s), Some(sharpe(3, s)? - sharpe(0, s)?))));
+    let expected = SeedScores::new(differences);
     assert_eq!(expected.len(), 4);
     assert_eq!(depth.rows[3].difference.as_ref().unwrap().mean, crate::numbers::fixed(expected.mean(), 2));
     // The reference line is Buy & Hold.

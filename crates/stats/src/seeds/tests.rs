@@ -4,23 +4,27 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::SeedScores;
+use super::{Seed, SeedScores};
 
 fn seeds(scores: &[f64]) -> SeedScores {
-    SeedScores::new(scores.iter().copied().map(Some))
+    some(scores.iter().copied().map(Some))
+}
+
+fn some(scores: impl IntoIterator<Item = Option<f64>>) -> SeedScores {
+    SeedScores::new((0..).map(Seed).zip(scores))
 }
 
 #[test]
 fn fewer_than_three_seeds_have_no_interval() {
     assert_eq!(seeds(&[1.0, 2.0]).interval(0.95), None);
-    assert_eq!(SeedScores::new([Some(1.0), None, Some(2.0), Some(f64::NAN)]).interval(0.95), None);
+    assert_eq!(some([Some(1.0), None, Some(2.0), Some(f64::NAN)]).interval(0.95), None);
     assert!(seeds(&[1.0, 2.0, 3.0]).interval(0.95).is_some());
     assert_eq!((seeds(&[]).mean(), seeds(&[]).sd(), seeds(&[1.0]).sd()), (None, None, None));
 }
 
 #[test]
 fn undefined_scores_are_counted_and_left_out() {
-    let scores = SeedScores::new([Some(3.0), None, Some(1.0), Some(f64::INFINITY)]);
+    let scores = some([Some(3.0), None, Some(1.0), Some(f64::INFINITY)]);
     assert_eq!((scores.len(), scores.missing(), scores.mean()), (2, 2, Some(2.0)));
     assert_eq!(scores.sorted(), [1.0, 3.0]);
 }
