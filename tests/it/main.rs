@@ -14,4 +14,5 @@ mod loopback;
 mod metrics;
 mod model;
 mod plugins;
+mod rescored;
 mod sweep;

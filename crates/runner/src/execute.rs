@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
 
+use score::Scorecard;
 use serde_json::{Map, Value};
-use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow, Warning};
+use store::{CompletedInfo, ManifestStart, Metrics, Rescored, RunWriter, StoreError, SummaryRow, Warning};
 use trading_env::{
-    AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
+    Action, AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
 };
 
 use crate::prepare::{Cast, Skip};
@@ -324,6 +325,7 @@ impl Work<'_> {
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
         let train = self.score(&self.evaluate(learner, &self.cast.in_sample, taken)?)?;
         let mut equal_turnover = None;
+        let mut rescored = Vec::new();
         let mut unseen = |arena: &Arena| -> Result<Value, Failure> {
             let evaluation = self.evaluate(learner, arena, taken)?;
             let actions: Vec<_> = evaluation.rows.iter().map(|row| row.action).collect();
@@ -332,6 +334,9 @@ impl Work<'_> {
                 let log_return = evaluation.steps.iter().map(|step| step.log_return).sum();
                 equal_turnover = turnover::equal_turnover(arena, &actions, log_return);
             }
+            if arena.split() == SplitName::Test {
+                rescored = self.rescore(arena, &actions)?;
+            }
             self.score_and_write(evaluation, writer)
         };
         let valid = self.cast.valid.as_ref().map(&mut unseen).transpose()?;
@@ -339,7 +344,7 @@ impl Work<'_> {
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover })
+        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover, rescored })
     }
 
     fn train(
@@ -387,10 +392,27 @@ impl Work<'_> {
     }
 
     fn score(&self, evaluation: &Evaluation) -> Result<Value, Failure> {
-        let failed = |reason: String| Failure::Failed { reason, step: None };
-        let scores = evaluation.score(self.periods_per_year).map_err(|e| failed(e.to_string()))?;
-        serde_json::to_value(scores).map_err(|e| failed(e.to_string()))
+        json(&evaluation.score(self.periods_per_year).map_err(failed)?)
     }
+
+    /// The decisions that a policy took in `arena`, under all rules that results are compared under.
+    fn rescore(&self, arena: &Arena, actions: &[Action]) -> Result<Vec<Rescored>, Failure> {
+        let cash = arena.config().initial_cash;
+        let rescored =
+            score::rescore(arena.segment(), actions, cash, self.periods_per_year).map_err(failed)?;
+        let stored = |r: score::Rescored| {
+            Ok(Rescored { rules: r.rules.to_owned(), cost_bps: r.cost_bps, scores: json(&r.scores)? })
+        };
+        rescored.into_iter().map(stored).collect()
+    }
+}
+
+fn failed(error: impl ToString) -> Failure {
+    Failure::Failed { reason: error.to_string(), step: None }
+}
+
+fn json(scores: &Scorecard) -> Result<Value, Failure> {
+    serde_json::to_value(scores).map_err(failed)
 }
 
 /// The first tensor that the spec freezes and that training moved.

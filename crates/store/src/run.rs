@@ -43,6 +43,7 @@ impl RunWriter {
             started: now(),
             finished: None,
             metrics: Default::default(),
+            rescored: Vec::new(),
             receipt: None,
             prompts: None,
             warnings: Vec::new(),
@@ -111,6 +112,7 @@ impl RunWriter {
             publish_checkpoint(&self.dir, &from)?;
         }
         self.manifest.metrics = outcome.metrics;
+        self.manifest.rescored = outcome.rescored;
         self.manifest.receipt = outcome.receipt;
         self.manifest.prompts = outcome.prompts;
         self.manifest.warnings = outcome.warnings;
