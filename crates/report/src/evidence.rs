@@ -107,7 +107,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
             cells,
             seeds: of(&lost).len(),
         });
-        sentences.extend(of_shifts(name(subject), group.runs(subject)));
+        sentences.extend(of_shifts(name(subject), group, subject));
     }
     rows.extend(oracle.map(row));
     Some(Evidence { columns, rows, sentences })
@@ -200,9 +200,9 @@ pub(crate) fn shifts_beaten<'a>(runs: impl Iterator<Item = &'a ReportRun>) -> Op
     (!all.is_empty()).then_some((above, all.len()))
 }
 
-fn of_shifts<'a>(name: &str, runs: impl Iterator<Item = &'a ReportRun> + Clone) -> Option<String> {
-    let policies = runs.clone().filter_map(shifts).map(|s| s.policies).max()?;
-    let (above, of) = shifts_beaten(runs)?;
+fn of_shifts(name: &str, group: &Group<'_>, arm: usize) -> Option<String> {
+    let policies = group.runs(arm).filter_map(shifts).map(|s| s.policies).max()?;
+    let (above, of) = shifts_beaten(group.runs(arm))?;
     Some(format!(
         "Against policies of equal turnover, its own actions shifted to {policies} other times, “{name}” earns more than \
          97.5% of them with {above} of {of} seed{}; without timing 1 seed in 40 would.",

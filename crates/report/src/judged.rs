@@ -84,7 +84,6 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
             controls: if subject == Some(arm) { evidence::controls(group) } else { Vec::new() },
             deflated: search.as_ref().and_then(|s| Some(s.deflated.get(&arm)?.probability)),
             trials: search.as_ref().map_or(trials, |s| s.trials),
-            window: search.as_ref().and_then(|s| Some((s.n_days, s.power[1]?))),
         };
         ArmVerdict {
             look: look(group, arm),

@@ -14,8 +14,6 @@ const DAYS: [f64; 2] = [365.0, 252.0];
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub arm: usize,
-    /// Seeds in it.
-    pub n_seeds: usize,
     /// Mean over seeds of the simple returns, day by day: a portfolio of equal parts.
     pub returns: Vec<f64>,
     /// Mean over seeds of returns divided by their own standard deviation, day by day; its mean times the root of the
@@ -32,7 +30,6 @@ impl Record {
         let scaled: Vec<Vec<f64>> = returns.iter().filter_map(|r| scaled(r)).collect();
         Some(Self {
             arm,
-            n_seeds: curves.len(),
             per_risk: (!scaled.is_empty()).then(|| mean_by_day(&scaled, n_days)),
             returns: mean_by_day(&returns, n_days),
             exposure: curves.iter().map(|c| c.exposure).sum::<f64>() / curves.len() as f64,

@@ -34,7 +34,6 @@ pub(crate) struct Tests {
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
     pub n_days: usize,
-    pub periods_per_year: f64,
     /// Trials ever started, at least the arms that are shown.
     pub trials: usize,
     /// One per [`POWER_AT`].
@@ -63,7 +62,6 @@ impl Search {
         let luck = deflated.values().next().map(|d| d.expected_maximum * periods.sqrt());
         let mut search = Self {
             n_days,
-            periods_per_year: periods,
             trials,
             power: POWER_AT.map(|ratio| power_of_window(ratio, n_days, periods, SIZE)),
             tests: BTreeMap::new(),

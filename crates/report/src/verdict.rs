@@ -54,8 +54,6 @@ pub(crate) struct Facts {
     pub deflated: Option<f64>,
     /// Trials that were ever started.
     pub trials: usize,
-    /// Days of the window, and its power to find a Sharpe ratio of 1.
-    pub window: Option<(usize, f64)>,
 }
 
 /// The arm beside Buy & Hold.
@@ -153,13 +151,6 @@ fn sentence(facts: &Facts, grade: Grade) -> String {
         format!("after {trials} trial{s} the deflated Sharpe probability is {}", probability(p))
     }));
     parts.extend(of_controls(&facts.controls));
-    if let (Grade::Open, Some((days, power))) = (grade, facts.window) {
-        parts.push(format!(
-            "a window of {} days finds a true Sharpe ratio of 1 with probability {}",
-            numbers::count(days),
-            probability(power)
-        ));
-    }
     format!("{}.", parts.join("; "))
 }
 

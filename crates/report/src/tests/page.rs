@@ -22,6 +22,7 @@ pub(super) fn ablation(seeds: u64) -> Demo {
         updates: 20,
         mode: "one-at-a-time",
         troubled: true,
+        controls: false,
     }
 }
 

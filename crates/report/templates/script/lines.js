@@ -91,7 +91,8 @@
         axisLabel: { color: t.soft, fontSize: 11, hideOverlap: true, showMaxLabel: false, showMinLabel: !figure.numbers, formatter: (v) => (figure.numbers ? tick(v, figure.xUnit) : number(v, 0)) },
         axisLine: { lineStyle: { color: t.faint }, onZero: false }, axisTick: { show: false }, splitLine: { show: false },
       },
-      yAxis: { ...valueAxis(t, figure.unit), splitNumber: small ? 3 : 4 },
+      // A share has its ends.
+      yAxis: { ...valueAxis(t, figure.unit), splitNumber: small ? 3 : 4, ...(figure.steps ? { min: 0, max: 1 } : {}) },
       series: lineSeries(figure, element.classList.contains("diagnostic") ? 1.4 : 1.9, state, t),
     };
   }

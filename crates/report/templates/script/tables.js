@@ -97,7 +97,7 @@
       const tools = document.createElement("div");
       tools.className = "tools";
       const n = [...table.tBodies].reduce((sum, body) => sum + bodyRows(body).length, 0);
-      if (n >= LEAST_SEARCHED) tools.append(...makeSearchable(table, what));
+      if (table.classList.contains("sortable") && n >= LEAST_SEARCHED) tools.append(...makeSearchable(table, what));
       if (table.classList.contains("sortable") && n > 1) tools.append(makeSortable(table));
       tools.append(csvButton(what, `${prefix}-${table.dataset.csv}`, () => tableRows(table)));
       const place = table.closest(".scroll") || table;

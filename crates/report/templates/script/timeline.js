@@ -4,7 +4,8 @@
 
   function timelineOption(account, t, element) {
     const { dates, prices, actions, positions } = account;
-    const at = (letter) => [...actions].flatMap((a, i) => (a === letter && !isAbsent(prices[i]) ? [[i, prices[i]]] : []));
+    // Only where the decision is another one than the day before: a position that is kept needs no mark.
+    const at = (letter) => [...actions].flatMap((a, i) => (a === letter && a !== actions[i - 1] && !isAbsent(prices[i]) ? [[i, prices[i]]] : []));
     const marker = (name, letter, symbol, color, offset) => ({
       type: "scatter", name, data: at(letter), symbol, symbolSize: isNarrow(element) ? 6 : 8, symbolOffset: [0, offset],
       itemStyle: { color, opacity: 0.9 }, z: 4, silent: true,
@@ -33,6 +34,7 @@
         { type: "line", name: "close", data: prices, showSymbol: false, silent: true, lineStyle: { color: t.grey, width: 1.4 }, itemStyle: { color: t.grey }, z: 2 },
         marker("buy", "b", "triangle", t.hue[0], 9),
         { ...marker("sell", "s", "triangle", t.hue[1], -9), symbolRotate: 180 },
+        { ...marker("hold", "h", "rect", t.hue[2], 0), symbolSize: 5 },
         { type: "scatter", name: "news", data: said, symbol: "circle", symbolSize: 4, itemStyle: { color: t.paper, borderColor: t.ink, borderWidth: 1 }, z: 3, silent: true },
         { type: "line", name: "position", xAxisIndex: 1, yAxisIndex: 1, data: positions, step: "end", showSymbol: false, silent: true, lineStyle: { color: t.hue[2], width: 1.2 }, areaStyle: { color: t.hue[2], opacity: 0.18 }, itemStyle: { color: t.hue[2] } },
       ],
