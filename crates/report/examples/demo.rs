@@ -1,5 +1,7 @@
 //! Renders reports of made-up sweeps, to be looked at: `cargo run -p report --example demo -- FOLDER`.
 
+// The tests use more of it than we do.
+#[allow(dead_code)]
 #[path = "../src/tests/demo.rs"]
 mod demo;
 

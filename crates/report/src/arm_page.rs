@@ -79,7 +79,10 @@ pub(crate) fn arm_page(
         runs: runs.iter().map(|run| run_row(input, run, "../runs/")).collect(),
         hidden_lines: legend.iter().filter(|l| !l.shown).count(),
         legend,
-        figures: figures.iter().map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() }).collect(),
+        figures: figures
+            .iter()
+            .map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() })
+            .collect(),
         thinning: training.as_ref().map(Training::thinning),
         diagnostics: training.as_ref().map(|t| t.diagnostics.clone()).unwrap_or_default(),
         ends: training.iter().flat_map(|t| t.lines.iter().map(|l| training_end(l, &t.diagnostics))).collect(),
@@ -90,12 +93,14 @@ pub(crate) fn arm_page(
 
 /// Equity and drawdown of every seed beside Buy & Hold.
 fn accounts(group: &Group<'_>, arm: usize) -> Vec<Figure> {
-    let Some(dates) = group.runs(arm).find_map(|r| r.curve.as_ref()).map(|c| &c.dates) else { return Vec::new() };
+    let Some(dates) = group.runs(arm).find_map(|r| r.curve.as_ref()).map(|c| &c.dates) else {
+        return Vec::new();
+    };
     let hold = group.baseline("buy-and-hold").filter(|hold| *hold != arm);
     let hold = hold.and_then(|hold| curves_over(group, hold, dates).next());
-    let own = curves_over(group, arm, dates).enumerate().map(|(i, (run, curve))| {
-        (format!("seed {}", run.seed), Look::nth(i), i < SHOWN_SEEDS, curve)
-    });
+    let own = curves_over(group, arm, dates)
+        .enumerate()
+        .map(|(i, (run, curve))| (format!("seed {}", run.seed), Look::nth(i), i < SHOWN_SEEDS, curve));
     let hold = hold.map(|(_, curve)| ("Buy & Hold".to_owned(), Look { hue: None, dash: 0 }, true, curve));
     let curves: Vec<(String, Look, bool, &Curve)> = own.chain(hold).collect();
     let kept = kept_places(dates.len() + 1, curves.len(), 2);
@@ -124,7 +129,9 @@ fn accounts(group: &Group<'_>, arm: usize) -> Vec<Figure> {
             .collect(),
     };
     vec![
-        figure("equity", "Equity", "on the test window as a multiple of the start.", Unit::Ratio, &|c| c.growth.clone()),
+        figure("equity", "Equity", "on the test window as a multiple of the start.", Unit::Ratio, &|c| {
+            c.growth.clone()
+        }),
         figure("drawdown", "Drawdown", "from the highest equity so far.", Unit::Fraction, &Curve::drawdown),
     ]
 }

@@ -24,14 +24,27 @@ pub(crate) fn assumptions(group: &Group<'_>, records: Option<&Records>, trials: 
     add("Rules", Some(format!("{rules}. {}", rules_note(&rules)).trim_end().to_owned()));
     add("Fills", fills(&rules).map(str::to_owned));
     add("Costs", Some(costs(arm, &rules)));
-    add("Cash", number(arm, "env.initial_cash").map(|cash| format!("{} at the start, no interest; risk-free rate 0", numbers::digits(Some(cash), 6))));
+    add(
+        "Cash",
+        number(arm, "env.initial_cash").map(|cash| {
+            format!("{} at the start, no interest; risk-free rate 0", numbers::digits(Some(cash), 6))
+        }),
+    );
     for (label, key) in [("Training", "split.train"), ("Validation", "split.valid"), ("Test", "split.test")] {
         add(label, span(arm, key));
     }
-    add("Look-back", number(arm, "split.warmup").filter(|n| *n > 0.0).map(|n| format!("{n} bars before each part, seen but not traded")));
+    add(
+        "Look-back",
+        number(arm, "split.warmup")
+            .filter(|n| *n > 0.0)
+            .map(|n| format!("{n} bars before each part, seen but not traded")),
+    );
     add("Periods per year", records.map(|r| periods(group, r)));
     add("Knowledge of the model", knowledge(group));
-    add("Trials", Some(format!("{} distinct specifications ever started, failed ones counted", numbers::count(trials))));
+    add(
+        "Trials",
+        Some(format!("{} distinct specifications ever started, failed ones counted", numbers::count(trials))),
+    );
     add("Seeds", Some("what is trained again; days are never counted as seeds".to_owned()));
     all
 }
@@ -56,7 +69,9 @@ fn fills(rules: &str) -> Option<&'static str> {
     match rules {
         "investor-bench" => Some("at the close of the decision, without moving the price"),
         "paper" => Some("at the next close, without moving the price"),
-        "realistic" => Some("at the next open, at the next close where the data have no open; without moving the price beyond slippage"),
+        "realistic" => Some(
+            "at the next open, at the next close where the data have no open; without moving the price beyond slippage",
+        ),
         _ => None,
     }
 }
@@ -86,8 +101,9 @@ fn span(arm: &PlannedArm, key: &str) -> Option<String> {
 }
 
 fn periods(group: &Group<'_>, records: &Records) -> String {
-    let known = group.arms.iter().flat_map(|arm| group.runs(*arm)).any(|run| group.input.market_of(run).is_some());
-    let n = numbers::digits(Some(records.periods_per_year), 4);
+    let known =
+        group.arms.iter().flat_map(|arm| group.runs(*arm)).any(|run| group.input.market_of(run).is_some());
+    let n = records.periods_per_year;
     let from = match known {
         true => "as the data say",
         false if records.periods_per_year > 300.0 => "because the data have weekends",
@@ -98,14 +114,19 @@ fn periods(group: &Group<'_>, records: &Records) -> String {
 
 /// What the language model may have read of the test window before.
 fn knowledge(group: &Group<'_>) -> Option<String> {
-    let arms: Vec<&PlannedArm> =
-        group.of_role(Role::Arm).map(|i| group.arm(i)).filter(|arm| arm.spec.get("agent").is_some()).collect();
+    let arms: Vec<&PlannedArm> = group
+        .of_role(Role::Arm)
+        .map(|i| group.arm(i))
+        .filter(|arm| arm.spec.get("agent").is_some())
+        .collect();
     if arms.is_empty() {
         return None;
     }
-    let models: Vec<&PlannedArm> = arms.into_iter().filter(|arm| settings::at(&arm.spec, "agent.model").is_some()).collect();
+    let models: Vec<&PlannedArm> =
+        arms.into_iter().filter(|arm| settings::at(&arm.spec, "agent.model").is_some()).collect();
     let Some(first) = models.first() else { return Some("no language model reads the data".to_owned()) };
-    let is_random = |arm: &&PlannedArm| settings::at(&arm.spec, "agent.model.weights") == Some("random".into());
+    let is_random =
+        |arm: &&PlannedArm| settings::at(&arm.spec, "agent.model.weights") == Some("random".into());
     if models.iter().all(is_random) {
         return Some("none: its weights are random".to_owned());
     }
@@ -116,5 +137,7 @@ fn knowledge(group: &Group<'_>) -> Option<String> {
     let name = settings::at(&first.spec, "agent.model.path").map(|v| settings::text(&v));
     let name = name.or_else(|| agent_kind(first).map(str::to_owned)).unwrap_or_default();
     let window = group.window().map(|(from, _)| format!(" of {from} and later")).unwrap_or_default();
-    Some(format!("cut-off of {name} unknown: what it has read{window} could tell it the outcome, and no test here would show that"))
+    Some(format!(
+        "cut-off of {name} unknown: what it has read{window} could tell it the outcome, and no test here would show that"
+    ))
 }

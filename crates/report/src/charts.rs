@@ -54,7 +54,8 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
             continue;
         }
         let band = |values: &dyn Fn(&Curve) -> Vec<f64>| {
-            let series: Vec<_> = curves.iter().map(|c| at(&values(c), &kept).into_iter().map(Some).collect()).collect();
+            let series: Vec<_> =
+                curves.iter().map(|c| at(&values(c), &kept).into_iter().map(Some).collect()).collect();
             Band::new(&series, |v| rounded(v, 5))
         };
         let (Some(growth), Some(drawdown)) = (band(&|c| c.growth.clone()), band(&Curve::drawdown)) else {

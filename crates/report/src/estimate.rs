@@ -33,7 +33,12 @@ impl Cell {
     }
 
     /// Any number with its interval.
-    pub(crate) fn of(label: &'static str, unit: Unit, value: Option<f64>, interval: Option<Interval>) -> Self {
+    pub(crate) fn of(
+        label: &'static str,
+        unit: Unit,
+        value: Option<f64>,
+        interval: Option<Interval>,
+    ) -> Self {
         let write = |v| unit.write(Some(v));
         let interval = interval.map(|i| format!("{} to {}", write(i.low), write(i.high)));
         Self { interval, ..Self::plain(label, unit.write(value), value) }

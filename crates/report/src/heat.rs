@@ -95,7 +95,8 @@ pub(crate) fn heat_maps(group: &Group<'_>) -> Vec<HeatMap> {
 
 fn heat_map(group: &Group<'_>, rows: usize, columns: usize) -> Option<HeatMap> {
     let (rows_axis, columns_axis) = (&group.input.plan.axes[rows], &group.input.plan.axes[columns]);
-    let (rows, columns) = (axis_values(group, rows_axis, |_| true), axis_values(group, columns_axis, |_| true));
+    let (rows, columns) =
+        (axis_values(group, rows_axis, |_| true), axis_values(group, columns_axis, |_| true));
     if rows.len() < 2 || columns.len() < 2 {
         return None;
     }
@@ -121,7 +122,11 @@ fn heat_map(group: &Group<'_>, rows: usize, columns: usize) -> Option<HeatMap> {
     let table = HeatTable {
         corner: rows_axis.key.clone(),
         columns: columns.iter().map(name).collect(),
-        rows: rows.iter().zip(&scores).map(|(row, scores)| (name(row), scores.iter().map(cell).collect())).collect(),
+        rows: rows
+            .iter()
+            .zip(&scores)
+            .map(|(row, scores)| (name(row), scores.iter().map(cell).collect()))
+            .collect(),
     };
     Some(HeatMap {
         rows_axis: rows_axis.key.clone(),

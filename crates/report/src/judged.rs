@@ -1,7 +1,7 @@
 //! The verdicts of a group and the numbers behind them.
 
 use serde::Serialize;
-use stats::{Aggregate, AgainstBenchmark, Bootstrap, Runs, Seed, SeedScores};
+use stats::{AgainstBenchmark, Aggregate, Bootstrap, Runs, Seed, SeedScores};
 use store::RunState;
 use trading_env::Role;
 
@@ -52,16 +52,37 @@ pub(crate) struct Row {
 }
 
 const COLUMNS: [Column; 10] = [
-    Column { label: "IQM of Sharpe", about: "interquartile mean over seeds, with its 95% stratified-bootstrap interval" },
-    Column { label: "Minus Buy & Hold", about: "Sharpe ratio less that of Buy & Hold, mean over seeds with its 95% interval" },
-    Column { label: "P(improvement)", about: "probability that a seed's Sharpe ratio is above Buy & Hold's, with its 95% interval" },
-    Column { label: "Corrected p", about: "that the Sharpe ratio is above Buy & Hold's by luck of the days: Romano-Wolf over the arms, times trials over arms" },
-    Column { label: "PSR", about: "probabilistic Sharpe ratio of the mean over seeds: probability that the true ratio is above 0" },
-    Column { label: "DSR", about: "deflated Sharpe ratio: the same against what the best of all trials reaches by luck" },
+    Column {
+        label: "IQM of Sharpe",
+        about: "interquartile mean over seeds, with its 95% stratified-bootstrap interval",
+    },
+    Column {
+        label: "Minus Buy & Hold",
+        about: "Sharpe ratio less that of Buy & Hold, mean over seeds with its 95% interval",
+    },
+    Column {
+        label: "P(improvement)",
+        about: "probability that a seed's Sharpe ratio is above Buy & Hold's, with its 95% interval",
+    },
+    Column {
+        label: "Corrected p",
+        about: "that the Sharpe ratio is above Buy & Hold's by luck of the days: Romano-Wolf over the arms, times trials over arms",
+    },
+    Column {
+        label: "PSR",
+        about: "probabilistic Sharpe ratio of the mean over seeds: probability that the true ratio is above 0",
+    },
+    Column {
+        label: "DSR",
+        about: "deflated Sharpe ratio: the same against what the best of all trials reaches by luck",
+    },
     Column { label: "Days needed", about: "minimum track record: days for a PSR of 0.95 at this ratio" },
     Column { label: "Alpha", about: "per year, against Buy & Hold" },
     Column { label: "Beta", about: "against Buy & Hold" },
-    Column { label: "Information ratio", about: "mean over standard deviation of the returns less those of Buy & Hold, annualised" },
+    Column {
+        label: "Information ratio",
+        about: "mean over standard deviation of the returns less those of Buy & Hold, annualised",
+    },
 ];
 
 /// The verdicts on all arms of a group.
@@ -134,12 +155,21 @@ fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: 
         look: look(group, arm),
         cells: vec![
             Cell::of(labels[0], Unit::Ratio, iqm, runs.interval(Aggregate::Iqm, LEVEL, &BOOTSTRAP)),
-            hold.map_or_else(|| plain(1, Unit::Ratio, None), |h| Cell::new(labels[1], Unit::Ratio, &less(&own, h))),
+            hold.map_or_else(
+                || plain(1, Unit::Ratio, None),
+                |h| Cell::new(labels[1], Unit::Ratio, &less(&own, h)),
+            ),
             Cell::of(labels[2], Unit::Ratio, improvement.map(|i| i.point), improvement),
-            chance(3, search.tests.get(&arm).and_then(|t| t.above), |p| p_value(p).replace("p = ", "").replace("p ", "")),
+            chance(3, search.tests.get(&arm).and_then(|t| t.above), |p| {
+                p_value(p).replace("p = ", "").replace("p ", "")
+            }),
             chance(4, ratio.and_then(|s| s.probabilistic(0.0)), probability),
             chance(5, search.deflated.get(&arm).map(|d| d.probability), probability),
-            Cell::plain(labels[6], days.map_or_else(|| numbers::UNDEFINED.to_owned(), |d| numbers::count(d.ceil() as usize)), days),
+            Cell::plain(
+                labels[6],
+                days.map_or_else(|| numbers::UNDEFINED.to_owned(), |d| numbers::count(d.ceil() as usize)),
+                days,
+            ),
             plain(7, Unit::Fraction, market.as_ref().and_then(|m| m.alpha)),
             plain(8, Unit::Ratio, market.as_ref().and_then(|m| m.beta)),
             plain(9, Unit::Ratio, market.as_ref().and_then(|m| m.information_ratio)),
@@ -155,7 +185,9 @@ fn window(group: &Group<'_>, search: &Search) -> Vec<String> {
         let told: Vec<String> = POWER_AT
             .iter()
             .zip(power)
-            .map(|(ratio, p)| format!("{} with probability {}", numbers::fixed(Some(*ratio), 1), probability(p)))
+            .map(|(ratio, p)| {
+                format!("{} with probability {}", numbers::fixed(Some(*ratio), 1), probability(p))
+            })
             .collect();
         sentences.push(format!(
             "Power: a test at 5% over these {} days finds a true Sharpe ratio of {}.",

@@ -33,8 +33,9 @@ fn lines(
 ) -> Vec<FigureLine> {
     let mut arms = 0;
     let line = |record: &crate::record::Record| {
-        let series: Vec<_> =
-            curves_over(group, record.arm, &records.dates).map(|(_, curve)| values(&curve.returns())).collect();
+        let series: Vec<_> = curves_over(group, record.arm, &records.dates)
+            .map(|(_, curve)| values(&curve.returns()))
+            .collect();
         let look = look(group, record.arm);
         let before = arms;
         arms += usize::from(look.hue.is_some());
@@ -165,7 +166,8 @@ pub(crate) fn months(group: &Group<'_>, records: &Records) -> Option<Months> {
 
 /// Returns of one record by year and month.
 pub(crate) fn calendar(dates: &[NaiveDate], returns: &[f64]) -> Option<HeatTable> {
-    const NAMES: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const NAMES: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let table = MonthlyTable::new(&ends(dates), returns).ok()?;
     let months = table.years.iter().flat_map(|row| row.months.iter().copied().flatten());
     let scale = Scale::around(0.0, months);

@@ -286,7 +286,11 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
         provenance: provenance(input),
         commands: commands(input),
         receipts: receipts(input),
-        runs: if links.is_large { Vec::new() } else { input.runs.iter().map(|run| run_row(input, run, "runs/")).collect() },
+        runs: if links.is_large {
+            Vec::new()
+        } else {
+            input.runs.iter().map(|run| run_row(input, run, "runs/")).collect()
+        },
         is_large: links.is_large,
         has_prompts: input.runs.iter().any(|run| shortened(run).is_some()),
     };
@@ -324,7 +328,10 @@ fn group_page(index: usize, group: &Group<'_>, links: &Links) -> (GroupPage, Gro
         has_accounts: accounts.is_some(),
         hidden_lines: legend.iter().filter(|l| !l.shown).count(),
         legend,
-        figures: figures.iter().map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() }).collect(),
+        figures: figures
+            .iter()
+            .map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() })
+            .collect(),
         months: records.as_ref().and_then(|r| months(&drawn, r)),
         rules_table: rules(group),
         heat_maps: heat_maps(group),

@@ -29,7 +29,8 @@ pub(crate) fn profile(group: &Group<'_>) -> Option<Figure> {
         })
         .filter(|(_, scores)| !scores.is_empty())
         .collect();
-    let ends = scores.iter().flat_map(|(_, s)| [s.sorted().first().copied(), s.sorted().last().copied()]).flatten();
+    let ends =
+        scores.iter().flat_map(|(_, s)| [s.sorted().first().copied(), s.sorted().last().copied()]).flatten();
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     if low >= high {
         return None;

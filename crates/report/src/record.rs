@@ -61,7 +61,8 @@ pub(crate) struct Records {
 impl Records {
     /// `None` before any run of the group has completed.
     pub(crate) fn of(group: &Group<'_>) -> Option<Self> {
-        let dates = group.arms.iter().find_map(|arm| group.runs(*arm).find_map(|r| r.curve.as_ref()))?.dates.clone();
+        let dates =
+            group.arms.iter().find_map(|arm| group.runs(*arm).find_map(|r| r.curve.as_ref()))?.dates.clone();
         let record = |arm: &usize| {
             let curves: Vec<&Curve> = curves_over(group, *arm, &dates).map(|(_, curve)| curve).collect();
             Record::new(*arm, &curves)
@@ -92,7 +93,10 @@ pub(crate) fn curves_over<'a>(
     arm: usize,
     dates: &'a [NaiveDate],
 ) -> impl Iterator<Item = (&'a ReportRun, &'a Curve)> {
-    group.runs(arm).filter_map(|run| Some((run, run.curve.as_ref()?))).filter(move |(_, curve)| curve.dates == dates)
+    group
+        .runs(arm)
+        .filter_map(|run| Some((run, run.curve.as_ref()?)))
+        .filter(move |(_, curve)| curve.dates == dates)
 }
 
 /// What the data say, else 365 where they have weekends and 252 where they have none.

@@ -102,7 +102,8 @@ fn write_runs(input: &ReportInput, tera: &Tera, dir: &Path) -> Result<(), Report
     let groups = groups(input);
     let mut work: Vec<(&Group<'_>, &ReportRun, Option<&Curve>)> = Vec::new();
     for group in &groups {
-        let hold = group.baseline("buy-and-hold").and_then(|arm| group.runs(arm).find_map(|r| r.curve.as_ref()));
+        let hold =
+            group.baseline("buy-and-hold").and_then(|arm| group.runs(arm).find_map(|r| r.curve.as_ref()));
         work.extend(group.arms.iter().flat_map(|arm| group.runs(*arm)).map(|run| (group, run, hold)));
     }
     work.into_par_iter().try_for_each(|(group, run, hold)| {
@@ -127,7 +128,8 @@ fn write_arms(input: &ReportInput, page: &Page, tera: &Tera, dir: &Path) -> Resu
         let verdict = shown.judged.verdicts.iter().find(|v| v.verdict.name == *name).cloned();
         let rows = [&shown.table.arms, &shown.table.baselines, &shown.table.controls];
         let row = rows.into_iter().flatten().find(|row| row.name == *name);
-        let (page, charts) = arm_page(input, group, arm, verdict, row.map(|r| r.cells.clone()).unwrap_or_default());
+        let (page, charts) =
+            arm_page(input, group, arm, verdict, row.map(|r| r.cells.clone()).unwrap_or_default());
         let Some(file) = links.arm_page(arm) else { return Ok(()) };
         let html = tera.render("arm.html", &context(&page, &charts)?)?;
         write(&dir.join(file), &html).map(|_| ())

@@ -6,6 +6,7 @@ use stats::{Seed, SeedScores};
 use store::{Rescored, RunState};
 use trading_env::Role;
 
+use crate::ReportRun;
 use crate::arms::{Look, look};
 use crate::band::Band;
 use crate::charts::shown_at_first;
@@ -13,8 +14,7 @@ use crate::estimate::{Cell, LEVEL};
 use crate::figure::{Axis, Figure, FigureLine, Places};
 use crate::groups::Group;
 use crate::metric::{SCORES, Unit};
-use crate::numbers::{self, rounded};
-use crate::ReportRun;
+use crate::numbers::rounded;
 
 /// Rules and costs of the table, with their headings.
 const COLUMNS: [(&str, f64, &str); 4] = [
@@ -136,7 +136,7 @@ pub(crate) fn costs(group: &Group<'_>) -> Option<Figure> {
 pub(crate) fn of_run(run: &ReportRun) -> Vec<(String, Vec<String>)> {
     let row = |r: &Rescored| {
         let name = match r.cost_bps {
-            c if c > 0.0 => format!("{}, {} bp", r.rules, numbers::digits(Some(c), 3)),
+            c if c > 0.0 => format!("{}, {c} bp", r.rules),
             _ => r.rules.clone(),
         };
         (name, SCORES.iter().map(|m| m.unit.write(r.scores.get(m.key).and_then(Value::as_f64))).collect())

@@ -146,7 +146,12 @@ const SPLITS: [&str; 3] = ["train", "valid", "test"];
 const SHEET: [(&str, &str, &str, Unit); 19] = [
     ("cumulative_return", "Cumulative return", "compounded over the whole window", Unit::Fraction),
     ("annual_return", "Annual return", "compound annual growth rate", Unit::Fraction),
-    ("annual_volatility", "Annual volatility", "sample standard deviation of simple returns, annualised", Unit::Fraction),
+    (
+        "annual_volatility",
+        "Annual volatility",
+        "sample standard deviation of simple returns, annualised",
+        Unit::Fraction,
+    ),
     ("sharpe", "Sharpe ratio", "annualised, risk-free rate 0", Unit::Ratio),
     ("sortino", "Sortino ratio", "annualised, target 0", Unit::Ratio),
     ("calmar", "Calmar ratio", "annual return over maximum drawdown", Unit::Ratio),
@@ -217,7 +222,11 @@ pub(crate) fn run_page(
         diagnostics: training.as_ref().map(|t| t.diagnostics.clone()).unwrap_or_default(),
         ends: training.iter().flat_map(|t| t.lines.iter().map(|l| training_end(l, &t.diagnostics))).collect(),
         receipt: manifest.receipt.as_ref().map(receipt),
-        settings: arm.spec.iter().map(|(name, section)| (name.clone(), section_rows(name, section))).collect(),
+        settings: arm
+            .spec
+            .iter()
+            .map(|(name, section)| (name.clone(), section_rows(name, section)))
+            .collect(),
         facts: facts(manifest),
         commands: commands(input, run, manifest),
         market: market.map(market_file),
@@ -349,7 +358,11 @@ fn receipt(receipt: &trading_env::FreezeReceipt) -> ReceiptPage {
     ReceiptPage {
         frozen: receipt.tensors.len() - trained,
         trained,
-        groups: receipt.groups.iter().map(|g| (g.group.clone(), format!("{:.2e}", g.mean_grad_norm))).collect(),
+        groups: receipt
+            .groups
+            .iter()
+            .map(|g| (g.group.clone(), format!("{:.2e}", g.mean_grad_norm)))
+            .collect(),
         tensors: receipt.tensors.iter().take(MOST_TENSORS).map(row).collect(),
         left_out: receipt.tensors.len().saturating_sub(MOST_TENSORS),
     }
@@ -364,8 +377,20 @@ fn facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ("Run", start.run_id.clone()),
         ("Key of the arm", start.arm_key.clone()),
         ("Commit", start.git_commit.clone().unwrap_or_else(|| "not in a repository".to_owned())),
-        ("Versions", format!("flaglab {}{burn}, run contract {}", start.versions.flaglab, start.versions.contract)),
-        ("Data", format!("{} ({}): {} bars, sha256 {}", data.symbol, data.source, numbers::count(data.bars), data.fingerprint)),
+        (
+            "Versions",
+            format!("flaglab {}{burn}, run contract {}", start.versions.flaglab, start.versions.contract),
+        ),
+        (
+            "Data",
+            format!(
+                "{} ({}): {} bars, sha256 {}",
+                data.symbol,
+                data.source,
+                numbers::count(data.bars),
+                data.fingerprint
+            ),
+        ),
         ("Backend", format!("{} ({})", start.backend, start.adapter)),
         ("Machine", format!("{}, {} cores, {}", start.machine.cpu, start.machine.cores, start.machine.os)),
         ("Started", time(&manifest.started)),

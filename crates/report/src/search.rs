@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use stats::{BlockLength, Bootstrap, DeflatedSharpe, Panel, Pbo, RomanoWolf, SharpeRatio, Spa, power_of_window};
+use stats::{
+    BlockLength, Bootstrap, DeflatedSharpe, Panel, Pbo, RomanoWolf, SharpeRatio, Spa, power_of_window,
+};
 
 use crate::groups::Group;
 use crate::record::{Record, Records};

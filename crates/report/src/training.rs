@@ -184,9 +184,10 @@ pub(crate) fn training(group: &Group<'_>) -> Option<Training> {
 pub(crate) fn training_of_runs(runs: &[&ReportRun], name: impl Fn(&ReportRun) -> String) -> Option<Training> {
     let runs: Vec<&ReportRun> = runs.iter().copied().filter(|r| !r.updates.is_empty()).collect();
     let size = updates_in_a_point(&runs, most_points(runs.len()));
-    let lines = runs.iter().enumerate().map(|(i, run)| {
-        TrainingLine::new(name(run), Look::nth(i), i < SHOWN_RUNS, &[run], size)
-    });
+    let lines = runs
+        .iter()
+        .enumerate()
+        .map(|(i, run)| TrainingLine::new(name(run), Look::nth(i), i < SHOWN_RUNS, &[run], size));
     Training::new(lines.collect(), size)
 }
 

@@ -119,7 +119,8 @@ fn grade(facts: &Facts) -> Grade {
     let Some(beside) = &facts.beside else { return Grade::Alone };
     let Some(interval) = beside.difference.interval(LEVEL) else { return Grade::Alone };
     let nothing_found = facts.controls.iter().any(|c| c.is_null && c.does_as_well() == Some(true));
-    let has_timing = is_small(beside.tests.timing) && beside.shifts.is_none_or(beats_shifts) && !nothing_found;
+    let has_timing =
+        is_small(beside.tests.timing) && beside.shifts.is_none_or(beats_shifts) && !nothing_found;
     if interval.low > 0.0 && is_small(beside.tests.above) && has_timing {
         Grade::Better
     } else if interval.high < 0.0 && is_small(beside.tests.below) {
@@ -209,7 +210,10 @@ fn of_beside(beside: &Beside) -> Vec<String> {
             parts.push("Buy & Hold at the same average position is not shown to earn less".to_owned());
         }
         if let Some((n, of)) = beside.shifts.filter(|s| !beats_shifts(*s)) {
-            parts.push(format!("only {n} of {} earn more than 97.5% of policies of equal turnover", seeds(of)));
+            parts.push(format!(
+                "only {n} of {} earn more than 97.5% of policies of equal turnover",
+                seeds(of)
+            ));
         }
     }
     parts
@@ -235,7 +239,12 @@ pub(crate) fn headline(grades: &[Grade]) -> String {
     let n = grades.len();
     let arms = |k: usize| match (k, n) {
         (1, 1) => "The arm is".to_owned(),
-        (k, n) => format!("{} of {} arms {}", numbers::count(k), numbers::count(n), if k == 1 { "is" } else { "are" }),
+        (k, n) => format!(
+            "{} of {} arms {}",
+            numbers::count(k),
+            numbers::count(n),
+            if k == 1 { "is" } else { "are" }
+        ),
     };
     let [better, worse, anecdote, absent] =
         [Grade::Better, Grade::Worse, Grade::Anecdote, Grade::Absent].map(count);
@@ -247,7 +256,9 @@ pub(crate) fn headline(grades: &[Grade]) -> String {
             "With fewer than 3 seeds an arm, these results are anecdotes.".to_owned()
         }
         () if worse == n => "Every arm is shown to be worse than Buy & Hold.".to_owned(),
-        () if worse > 0 => format!("No arm is shown to be better than Buy & Hold; {} worse.", lower(&arms(worse))),
+        () if worse > 0 => {
+            format!("No arm is shown to be better than Buy & Hold; {} worse.", lower(&arms(worse)))
+        }
         () if count(Grade::Alone) > 0 => "There is no Buy & Hold to compare the arms with.".to_owned(),
         () => "No arm is shown to be better than Buy & Hold.".to_owned(),
     }

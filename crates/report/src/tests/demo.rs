@@ -35,6 +35,36 @@ pub struct Demo {
     pub controls: bool,
 }
 
+/// A sweep of the learning rate with many arms and four baselines.
+pub fn many(arms: usize, seeds: u64, days: usize, updates: u32) -> (Demo, PlanInfo) {
+    let demo = Demo {
+        name: "many",
+        title: "Many arms",
+        symbols: vec!["SYN"],
+        seeds,
+        days,
+        updates,
+        mode: "one-at-a-time",
+        troubled: false,
+        controls: false,
+    };
+    let mut plan = demo.plan();
+    let key = "agent.learning_rate";
+    let rates: Vec<Value> = (1..=arms).map(|k| json!(k as f64 * 1e-5)).collect();
+    let baselines = plan.arms.split_off(plan.arms.iter().filter(|a| a.role == Role::Arm).count());
+    let arm = |rate: &Value| {
+        let mut spec = base("SYN");
+        set(&mut spec, key, rate);
+        let axes = Map::from_iter([(key.to_owned(), rate.clone())]);
+        PlannedArm { name: format!("learning_rate={rate}"), role: Role::Arm, axes, spec: object(spec) }
+    };
+    plan.arms = rates.iter().map(arm).chain(baselines).collect();
+    plan.axes = vec![PlannedAxis { key: key.to_owned(), values: rates }];
+    let runs = plan.arms.iter().flat_map(|arm| (0..seeds).map(|seed| (arm.name.clone(), seed))).enumerate();
+    plan.runs = runs.map(|(i, (arm, seed))| PlannedRun { arm, seed, run_id: format!("{i:016x}") }).collect();
+    (demo, plan)
+}
+
 /// Splitmix64 as standard normal numbers, near enough: the sum of twelve uniform ones.
 pub struct Noise(pub u64);
 
@@ -147,7 +177,12 @@ impl Demo {
             let control = |name: &str, key: &str, value: &str| {
                 let mut spec = base(self.symbols[0]);
                 set(&mut spec, key, &json!(value));
-                PlannedArm { name: name.to_owned(), role: Role::Control, axes: Map::new(), spec: object(spec) }
+                PlannedArm {
+                    name: name.to_owned(),
+                    role: Role::Control,
+                    axes: Map::new(),
+                    spec: object(spec),
+                }
             };
             arms.push(control("shuffled-news", "split.shuffle", "news"));
             arms.push(control("shuffled-returns", "split.shuffle", "returns"));
@@ -163,7 +198,8 @@ impl Demo {
         }
         let mut runs = Vec::new();
         for arm in &arms {
-            let seeds = if arm.role != Role::Baseline || arm.name.starts_with("random") { self.seeds } else { 1 };
+            let seeds =
+                if arm.role != Role::Baseline || arm.name.starts_with("random") { self.seeds } else { 1 };
             for seed in 0..seeds {
                 let run_id = format!("{:016x}", 0xab5e_0000_0000_0000_u64 + 37 * runs.len() as u64);
                 runs.push(PlannedRun { arm: arm.name.clone(), seed, run_id });
@@ -223,8 +259,7 @@ impl Demo {
             metrics: Metrics { test: Some(scores(steps)), ..Metrics::default() },
             rescored: rescored(steps),
             receipt: (arm.role == Role::Arm).then(|| receipt(seed)),
-            prompts: reads
-                .then(|| PromptCounts { encoded: 1_000 + seed, shortened: 12 * place as u64 }),
+            prompts: reads.then(|| PromptCounts { encoded: 1_000 + seed, shortened: 12 * place as u64 }),
             warnings: if self.troubled { warnings(place, seed) } else { Vec::new() },
             equal_turnover: (arm.role != Role::Baseline).then(|| EqualTurnover {
                 policies: 200,

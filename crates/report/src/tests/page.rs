@@ -1,5 +1,6 @@
 //! The whole page.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -79,8 +80,10 @@ fn all_sections_are_there() {
         assert!(html.contains(part), "{part}");
     }
     // Every chart has words for those who do not see it.
-    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3 + 13);
-    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3 + 13);
+    // Accounts, forests, figures, effects, diagnostics.
+    let charts = 2 + 2 + 4 + 3 + 13;
+    assert_eq!(html.matches("role=\"img\"").count(), charts);
+    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), charts);
 }
 
 #[test]
@@ -127,9 +130,20 @@ fn the_same_input_makes_the_same_bytes() {
     let first = std::fs::read(&path).unwrap();
     assert_eq!(render(&input, out.path()).unwrap(), path);
     assert!(std::fs::read(&path).unwrap() == first);
-    let names: Vec<_> =
-        std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names, ["index.html"], "no temporary file stays");
+    let names = |folder: &Path| {
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let folder = path.parent().unwrap();
+    assert_eq!(names(folder), ["assets", "index.html", "runs"], "no temporary file stays");
+    let started = input.runs.iter().filter(|r| r.manifest.is_some());
+    let mut pages: Vec<String> = started.map(|r| format!("{}.html", r.run_id)).collect();
+    pages.sort();
+    assert_eq!(names(&folder.join("runs")), pages, "a page for every run that was started");
 }
 
 #[test]
