@@ -7,24 +7,30 @@
 //! Every text that came from a file (names, symbols, reasons) is escaped: by Tera in the page, and by [`render`] in
 //! the JSON that the charts read.
 
+mod arm_scores;
 mod arms;
 mod band;
 mod charts;
 mod collect;
+mod compare;
 mod effects;
 mod error;
 mod estimate;
 mod evidence;
+mod gate;
 mod groups;
+mod index;
 mod metric;
 mod numbers;
 mod overview;
 mod page;
 mod plan;
 mod provenance;
+mod publish;
 mod receipts;
 mod render;
 mod settings;
+mod text;
 mod training;
 mod warnings;
 
@@ -35,6 +41,10 @@ extern crate self as report;
 mod tests;
 
 pub use collect::{Curve, ReportInput, ReportRun, collect};
+pub use compare::{ComparedExperiment, compare, compared_summary};
 pub use error::ReportError;
+pub use gate::{Gate, GateError, Verdict};
+pub use index::{IndexEntry, experiments, index, index_table};
 pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 pub use render::render;
+pub use text::{TableFormat, compared_tables, summary, tables};

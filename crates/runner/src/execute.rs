@@ -162,6 +162,21 @@ impl<'a> Ready<'a> {
         let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
         let start = self.plan.manifest(run, &cast, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
+        let agent = match &cast.agent {
+            Ok(agent) => agent,
+            Err(Skip(reason)) => {
+                let skipped = self.plan.store.skip(&run.id, fresh, &start, &spec, reason);
+                self.release(run.arm);
+                return before_end(
+                    match skipped {
+                        Ok(true) => RunEnd::Skipped(reason.clone()),
+                        Ok(false) => RunEnd::Elsewhere,
+                        Err(error) => RunEnd::Failed(Stop::Store(error).to_string()),
+                    },
+                    0,
+                );
+            }
+        };
         let mut writer = match self.plan.store.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => return before_end(RunEnd::Elsewhere, 0),
@@ -169,25 +184,14 @@ impl<'a> Ready<'a> {
         };
         (options.on_event)(Event::Started { run, arm });
         let mut taken = 0;
-        let result = match &cast.agent {
-            Err(Skip(reason)) => {
-                let reason = reason.clone();
-                let end = match writer.skip(&reason) {
-                    Ok(()) => RunEnd::Skipped(reason),
-                    Err(error) => RunEnd::Failed(Stop::Store(error).to_string()),
-                };
-                self.release(run.arm);
-                return before_end(end, 0);
-            }
-            Ok(agent) => panics::catch(|| {
-                let periods_per_year = self.plan.arms[run.arm].periods_per_year;
-                let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
-                let subject = self.plan.arms[run.arm].role != Role::Baseline;
-                let work = Work { cast: &cast, periods_per_year, subject, progress };
-                let mut learner = agent.learner(run.seed)?;
-                work.run(&mut *learner, &mut writer, &mut taken)
-            }),
-        };
+        let result = panics::catch(|| {
+            let periods_per_year = self.plan.arms[run.arm].periods_per_year;
+            let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
+            let subject = self.plan.arms[run.arm].role != Role::Baseline;
+            let work = Work { cast: &cast, periods_per_year, subject, progress };
+            let mut learner = agent.learner(run.seed)?;
+            work.run(&mut *learner, &mut writer, &mut taken)
+        });
         let result = result.unwrap_or_else(|reason| Err(Failure::Failed { reason, step: None }));
         drop(cast);
         self.release(run.arm);

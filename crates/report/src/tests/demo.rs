@@ -199,7 +199,8 @@ impl Demo {
                 high: 0.25,
                 at_least: 2 + 2 * run.seed as usize,
             });
-            let info = CompletedInfo { metrics, receipt, prompts, warnings, equal_turnover, ..Default::default() };
+            let info =
+                CompletedInfo { metrics, receipt, prompts, warnings, equal_turnover, ..Default::default() };
             writer.complete(info).expect("writes");
         }
         store
