@@ -19,7 +19,7 @@ fn gate(folder: &Folder, gates: &[&str]) -> Output {
 #[test]
 fn tables_go_to_stdout_and_the_path_to_stderr() {
     let folder = swept();
-    for (format, head) in [("markdown", "| Arm | Sharpe ratio |"), ("latex", "Arm & Sharpe ratio &")] {
+    for (format, head) in [("markdown", "| Arm | Sharpe |"), ("latex", "Arm & Sharpe &")] {
         std::fs::remove_dir_all(folder.path("reports")).unwrap();
         let output = folder.run(&["report", "small.toml", "--format", format]);
         assert!(output.ok().contains(head) && output.stdout.contains("buy-and-hold"), "{}", output.stdout);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Value, json};
 use stats::{Seed, SeedScores};
@@ -11,17 +12,18 @@ use trading_env::Role;
 use crate::arm_scores::{completed, score, seed_scores};
 use crate::estimate::Cell;
 use crate::index::link;
-use crate::metric::{Metric, SCORES, Unit};
+use crate::metric::{Metric, SCORES};
 use crate::publish::publish;
-use crate::text::{PARTS, Part, TextTable, caption, mean_and_interval, runs, summary};
-use crate::{ReportError, ReportInput, numbers, settings};
+use crate::text::{COLUMNS, Column, PARTS, Part, TextTable, caption, runs, summary};
+use crate::{PlannedArm, ReportError, ReportInput, numbers, settings};
 
 const TEMPLATE: &str = include_str!("../templates/compare.html");
 const STYLE: &str = include_str!("../templates/report.css");
 
-/// What arms are compared by, before and after the difference to Buy & Hold.
-const BEFORE: [&str; 1] = ["sharpe"];
-const AFTER: [&str; 2] = ["cumulative_return", "max_drawdown"];
+/// How the folders of comparisons begin.
+pub(crate) const COMPARISON: &str = "compare-";
+
+/// What stands after the first of [`COLUMNS`].
 const ABOVE: &str = "Sharpe above Buy & Hold";
 
 /// Arms with one test window under one set of rules, whatever experiment they come from.
@@ -30,6 +32,10 @@ pub(crate) struct Compared {
     key: Key,
     symbol: String,
     rules: String,
+    /// Their name alone.
+    rules_kind: String,
+    /// First and last day of the test window, as the first experiment plans it.
+    window: Option<(String, String)>,
     rows: Vec<Row>,
 }
 
@@ -37,7 +43,7 @@ pub(crate) struct Compared {
 #[derive(Debug, Clone, PartialEq)]
 struct Key {
     fingerprint: String,
-    window: Option<(String, String)>,
+    decisions: Option<(NaiveDate, NaiveDate)>,
     rules: Option<Value>,
 }
 
@@ -48,7 +54,7 @@ struct Row {
     arm: String,
     role: Role,
     is_hold: bool,
-    /// In the order of [`BEFORE`] and [`AFTER`].
+    /// In the order of [`COLUMNS`].
     scores: Vec<SeedScores>,
     /// By seed.
     sharpe: Vec<(Seed, Option<f64>)>,
@@ -58,7 +64,7 @@ struct Row {
 }
 
 /// Everything that has completed, in the order of the experiments, in as many tables as there are windows and rules.
-pub(crate) fn comparison(inputs: &[ReportInput]) -> Vec<Compared> {
+pub(crate) fn comparison<'a>(inputs: impl IntoIterator<Item = &'a ReportInput>) -> Vec<Compared> {
     let mut tables: Vec<Compared> = Vec::new();
     for input in inputs {
         for index in 0..input.plan.arms.len() {
@@ -79,12 +85,14 @@ fn row(input: &ReportInput, index: usize) -> Option<(Compared, Row)> {
     let manifest = completed(input, index).find_map(|run| run.manifest.as_ref())?;
     let data = &manifest.start.data;
     let dates = completed(input, index).find_map(|run| run.curve.as_ref()).map(|curve| &curve.dates);
-    let window = dates.and_then(|dates| Some((dates.first()?.to_string(), dates.last()?.to_string())));
+    let decisions = dates.and_then(|dates| Some((*dates.first()?, *dates.last()?)));
     let rules = arm.spec.get("rules").cloned();
     let table = Compared {
         symbol: data.symbol.clone(),
         rules: rules.as_ref().map_or_else(|| "unnamed".to_owned(), settings::text),
-        key: Key { fingerprint: data.fingerprint.clone(), window, rules },
+        rules_kind: settings::at(&arm.spec, "rules").as_ref().map(settings::text).unwrap_or_default(),
+        window: planned_window(arm).or(decisions.map(|(first, last)| (first.to_string(), last.to_string()))),
+        key: Key { fingerprint: data.fingerprint.clone(), decisions, rules },
         rows: Vec::new(),
     };
     let row = Row {
@@ -93,13 +101,20 @@ fn row(input: &ReportInput, index: usize) -> Option<(Compared, Row)> {
         role: arm.role,
         is_hold: arm.role == Role::Baseline
             && settings::at(&arm.spec, "agent") == Some("buy-and-hold".into()),
-        scores: BEFORE.iter().chain(&AFTER).map(|name| seed_scores(input, index, name)).collect(),
+        scores: COLUMNS.iter().map(|column| seed_scores(input, index, column.key)).collect(),
         sharpe: completed(input, index).map(|run| (Seed(run.seed), score(run, "sharpe"))).collect(),
         above_hold: None,
         completed: completed(input, index).count(),
         planned: input.runs.iter().filter(|run| run.arm == index).count(),
     };
     Some((table, row))
+}
+
+fn planned_window(arm: &PlannedArm) -> Option<(String, String)> {
+    match arm.spec.get("split")?.get("test")?.as_array()?.as_slice() {
+        [first, last] => Some((settings::text(first), settings::text(last))),
+        _ => None,
+    }
 }
 
 impl Compared {
@@ -136,45 +151,48 @@ impl Compared {
     /// The table outside of the page.
     pub(crate) fn text(&self) -> TextTable {
         let row = |row: &Row| {
-            let cells = row.columns().into_iter().map(|(_, unit, scores)| {
-                scores.map_or_else(|| numbers::fixed(None, 0), |scores| mean_and_interval(unit, &scores))
-            });
+            let [sharpe, more @ ..] = &COLUMNS;
+            let above = row.above_hold.as_ref().map_or(numbers::UNDEFINED.to_owned(), |s| sharpe.cell(s));
             let names = [row.experiments.join(", "), row.arm.clone()];
-            names.into_iter().chain(cells).chain([runs(row.completed, row.planned)]).collect()
+            let first = [sharpe.cell(&row.scores[0]), above];
+            let cells = more.iter().zip(&row.scores[1..]).map(|(column, scores)| column.cell(scores));
+            let runs = runs(row.completed, row.planned);
+            names.into_iter().chain(first).chain(cells).chain([runs]).collect()
         };
         let part = |(role, title)| Part { title, rows: self.of_role(role).map(row).collect() };
-        let heads = ["Experiment", "Arm"].into_iter().chain(labels()).chain(["Runs"]);
-        let more = "differences are to Buy & Hold on the same window";
+        let heads =
+            ["Experiment", "Arm", COLUMNS[0].head, "above hold", COLUMNS[1].head, COLUMNS[2].head, "Runs"];
+        let more = "above hold: Sharpe less that of Buy & Hold on the same window";
         TextTable {
-            caption: caption(&self.symbol, &self.rules, self.key.window.as_ref(), more),
-            heads: heads.map(str::to_owned).collect(),
+            caption: caption(&self.symbol, &self.rules, self.window.as_ref(), more),
+            heads: heads.map(str::to_owned).into(),
             words: 2,
             parts: PARTS.map(part).into(),
         }
     }
 }
 
-fn metric(key: &str) -> &'static Metric {
-    SCORES.iter().find(|m| m.key == key).expect("invariant: comparisons show scores of the report")
+fn metric(column: &Column) -> &'static Metric {
+    SCORES.iter().find(|m| m.key == column.key).expect("invariant: comparisons show scores of the report")
 }
 
-fn labels() -> impl Iterator<Item = &'static str> {
-    let of = |key: &&'static str| metric(key).label;
-    BEFORE.iter().map(of).chain([ABOVE]).chain(AFTER.iter().map(of))
+/// Headings of the page's table.
+fn labels() -> Vec<&'static str> {
+    let mut labels: Vec<_> = COLUMNS.iter().map(|column| metric(column).label).collect();
+    labels.insert(1, ABOVE);
+    labels
 }
 
 impl Row {
-    /// Label, unit and scores of each column; none where there is no Buy & Hold to compare with.
-    fn columns(&self) -> Vec<(&'static str, Unit, Option<SeedScores>)> {
-        let mut scores = self.scores.iter().cloned().map(Some);
-        let mut of = |key: &&str| {
-            let metric = metric(key);
-            (metric.label, metric.unit, scores.next().flatten())
+    /// One per label; none where there is no Buy & Hold to compare with.
+    fn cells(&self) -> Vec<Option<Cell>> {
+        let cell = |(column, scores): (&Column, &SeedScores)| {
+            let metric = metric(column);
+            Some(Cell::new(metric.label, metric.unit, scores))
         };
-        let mut columns: Vec<_> = BEFORE.iter().map(&mut of).collect();
-        columns.push((ABOVE, Unit::Ratio, self.above_hold.clone()));
-        columns.extend(AFTER.iter().map(&mut of));
-        columns
+        let mut cells: Vec<_> = COLUMNS.iter().zip(&self.scores).map(cell).collect();
+        cells.insert(1, self.above_hold.as_ref().map(|scores| Cell::new(ABOVE, SCORES[0].unit, scores)));
+        cells
     }
 }
 
@@ -192,7 +210,7 @@ pub struct ComparedExperiment<'a> {
 /// When the page cannot be written.
 pub fn compare(experiments: &[ComparedExperiment<'_>], out: &Path) -> Result<PathBuf, ReportError> {
     let names: Vec<&str> = experiments.iter().map(|e| e.input.plan.experiment.as_str()).collect();
-    publish(&out.join(format!("compare-{}", names.join("+"))), &html(experiments)?)
+    publish(&out.join(format!("{COMPARISON}{}", names.join("+"))), &html(experiments)?)
 }
 
 /// The [`summary`] of each experiment.
@@ -201,11 +219,10 @@ pub fn compared_summary(inputs: &[ReportInput]) -> Value {
 }
 
 fn html(experiments: &[ComparedExperiment<'_>]) -> Result<String, ReportError> {
-    let inputs: Vec<ReportInput> = experiments.iter().map(|e| e.input.clone()).collect();
     let mut tera = Tera::default();
     tera.add_raw_template("compare.html", TEMPLATE)?;
     let mut context = Context::new();
-    context.insert("page", &page(experiments, &comparison(&inputs)));
+    context.insert("page", &page(experiments, &comparison(experiments.iter().map(|e| e.input))));
     context.insert("style", STYLE);
     Ok(tera.render("compare.html", &context)?)
 }
@@ -233,7 +250,7 @@ struct ExperimentLine {
 
 #[derive(Serialize)]
 struct TablePage {
-    symbol: String,
+    heading: String,
     rules: String,
     window: Option<(String, String)>,
     parts: Vec<PartPage>,
@@ -259,7 +276,7 @@ fn page(experiments: &[ComparedExperiment<'_>], tables: &[Compared]) -> Page {
     Page {
         title: names.join(" and "),
         experiments: experiments.iter().map(line).collect(),
-        columns: labels().collect(),
+        columns: labels(),
         tables: tables.iter().map(table_page).collect(),
         missing: experiments.iter().flat_map(|e| missing(e.input)).collect(),
     }
@@ -279,7 +296,7 @@ fn line(experiment: &ComparedExperiment<'_>) -> ExperimentLine {
 }
 
 fn missing(input: &ReportInput) -> impl Iterator<Item = (String, String)> + '_ {
-    let is_missing = |(index, _): &(usize, &crate::PlannedArm)| completed(input, *index).next().is_none();
+    let is_missing = |(index, _): &(usize, &PlannedArm)| completed(input, *index).next().is_none();
     let arms = input.plan.arms.iter().enumerate().filter(is_missing);
     arms.map(|(_, arm)| (input.plan.experiment.clone(), arm.name.clone()))
 }
@@ -287,21 +304,18 @@ fn missing(input: &ReportInput) -> impl Iterator<Item = (String, String)> + '_ {
 fn table_page(table: &Compared) -> TablePage {
     let part = |(role, title)| PartPage { title, rows: table.of_role(role).map(row_page).collect() };
     TablePage {
-        symbol: table.symbol.clone(),
+        heading: format!("{} · {}", table.symbol, table.rules_kind),
         rules: table.rules.clone(),
-        window: table.key.window.clone(),
+        window: table.window.clone(),
         parts: PARTS.into_iter().map(part).filter(|part| !part.rows.is_empty()).collect(),
     }
 }
 
 fn row_page(row: &Row) -> RowPage {
-    let cell = |(label, unit, scores): (&'static str, Unit, Option<SeedScores>)| {
-        scores.map(|scores| Cell::new(label, unit, &scores))
-    };
     RowPage {
         experiments: row.experiments.join(", "),
         arm: row.arm.clone(),
-        cells: row.columns().into_iter().map(cell).collect(),
+        cells: row.cells(),
         runs: runs(row.completed, row.planned),
         is_anecdote: row.role != Role::Baseline && row.completed < SeedScores::LEAST_FOR_INTERVAL,
     }

@@ -10,6 +10,7 @@ use stats::SeedScores;
 
 use crate::ReportInput;
 use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
+use crate::numbers::significant;
 pub use expression::{Gate, GateError};
 use expression::{Side, Term};
 
@@ -68,10 +69,19 @@ impl Gate {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.holds { "PASS" } else { "FAIL" };
-        let [left, right] =
-            [self.left, self.right].map(|v| v.map_or_else(|| "undefined".to_owned(), |v| v.to_string()));
+        let [left, right] = self.values();
         write!(f, "{word} {}: {left} {} {right}", self.gate, self.sign)?;
         self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
+    }
+}
+
+impl Verdict {
+    /// Both values to 6 significant digits, or to all where these do not tell them apart.
+    fn values(&self) -> [String; 2] {
+        let both = [self.left, self.right];
+        let short = both.map(|value| value.map(|v| significant(v, 6)));
+        let shown = if short[0] == short[1] { both } else { short };
+        shown.map(|value| value.map_or_else(|| "undefined".to_owned(), |v| v.to_string()))
     }
 }
 

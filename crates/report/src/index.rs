@@ -8,6 +8,7 @@ use store::{ExperimentStore, StoreError, StoredRun};
 use tera::{Context, Tera};
 use trading_env::Role;
 
+use crate::compare::COMPARISON;
 use crate::publish::publish;
 use crate::text::{Part, TableFormat, TextTable};
 use crate::{ReportError, numbers};
@@ -65,8 +66,23 @@ pub fn index(entries: &[IndexEntry], reports: &Path) -> Result<PathBuf, ReportEr
     tera.add_raw_template("index.html", TEMPLATE)?;
     let mut context = Context::new();
     context.insert("entries", &entries.iter().map(Line::new).collect::<Vec<_>>());
+    context.insert("comparisons", &comparisons(reports));
     context.insert("style", STYLE);
     publish(reports, &tera.render("index.html", &context)?)
+}
+
+/// Experiments of each comparison that has a page, and the link to it.
+fn comparisons(reports: &Path) -> Vec<(String, String)> {
+    let folders = std::fs::read_dir(reports).into_iter().flatten().flatten();
+    let page = |folder: std::fs::DirEntry| {
+        let name = folder.file_name().into_string().ok()?;
+        let experiments = name.strip_prefix(COMPARISON)?.replace('+', " and ");
+        let is_there = folder.path().join("index.html").is_file();
+        is_there.then(|| (experiments, link(&format!("{name}/index.html"))))
+    };
+    let mut found: Vec<(String, String)> = folders.filter_map(page).collect();
+    found.sort();
+    found
 }
 
 /// The experiments as a table.

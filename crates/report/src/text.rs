@@ -10,7 +10,6 @@ use crate::arm_scores::{completed, seed_scores};
 use crate::compare::comparison;
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups};
-use crate::metric::{SCORES, Unit};
 use crate::{ReportInput, numbers};
 pub use json::summary;
 pub(crate) use table::{Part, TextTable};
@@ -41,7 +40,7 @@ pub(crate) fn join(tables: impl Iterator<Item = TextTable>, format: TableFormat)
 fn of_group(group: &Group<'_>) -> TextTable {
     let input = group.input;
     let row = |arm: usize| {
-        let cells = SCORES.iter().map(|m| mean_and_interval(m.unit, &seed_scores(input, arm, m.key)));
+        let cells = COLUMNS.iter().map(|c| c.cell(&seed_scores(input, arm, c.key)));
         let runs = runs(completed(input, arm).count(), group.runs(arm).count());
         std::iter::once(group.arm(arm).name.clone()).chain(cells).chain([runs]).collect()
     };
@@ -49,7 +48,7 @@ fn of_group(group: &Group<'_>) -> TextTable {
         title,
         rows: group.of_role(role).map(row).collect(),
     };
-    let heads = ["Arm"].into_iter().chain(SCORES.iter().map(|m| m.label)).chain(["Runs"]);
+    let heads = ["Arm"].into_iter().chain(COLUMNS.iter().map(|c| c.head)).chain(["Runs"]);
     TextTable {
         caption: caption(&group.symbol(), &group.rules(), group.window().as_ref(), &trials(input.trials)),
         heads: heads.map(str::to_owned).collect(),
@@ -73,11 +72,34 @@ fn trials(n: usize) -> String {
     format!("{} {word} tried so far", numbers::count(n))
 }
 
-/// `1.31 [0.92, 1.66]`; without an interval for fewer than 3 seeds.
-pub(crate) fn mean_and_interval(unit: Unit, scores: &SeedScores) -> String {
-    let write = |value| unit.write(Some(value));
-    let interval = scores.interval(LEVEL).map(|i| format!(" [{}, {}]", write(i.low), write(i.high)));
-    unit.write(scores.mean()) + &interval.unwrap_or_default()
+/// A score in a table that has to fit the width of a paper.
+pub(crate) struct Column {
+    /// Name of the score.
+    pub key: &'static str,
+    pub head: &'static str,
+    factor: f64,
+    decimals: usize,
+}
+
+/// What arms are compared by.
+pub(crate) const COLUMNS: [Column; 3] = [
+    Column { key: "sharpe", head: "Sharpe", factor: 1.0, decimals: 2 },
+    Column { key: "cumulative_return", head: "Return %", factor: 100.0, decimals: 1 },
+    Column { key: "max_drawdown", head: "Drawdown %", factor: 100.0, decimals: 1 },
+];
+
+impl Column {
+    /// `1.31 [0.92, 1.66]`; without an interval for fewer than 3 seeds or where all are the same, and with
+    /// `(3 of 5 seeds)` where others have no value.
+    pub(crate) fn cell(&self, scores: &SeedScores) -> String {
+        let write = |value: f64| numbers::fixed(Some(self.factor * value), self.decimals);
+        let interval = scores.interval(LEVEL).filter(|i| i.low < i.high);
+        let interval = interval.map(|i| format!(" [{}, {}]", write(i.low), write(i.high)));
+        let (n, missing) = (scores.len(), scores.missing());
+        let seeds = (n > 0 && missing > 0).then(|| format!(" ({n} of {} seeds)", n + missing));
+        let mean = scores.mean().map_or_else(|| numbers::UNDEFINED.to_owned(), write);
+        mean + &interval.unwrap_or_default() + &seeds.unwrap_or_default()
+    }
 }
 
 /// `5`, or `4 of 5` where some did not complete.

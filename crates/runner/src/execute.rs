@@ -396,14 +396,14 @@ impl Work<'_> {
     }
 
     fn score(&self, evaluation: &Evaluation) -> Result<Value, Failure> {
-        json(&evaluation.score(self.periods_per_year).map_err(failed)?)
+        json(&evaluation.score(self.periods_per_year).map_err(|e| failed(&e))?)
     }
 
     /// The decisions that a policy took in `arena`, under all rules that results are compared under.
     fn rescore(&self, arena: &Arena, actions: &[Action]) -> Result<Vec<Rescored>, Failure> {
         let cash = arena.config().initial_cash;
         let rescored =
-            score::rescore(arena.segment(), actions, cash, self.periods_per_year).map_err(failed)?;
+            score::rescore(arena.segment(), actions, cash, self.periods_per_year).map_err(|e| failed(&e))?;
         let stored = |r: score::Rescored| {
             Ok(Rescored { rules: r.rules.to_owned(), cost_bps: r.cost_bps, scores: json(&r.scores)? })
         };
@@ -411,12 +411,12 @@ impl Work<'_> {
     }
 }
 
-fn failed(error: impl ToString) -> Failure {
+fn failed(error: &dyn ToString) -> Failure {
     Failure::Failed { reason: error.to_string(), step: None }
 }
 
 fn json(scores: &Scorecard) -> Result<Value, Failure> {
-    serde_json::to_value(scores).map_err(failed)
+    serde_json::to_value(scores).map_err(|e| failed(&e))
 }
 
 /// The first tensor that the spec freezes and that training moved.

@@ -45,6 +45,10 @@ fn comparisons_hold_or_not() {
     assert!(!holds("sharpe(base) > 2") && !holds("sharpe(base) < 2"));
     let verdict = judge(&input, "sharpe.iqm(base) > sharpe(base)");
     assert_eq!(verdict.to_string(), "FAIL sharpe.iqm(base) > sharpe(base): 2 > 2");
+    let verdict = judge(&input, "sharpe(base) < 2.00000012");
+    assert!(verdict.to_string().ends_with(": 2 < 2.00000012"), "{verdict}");
+    let verdict = judge(&input, "sharpe(base) < 2.12345678");
+    assert!(verdict.to_string().ends_with(": 2 < 2.12346"), "{verdict}");
     let verdict = judge(&input, "sharpe(base) < 2.5");
     assert_eq!(verdict.to_string(), "PASS sharpe(base) < 2.5: 2 < 2.5");
     assert_eq!(

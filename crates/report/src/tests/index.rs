@@ -24,6 +24,9 @@ fn experiments_are_listed_with_their_runs_trials_and_reports() {
     other.run(&runs, &other.plan());
     fs::create_dir_all(reports.join("other #1")).unwrap();
     fs::write(reports.join("other #1/index.html"), "").unwrap();
+    fs::create_dir_all(reports.join("compare-half done")).unwrap();
+    fs::create_dir_all(reports.join("compare-good+other #1")).unwrap();
+    fs::write(reports.join("compare-good+other #1/index.html"), "").unwrap();
     let found = experiments(&runs, &reports).unwrap();
     assert_eq!(found.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["good", "other #1"]);
     let entry = &found[0];
@@ -40,6 +43,11 @@ fn experiments_are_listed_with_their_runs_trials_and_reports() {
     let html = fs::read_to_string(index(&found, &reports).unwrap()).unwrap();
     assert!(html.contains("<a href=\"good/index.html\">good</a>"), "{html}");
     assert!(html.contains("<a href=\"other%20%231/index.html\">other #1</a>"), "{html}");
+    assert!(
+        html.contains("<a href=\"compare-good+other%20%231/index.html\">good and other #1</a>"),
+        "{html}"
+    );
+    assert!(!html.contains("half done"));
     let text = index_table(&found, TableFormat::Markdown);
     let arms = plan.arms.iter().filter(|arm| arm.role == Role::Arm).count();
     // The last baseline was never started.

@@ -12,7 +12,7 @@ fn the_main_table_has_a_row_per_arm_with_what_the_page_shows() {
     let text = tables(&input, TableFormat::Markdown);
     assert!(text.starts_with("SYN, "), "{text}");
     assert!(text.contains("Mean over seeds with its 95% bootstrap interval; "), "{text}");
-    let head = "| Arm | Sharpe ratio | Cumulative return | Annual volatility | Maximum drawdown | Runs |";
+    let head = "| Arm | Sharpe | Return % | Drawdown % | Runs |";
     assert_eq!(text.lines().filter(|line| *line == head).count(), 1);
     for arm in &input.plan.arms {
         let name = arm.name.replace('_', "\\_");
@@ -42,10 +42,20 @@ fn the_main_table_has_a_row_per_arm_with_what_the_page_shows() {
 }
 
 #[test]
+fn a_mean_over_some_of_the_seeds_says_so() {
+    let mut input = input(3);
+    let run = input.runs.iter_mut().find(|run| run.arm == 0).unwrap();
+    run.manifest.as_mut().unwrap().metrics.test.as_mut().unwrap()["sharpe"] = Value::Null;
+    let text = tables(&input, TableFormat::Markdown);
+    let base = text.lines().find(|line| line.starts_with("| base |")).unwrap();
+    assert!(base.split(" | ").nth(1).unwrap().ends_with(" (2 of 3 seeds)"), "{base}");
+}
+
+#[test]
 fn each_window_has_its_table() {
     let demo = super::demo::Demo { symbols: vec!["A", "B"], troubled: false, ..ablation(3) };
     let text = tables(&input_of(&demo, &demo.plan()), TableFormat::Markdown);
-    assert_eq!(text.matches("| Arm | Sharpe ratio |").count(), 2);
+    assert_eq!(text.matches("| Arm | Sharpe |").count(), 2);
     assert!(text.starts_with("A, ") && text.contains("\n\nB, "), "{text}");
 }
 

@@ -58,7 +58,7 @@ impl TextTable {
         let n = self.heads.len();
         let columns = format!("{}{}", "l".repeat(self.words), "r".repeat(n - self.words));
         let mut text = format!(
-            "\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{}",
+            "\\begin{{table}}\n\\centering\n\\small\n\\caption{{{}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{}",
             latex(&self.caption),
             line(&self.heads)
         );
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn latex_as_it_is_written() {
-        let expected = "\\begin{table}\n\\centering\n\\caption{A \\& B}\n\\begin{tabular}{lr}\n\\toprule\n\
+        let expected = "\\begin{table}\n\\centering\n\\small\n\\caption{A \\& B}\n\\begin{tabular}{lr}\n\\toprule\n\
             Arm & Return \\% \\\\\n\\midrule\nx\\_1=\\textbar{}2\\textbar{} & $-$1.5\\% \\\\\nb & -- \\\\\n\
             \\midrule\n\\multicolumn{2}{l}{\\textit{Baselines}} \\\\\nhold & 2\\% \\\\\n\
             \\bottomrule\n\\end{tabular}\n\\end{table}\n";
