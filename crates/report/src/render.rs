@@ -1,7 +1,5 @@
 //! Writes the pages.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,6 +10,7 @@ use crate::arm_page::arm_page;
 use crate::groups::{Group, groups};
 use crate::links::{Links, run_page as run_file};
 use crate::page::{Page, page};
+use crate::publish::publish;
 use crate::run_page::{market_file, news, run_page};
 use crate::{Curve, Market, ReportError, ReportInput, ReportRun};
 
@@ -55,7 +54,7 @@ pub fn render(input: &ReportInput, out: &Path) -> Result<PathBuf, ReportError> {
     }
     // The first page comes last: whoever opens it finds all others.
     let html = first_page(&tera, &page, &charts)?;
-    write(&dir.join("index.html"), &html)
+    publish(dir.join("index.html"), &html)
 }
 
 #[cfg(test)]
@@ -88,11 +87,11 @@ fn context(page: &impl Serialize, charts: &impl Serialize) -> Result<Context, Re
 /// What the pages of runs and arms share.
 fn write_assets(input: &ReportInput, dir: &Path) -> Result<(), ReportError> {
     for (name, text) in [("charts.js", CHARTS), ("page.js", SCRIPT), ("page.css", STYLE)] {
-        write(&dir.join(name), text)?;
+        publish(dir.join(name), text)?;
     }
     let one = |(index, market): (usize, &Market)| {
         let news = script_json(&serde_json::to_string(&news(market))?);
-        write(&dir.join(market_file(index)), &format!("window.flaglabNews = {news};\n"))
+        publish(dir.join(market_file(index)), &format!("window.flaglabNews = {news};\n"))
     };
     input.markets.iter().enumerate().try_for_each(|m| one(m).map(|_| ()))
 }
@@ -111,7 +110,7 @@ fn write_runs(input: &ReportInput, tera: &Tera, dir: &Path) -> Result<(), Report
         let Some((page, charts)) = run_page(input, group, run, hold, arm_link) else { return Ok(()) };
         let Some(name) = run_file(run) else { return Ok(()) };
         let html = tera.render("run.html", &context(&page, &charts)?)?;
-        write(&dir.join(name), &html).map(|_| ())
+        publish(dir.join(name), &html).map(|_| ())
     })
 }
 
@@ -132,23 +131,8 @@ fn write_arms(input: &ReportInput, page: &Page, tera: &Tera, dir: &Path) -> Resu
             arm_page(input, group, arm, verdict, row.map(|r| r.cells.clone()).unwrap_or_default());
         let Some(file) = links.arm_page(arm) else { return Ok(()) };
         let html = tera.render("arm.html", &context(&page, &charts)?)?;
-        write(&dir.join(file), &html).map(|_| ())
+        publish(dir.join(file), &html).map(|_| ())
     })
-}
-
-fn write(path: &Path, text: &str) -> Result<PathBuf, ReportError> {
-    let io = |source| ReportError::Io { path: path.to_owned(), source };
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(io)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("page.").suffix(".tmp");
-    // The umask decides who may read a report, not the temporary file's default of 0600.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(dir).map_err(io)?;
-    file.write_all(text.as_bytes()).map_err(io)?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    Ok(path.to_owned())
 }
 
 /// JSON that may stand in a script element: no character of it can end the element or begin a comment or entity, and

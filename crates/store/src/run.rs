@@ -125,7 +125,8 @@ impl RunWriter {
         self.end(StateWord::Failed, Some(reason), step)
     }
 
-    /// Ends the run as not run.
+    /// Ends the run as not run. It was claimed and stays a trial; what cannot be started at all is noted by
+    /// [`ExperimentStore::skip`](crate::ExperimentStore::skip).
     pub fn skip(self, reason: &str) -> Result<(), StoreError> {
         self.end(StateWord::Skipped, Some(reason), None)
     }
