@@ -2,7 +2,8 @@
 
     python report.py --browser PATH --axe axe.min.js --out FOLDER REPORT/index.html ...
 
-Each report is opened in light, dark, 360 px wide and print. Fails on: a console message or script error, a request that
+The first report and its samples of the pages of runs and arms are opened in light, dark, 360 px wide and print, the others
+in light and 360 px wide. Fails on: a console message or script error, a request that
 leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
 a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
 window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
@@ -23,6 +24,7 @@ RENDERINGS = {
     "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
     "print": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
 }
+FEW = {name: RENDERINGS[name] for name in ("light", "narrow")}
 
 # Scrolls down so that charts are made, which happens when they come near the window.
 SCROLL = """async () => {
@@ -71,8 +73,9 @@ def main():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox", "--disable-gpu"])
         for index in args.reports:
+            renderings = RENDERINGS if index == args.reports[0] else FEW
             for page in [index, *samples(index)]:
-                check_page(browser, page.resolve(), index.resolve(), axe, args.out, failures)
+                check_page(browser, page.resolve(), index.resolve(), renderings, axe, args.out, failures)
         browser.close()
     print(f"{len(failures.found)} failures")
     return 1 if failures.found else 0
@@ -84,10 +87,10 @@ def samples(index):
         yield from sorted((index.parent / folder).glob("*.html"))[:1]
 
 
-def check_page(browser, path, index, axe, out, failures):
+def check_page(browser, path, index, renderings, axe, out, failures):
     name = "-".join(path.relative_to(index.parent.parent).with_suffix("").parts)
     charts = 0
-    for rendering, options in RENDERINGS.items():
+    for rendering, options in renderings.items():
         where = f"{name} {rendering}"
         context = browser.new_context(accept_downloads=True, offline=False, **options)
         page = context.new_page()
@@ -123,7 +126,7 @@ def check_page(browser, path, index, axe, out, failures):
         failures.check(not messages, f"{where}: console {messages[:3]}")
         context.close()
     check_without_scripts(browser, path, name, failures)
-    print(f"{name}: {charts} charts, {len(RENDERINGS)} renderings")
+    print(f"{name}: {charts} charts, {len(renderings)} renderings", flush=True)
 
 
 def is_inside(url, path, index):
@@ -212,20 +215,38 @@ def check_links(page, path, where, failures):
             failures.check((path.parent / link).is_file(), f"{where}: {link} is not there")
 
 
+# What a button would save: name and text of the file, without the browser's download, which it limits in number.
+SAVED = """async (button) => {
+  const { createObjectURL } = URL;
+  const { click } = HTMLAnchorElement.prototype;
+  let [blob, name] = [null, null];
+  URL.createObjectURL = (what) => { blob = what; return "blob:none"; };
+  HTMLAnchorElement.prototype.click = function () { name = this.download; };
+  button.click();
+  URL.createObjectURL = createObjectURL;
+  HTMLAnchorElement.prototype.click = click;
+  return { name, text: await blob.text() };
+}"""
+
+
 def check_downloads(page, out, where, failures):
     buttons = page.query_selector_all("button.csv")
     failures.check(len(buttons) >= len(page.query_selector_all(".chart")), f"{where}: charts without a download")
     for button in buttons:
+        saved = button.evaluate(SAVED)
+        rows = list(csv.reader(saved["text"].splitlines()))
+        widths = {len(row) for row in rows}
         label = button.get_attribute("aria-label")
-        with page.expect_download() as waiting:
-            button.evaluate("b => b.click()")
+        failures.check(len(rows) > 1 and len(widths) == 1, f"{where}: {label}: {len(rows)} rows of {sorted(widths)} cells")
+        failures.check(re.fullmatch(r"[\w.-]+\.csv", saved["name"]), f"{where}: {label}: named {saved['name']}")
+    chart = page.query_selector("figcaption button.csv")
+    if chart:
+        expected = chart.evaluate(SAVED)
+        with page.expect_download(timeout=30_000) as waiting:
+            chart.click()
         file = out / "download.csv"
         waiting.value.save_as(file)
-        with open(file, newline="", encoding="utf-8") as text:
-            rows = list(csv.reader(text))
-        widths = {len(row) for row in rows}
-        failures.check(len(rows) > 1 and len(widths) == 1, f"{where}: {label}: {len(rows)} rows of {sorted(widths)} cells")
-        failures.check(re.fullmatch(r"[\w.-]+\.csv", waiting.value.suggested_filename), f"{where}: {label}: named {waiting.value.suggested_filename}")
+        failures.check(file.read_text(encoding="utf-8") == expected["text"], f"{where}: the saved file differs from the chart's data")
 
 
 def check_news(page, where, failures):

@@ -26,12 +26,10 @@ pub fn check() -> anyhow::Result<Outcome> {
     let demos = out.join("demo");
     let mut demo = workspace::cargo();
     succeed(demo.args(["run", "--quiet", "--package", "report", "--example", "demo", "--"]).arg(&demos))?;
-    let mut reports = vec![workspace::root().join("reports/ablation/index.html")];
-    for entry in fs::read_dir(demos.join("reports"))? {
-        reports.push(entry?.path().join("index.html"));
-    }
-    reports.retain(|report| report.is_file());
-    reports.sort();
+    let demos = ["ablation", "large", "grid", "investor-bench"]
+        .map(|name| demos.join("reports").join(name).join("index.html"));
+    let swept = workspace::root().join("reports/ablation/index.html");
+    let reports = demos.into_iter().chain(Some(swept).filter(|report| report.is_file()));
     let mut script = Command::new(python);
     script.arg(SCRIPT).arg("--browser").arg(browser).arg("--axe").arg(axe).arg("--out").arg(&out);
     let outcome = succeed(script.args(reports).current_dir(workspace::root()))?;
