@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch, with `--sb3` a training beside
-//! Stable-Baselines3.
+//! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch and the Python packages of
+//! statistics, with `--sb3` a training beside Stable-Baselines3.
 
 mod ppo;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -40,15 +41,19 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         [flag] if flag == "--sb3" => sb3(),
         _ => {
             let mut cargo = workspace::cargo();
-            cargo.args(["bench", "--profile", "dev", "--package", "bench"]).args(args);
+            cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);
             Ok(workspace::exit_code(cargo.status()?.code()))
         }
     }
 }
 
-/// The parts of the comparison with PyTorch, in the order of the page.
-const SECTIONS: [(&str, &str); 3] =
-    [("layer", "One layer, and loading"), ("ppo", "PPO on a language model"), ("sweep", "A whole sweep")];
+/// The parts of the comparison, in the order of the page.
+const SECTIONS: [(&str, &str); 4] = [
+    ("layer", "One layer, and loading"),
+    ("ppo", "PPO on a language model"),
+    ("sweep", "A whole sweep"),
+    ("stats", "Statistics of a sweep"),
+];
 
 /// Runs the named parts, or all, and replaces them on the page; `--turns N` for less or more of PPO than three.
 fn peer(args: &[String]) -> anyhow::Result<ExitCode> {
@@ -72,6 +77,7 @@ fn peer(args: &[String]) -> anyhow::Result<ExitCode> {
         let body = match name {
             "layer" => layer()?,
             "ppo" => ppo::trainings(turns)?,
+            "stats" => statistics::section()?,
             _ => ppo::sweep()?,
         };
         let before = fs::read_to_string(&path).unwrap_or_default();
@@ -86,8 +92,8 @@ fn with_section(page: &str, title: &str, body: &str) -> String {
     let mut text = "# Beside PyTorch\n\n\
          Written by `cargo xtask bench --peer`: both programs in turn, medians; a ratio is the median over neighbouring\n\
          turns, beside its range, and above 1 in our favour. SmolLM2-135M's shape has random weights; f32, PyTorch eager\n\
-         with its own attention kernel (`sdpa`), on the CPU. Each part says when and where it was measured:\n\
-         `cargo xtask bench --peer ppo` measures one part again.\n"
+         with its own attention kernel (`sdpa`), on the CPU; statistics are beside other packages. Each part says when and\n\
+         where it was measured: `cargo xtask bench --peer ppo` measures one part again.\n"
         .to_owned();
     for (_, other) in SECTIONS {
         let old = page.split("\n## ").skip(1).find_map(|part| part.strip_prefix(other)?.strip_prefix("\n\n"));
@@ -107,7 +113,7 @@ fn theirs(script: &str) -> anyhow::Result<Command> {
 }
 
 fn layer() -> anyhow::Result<String> {
-    let ours = build("peer")?;
+    let ours = build("bench", "peer")?;
     let theirs = || theirs("benches/peer.py");
     let versions = output(theirs()?.arg("versions"))?;
     let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
@@ -142,7 +148,7 @@ fn layer() -> anyhow::Result<String> {
 }
 
 fn sb3() -> anyhow::Result<ExitCode> {
-    let ours = build("peer")?;
+    let ours = build("bench", "peer")?;
     let threads = std::thread::available_parallelism()?.get();
     let folder = workspace::target()?.join("bench");
     fs::create_dir_all(&folder)?;
@@ -208,10 +214,10 @@ fn in_turn(
 }
 
 /// One of our programs, in the profile that sweeps run in.
-fn build(example: &str) -> anyhow::Result<PathBuf> {
+fn build(package: &str, example: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
     let status = workspace::cargo()
-        .args(["build", "--package", "bench", "--example", example, "--target-dir"])
+        .args(["build", "--package", package, "--example", example, "--target-dir"])
         .arg(&target)
         .status()?;
     ensure!(status.success(), "{example} does not build");

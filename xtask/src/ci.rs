@@ -40,6 +40,7 @@ const CHECKS: &[Check] = &[
     check("tests", "tests", tests),
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),
+    check("statistics", "statistics against the committed ones of Python packages", statistics),
     check("ablation", "sweep of experiments/ablation.toml", ablation),
     check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench),
 ];
@@ -47,6 +48,7 @@ const CHECKS: &[Check] = &[
 /// Checks that need more of a machine than Rust: `--full` runs all of them.
 const FULL: &[Check] = &[
     check("parity", "parity with transformers", parity),
+    check("statistics-python", "statistics made again by Python packages", statistics_again),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
     check("classic", "PPO on tasks with known optima", classic),
@@ -141,6 +143,30 @@ fn logits() -> anyhow::Result<Outcome> {
 fn update() -> anyhow::Result<Outcome> {
     let test = "three_updates_are_those_of_pytorch";
     cargo(&["test", "--quiet", "--workspace", "--lib", test, "--", "--nocapture"], &[])
+}
+
+/// Prints the table of metrics, which the tests keep to themselves.
+fn statistics() -> anyhow::Result<Outcome> {
+    statistics_test("parity::agrees_with_the_python_packages", &[])
+}
+
+fn statistics_test(test: &str, env: &[(&str, &str)]) -> anyhow::Result<Outcome> {
+    cargo(&["test", "--quiet", "--workspace", "--lib", test, "--", "--exact", "--nocapture"], env)
+}
+
+/// The committed fixture made again, and one of real series where there are any.
+fn statistics_again() -> anyhow::Result<Outcome> {
+    let script = "crates/stats/tests/fixtures/make.py";
+    succeed(python::statistics_script(script)?.arg("--check"))?;
+    let Some(data) = std::env::var_os("FLAGLAB_DATA") else {
+        println!("FLAGLAB_DATA names no folder of real data: generated series only");
+        return Ok(Outcome::Passed);
+    };
+    let data = workspace::root().join(data);
+    let file = fresh_folder("statistics")?.join("real.json");
+    succeed(python::statistics_script(script)?.arg("--real").arg(data).arg(&file))?;
+    let file = file.to_str().context("the target folder's name is not UTF-8")?;
+    statistics_test("parity::agrees_on_real_series", &[("FLAGLAB_STATISTICS", file)])
 }
 
 /// A bandit, a chain and CartPole-v1, five seeds each.

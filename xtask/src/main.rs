@@ -32,10 +32,11 @@ Data and settings
   options              every key of an experiment file
 
 Project
-  ci                   formatting, lints, docs, tests, sweeps; --full adds transformers, PEFT, a browser, cuda, wgpu;
+  ci                   formatting, lints, docs, tests, statistics, sweeps; --full adds transformers, the Python packages
+                       of statistics, PEFT, a browser, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
-  bench                criterion benches; --peer runs the same work in PyTorch beside and writes benches/RESULTS.md,
+  bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
                        --sb3 trains ppo-mlp beside Stable-Baselines3 and writes benches/RESULTS-SB3.md
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.

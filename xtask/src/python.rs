@@ -1,7 +1,8 @@
-//! A Python with transformers, torch and PEFT, against which the language model is checked.
+//! Pythons against whose packages our numbers are checked: one with transformers, torch and PEFT, a small one with
+//! quantstats, rliable and arch; and one that drives a browser.
 //!
-//! Packages and versions are those of `tests/oracles/requirements.txt`, installed once into `target/oracles` and again
-//! when that file changes. `FLAGLAB_PYTHON` names an interpreter that has them already.
+//! Packages and versions are those of a file, installed once into a folder of `target` and again when that file changes.
+//! `FLAGLAB_PYTHON` names an interpreter that has them already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,28 +12,56 @@ use anyhow::{Context, bail, ensure};
 
 use crate::workspace;
 
-const REQUIREMENTS: &str = "tests/oracles/requirements.txt";
+/// Packages with their versions, and the modules that scripts import.
+struct Packages {
+    requirements: &'static str,
+    /// Where they are installed, in the target folder.
+    folder: &'static str,
+    modules: &'static str,
+}
+
+const ORACLES: Packages = Packages {
+    requirements: "tests/oracles/requirements.txt",
+    folder: "oracles",
+    modules: "numpy peft safetensors tokenizers torch transformers",
+};
+const STATISTICS: Packages = Packages {
+    requirements: "crates/stats/tests/fixtures/requirements.txt",
+    folder: "statistics",
+    modules: "arch empyrical numpy pandas quantstats rliable scipy statsmodels",
+};
+const BROWSER: Packages =
+    Packages { requirements: "tests/browser/requirements.txt", folder: "browser", modules: "playwright" };
 /// What `cargo xtask bench --sb3` needs besides.
 const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
-const SB3_FIND: &str = "import importlib.util, sys; \
-    packages = 'cloudpickle gymnasium stable_baselines3'.split(); \
-    sys.exit(' '.join(p for p in packages if importlib.util.find_spec(p) is None) or None)";
-/// Imports everything, which takes seconds.
-const IMPORT: &str = "import numpy, peft, safetensors, tokenizers, torch, transformers";
-/// Looks only whether everything is there.
+const SB3_MODULES: &str = "cloudpickle gymnasium stable_baselines3";
+/// Looks only whether modules are there; importing them takes seconds.
 const FIND: &str = "import importlib.util, sys; \
-    packages = 'numpy peft safetensors tokenizers torch transformers'.split(); \
-    sys.exit(' '.join(p for p in packages if importlib.util.find_spec(p) is None) or None)";
+    sys.exit(' '.join(m for m in sys.argv[1:] if importlib.util.find_spec(m) is None) or None)";
 
 /// A command that runs `script` (a path from the root) in the workspace root, without network.
 pub fn script(script: &str) -> anyhow::Result<Command> {
     Ok(command(&interpreter()?, script))
 }
 
+/// The same in the Python with quantstats, rliable and arch.
+pub fn statistics_script(script: &str) -> anyhow::Result<Command> {
+    let named = std::env::var_os("FLAGLAB_PYTHON").map(PathBuf::from);
+    // An interpreter that is named for the sake of torch need not have these.
+    let named = named.filter(|path| lacks(path, STATISTICS.modules).is_ok_and(|missing| missing.is_empty()));
+    let python = named.map_or_else(|| installed(&STATISTICS), Ok)?;
+    Ok(command(&python, script))
+}
+
+/// The same in the Python that drives a browser.
+pub fn browser_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&installed(&BROWSER)?, script))
+}
+
 /// The same with Stable-Baselines3, which is installed on first use.
 pub fn sb3_script(script: &str) -> anyhow::Result<Command> {
     let python = interpreter()?;
-    if !lacks(&python, SB3_FIND)?.is_empty() {
+    if !lacks(&python, SB3_MODULES)?.is_empty() {
         ensure!(
             std::env::var_os("FLAGLAB_PYTHON").is_none(),
             "FLAGLAB_PYTHON: {} lacks what {SB3_REQUIREMENTS} lists",
@@ -52,6 +81,7 @@ fn command(python: &Path, script: &str) -> Command {
         ("HF_HUB_OFFLINE", "1"),
         ("TOKENIZERS_PARALLELISM", "false"),
         ("PYTHONWARNINGS", "ignore"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
     ]);
     command
 }
@@ -69,43 +99,40 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 pub fn interpreter() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("FLAGLAB_PYTHON") {
         let path = PathBuf::from(path);
-        let missing = lacks(&path, FIND).context("FLAGLAB_PYTHON")?;
+        let missing = lacks(&path, ORACLES.modules).context("FLAGLAB_PYTHON")?;
         ensure!(missing.is_empty(), "FLAGLAB_PYTHON: {} lacks {missing}", path.display());
         return Ok(path);
     }
-    environment("oracles", REQUIREMENTS)
+    installed(&ORACLES)
 }
 
-/// Path of an interpreter with the packages of a requirements file, installed into `target/<name>` once and again when
-/// that file changes.
-pub fn environment(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
-    let folder = workspace::target()?.join(name);
+/// The interpreter of an environment in the target folder, which is made or renewed first where it has to be.
+fn installed(packages: &Packages) -> anyhow::Result<PathBuf> {
+    let folder = workspace::target()?.join(packages.folder);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let wanted = fs::read_to_string(workspace::root().join(requirements)).context(requirements.to_owned())?;
+    let file = packages.requirements;
+    let wanted = fs::read_to_string(workspace::root().join(file)).context(file)?;
     let installed = folder.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(python);
     }
-    install(&folder, &python, requirements)?;
-    if requirements == REQUIREMENTS {
-        finish(Command::new(&python).args(["-c", IMPORT]), "the installed packages cannot be imported")?;
-    }
+    install(packages, &folder, &python)?;
     fs::write(&installed, wanted)?;
     Ok(python)
 }
 
-/// The packages that `find` looks for in vain.
-fn lacks(python: &Path, find: &str) -> anyhow::Result<String> {
-    let output = Command::new(python).args(["-c", find]).output();
+/// Those of `modules` that are not there.
+fn lacks(python: &Path, modules: &str) -> anyhow::Result<String> {
+    let output = Command::new(python).args(["-c", FIND]).args(modules.split(' ')).output();
     let output = output.with_context(|| format!("cannot start {}", python.display()))?;
     let missing = String::from_utf8_lossy(&output.stderr);
     Ok(if output.status.success() { String::new() } else { missing.trim().to_owned() })
 }
 
-/// For the oracles several GB, most of them libraries that torch's wheel for Linux is linked against, although nothing
-/// uses them here.
-fn install(folder: &Path, python: &Path, requirements: &str) -> anyhow::Result<()> {
-    eprintln!("installing {requirements} into {}", folder.display());
+/// With torch several GB, most of them libraries that its wheel for Linux is linked against, although nothing uses them
+/// here.
+fn install(packages: &Packages, folder: &Path, python: &Path) -> anyhow::Result<()> {
+    eprintln!("installing {} into {}", packages.requirements, folder.display());
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -115,7 +142,9 @@ fn install(folder: &Path, python: &Path, requirements: &str) -> anyhow::Result<(
         Command::new(base).args(["-m", "venv"]).arg(folder),
         "cannot make an environment (Debian: python3-venv)",
     )?;
-    pip(python, requirements)
+    pip(python, packages.requirements)?;
+    let import = format!("import {}", packages.modules.replace(' ', ", "));
+    finish(Command::new(python).args(["-c", &import]), "the installed packages cannot be imported")
 }
 
 fn pip(python: &Path, requirements: &str) -> anyhow::Result<()> {

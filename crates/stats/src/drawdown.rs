@@ -48,11 +48,14 @@ pub struct Drawdown {
 }
 
 impl Drawdown {
-    /// All falls of a wealth, in the order of time; none for one that never falls.
+    /// All falls of a wealth, in the order of time; none for one that never falls, or that does not fit a float.
     ///
     /// The first entry, the wealth before any return, must be above 0.
     pub fn all(wealth: &[f64]) -> Vec<Self> {
         let mut falls: Vec<Self> = Vec::new();
+        if wealth.iter().any(|w| !w.is_finite()) {
+            return falls;
+        }
         let mut peak = 0;
         for (t, w) in wealth.iter().enumerate() {
             let open = falls.last_mut().filter(|fall| fall.recovery.is_none());

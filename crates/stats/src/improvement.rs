@@ -11,7 +11,7 @@ impl Runs {
     /// and with a task without scores.
     pub fn probability_of_improvement(&self, other: &Self) -> Option<f64> {
         let pairing = Pairing::new(self, other)?;
-        Some(pairing.probability(&self.each_once(), &other.each_once()))
+        Some(pairing.probability(&self.each_once(), &other.each_once(), &mut Vec::new()))
     }
 
     /// The same with the percentile interval of a stratified bootstrap of both arms, independently. Absent when a task
@@ -40,7 +40,7 @@ impl Runs {
         let one = |score: &f64| SeedScores::new([(crate::Seed(0), Some(*score))]);
         let other = Self::new(baseline.iter().map(one));
         self.improvement(&other, level, bootstrap, |other, counts, _| {
-            counts.copy_from_slice(&other.each_once())
+            counts.copy_from_slice(&other.each_once());
         })
     }
 
@@ -56,13 +56,13 @@ impl Runs {
         if self.least_seeds() < SeedScores::LEAST_FOR_INTERVAL {
             return None;
         }
-        let scratch = || (self.each_once(), other.each_once());
-        let resampled = bootstrap.run(scratch, |(own, theirs), stream| {
+        let scratch = || (self.each_once(), other.each_once(), Vec::new());
+        let resampled = bootstrap.run(scratch, |(own, theirs, up_to), stream| {
             self.draw(own, stream);
             draw_other(other, theirs, stream);
-            pairing.probability(own, theirs)
+            pairing.probability(own, theirs, up_to)
         });
-        Some(Interval::percentile(self.probability_of_improvement(other)?, resampled, level))
+        Interval::percentile(self.probability_of_improvement(other)?, resampled, level)
     }
 }
 
@@ -89,11 +89,10 @@ impl<'a> Pairing<'a> {
         Some(Self { own, other, below: tasks.iter().zip(others).flat_map(of_task).collect() })
     }
 
-    /// The probability when scores count several times.
-    pub(crate) fn probability(&self, own: &[u32], other: &[u32]) -> f64 {
+    /// The probability when scores count several times; `up_to` is scratch.
+    pub(crate) fn probability(&self, own: &[u32], other: &[u32], up_to: &mut Vec<u32>) -> f64 {
         let mut places = self.below.iter();
         let mut total = 0.0;
-        let mut up_to = Vec::new();
         for ((_, own), (_, other)) in self.own.by_task(own).zip(self.other.by_task(other)) {
             // Drawn scores of the other that come before each.
             up_to.clear();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::finite;
 use crate::quantile;
 
 /// A range around a point.
@@ -17,13 +18,14 @@ pub struct Interval {
 
 impl Interval {
     /// The quantiles `(1 - level) / 2` and `(1 + level) / 2` of the resampled statistic, with its value on the sample
-    /// itself as the point. The point of a skewed statistic can lie outside.
+    /// itself as the point, which can lie outside for a skewed statistic. `None` when one does not fit a float.
     ///
     /// Percentile method, Efron and Tibshirani 1993, chapter 13; quantiles of type 7.
-    pub(crate) fn percentile(point: f64, mut resampled: Vec<f64>, level: f64) -> Self {
+    pub(crate) fn percentile(point: f64, mut resampled: Vec<f64>, level: f64) -> Option<Self> {
         resampled.sort_unstable_by(f64::total_cmp);
         let tail = (1.0 - level) / 2.0;
-        Self { low: quantile(&resampled, tail), point, high: quantile(&resampled, 1.0 - tail) }
+        let ends = [tail, 1.0 - tail].map(|p| quantile(&resampled, p));
+        Some(Self { low: finite(ends[0])?, point: finite(point)?, high: finite(ends[1])? })
     }
 
     /// Whether the range holds `value`, ends included.

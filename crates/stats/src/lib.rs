@@ -40,6 +40,8 @@ mod track_interval;
 
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod samples;
 
 pub use benchmark::AgainstBenchmark;
 pub use block_length::BlockLength;

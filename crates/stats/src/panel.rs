@@ -44,7 +44,8 @@ impl Panel {
         }
         all_finite(benchmark)?;
         let rows = self.rows.chunks(self.n_arms).zip(benchmark);
-        let rows = rows.flat_map(|(row, b)| row.iter().map(move |r| r - b)).collect();
+        let rows: Vec<f64> = rows.flat_map(|(row, b)| row.iter().map(move |r| r - b)).collect();
+        all_finite(&rows)?;
         Ok(Self { rows, ..*self })
     }
 

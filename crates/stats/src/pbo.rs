@@ -29,7 +29,7 @@ impl Pbo {
     /// For fewer than two arms, for a number of blocks that is odd or not from 2 to 24, and for blocks of fewer than two
     /// periods.
     pub fn new(panel: &Panel, n_blocks: usize) -> Result<Self, StatsError> {
-        if n_blocks % 2 != 0 || !(2..=24).contains(&n_blocks) {
+        if !n_blocks.is_multiple_of(2) || !(2..=24).contains(&n_blocks) {
             let expected = "an even number from 2 to 24";
             return Err(StatsError::Setting {
                 what: "the number of blocks",

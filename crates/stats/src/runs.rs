@@ -3,6 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::error::finite;
 use crate::interval::check_level;
 use crate::{Bootstrap, Interval, SeedScores};
 
@@ -66,7 +67,10 @@ impl Runs {
 
     /// The aggregate of the scores; absent without tasks or with a task without scores.
     pub fn aggregate(&self, aggregate: Aggregate) -> Option<f64> {
-        (self.least_seeds() > 0).then(|| self.weighted(aggregate, &self.each_once()))
+        if self.least_seeds() == 0 {
+            return None;
+        }
+        finite(self.weighted(aggregate, &self.each_once()))
     }
 
     /// The aggregate with the percentile interval of the stratified bootstrap: seeds are drawn within each task, the same
@@ -113,7 +117,7 @@ impl Runs {
             },
         );
         let column = |i: usize| resampled.iter().map(|row| row[i]).collect();
-        Some((0..width).map(|i| Interval::percentile(points[i], column(i), level)).collect())
+        (0..width).map(|i| Interval::percentile(points[i], column(i), level)).collect()
     }
 
     /// Counts of the scores as they are.

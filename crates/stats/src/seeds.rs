@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::error::finite;
 use crate::interval::check_level;
 use crate::{Aggregate, Bootstrap, Interval, Moments, Runs, quantile};
 
@@ -125,7 +126,7 @@ impl SeedScores {
         let moments = Moments::of(&self.scores).filter(|m| m.n >= Self::LEAST_FOR_INTERVAL)?;
         let freedom = (moments.n - 1) as f64;
         let t = (moments.mean - value) / (moments.spread()? / (moments.n as f64).sqrt());
-        Some(StudentsT::new(0.0, 1.0, freedom).ok()?.cdf(-t))
+        finite(StudentsT::new(0.0, 1.0, freedom).ok()?.cdf(-t))
     }
 }
 

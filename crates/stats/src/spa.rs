@@ -65,7 +65,7 @@ impl Tested {
         };
         let rows: Vec<_> = (0..excess.n_arms()).into_par_iter().filter_map(omega).collect();
         // A rounding can leave no error: such an arm cannot be tested.
-        let rows = || rows.iter().filter(|row| row.2 > 0.0);
+        let rows = || rows.iter().filter(|row| row.2 > 0.0 && row.2.is_finite());
         Ok(Self {
             n_periods: excess.n_periods(),
             arms: rows().map(|row| row.0).collect(),
@@ -112,31 +112,46 @@ impl Tested {
         // Hansen 2005: behind by more than the law of the iterated logarithm allows.
         let bound = -(2.0 * (self.n_periods as f64).ln().ln()).sqrt();
         let behind = |i: usize| studentised(i) < bound;
-        let centred = |centre: &(dyn Fn(usize) -> f64 + Sync)| -> Vec<f64> {
-            (0..self.arms.len()).map(centre).collect()
+        // What each of the four p-values takes from the means, in units of their errors; the last in units of returns.
+        let all = 0..self.arms.len();
+        let centre = |i: usize| {
+            let (mean, omega) = (self.means[i], self.omegas[i]);
+            let consistent = if behind(i) { 0.0 } else { mean / omega };
+            [mean.max(0.0) / omega, consistent, mean / omega, mean]
         };
-        let unit = vec![1.0; self.arms.len()];
-        let p = |centres: &[f64], scales: &[f64]| {
-            let most = |means: &[f64]| {
-                let centred =
-                    means.iter().zip(centres).zip(scales).map(|((mean, centre), s)| (mean - centre) / s);
-                centred.fold(f64::NEG_INFINITY, f64::max)
-            };
-            let observed = self.means.iter().zip(scales).map(|(mean, s)| mean / s);
-            let observed = observed.fold(f64::NEG_INFINITY, f64::max);
-            let rows = resampled.rows.par_chunks(resampled.n_arms);
-            let n = rows.len() as f64;
-            rows.filter(|means| most(means) > observed).count() as f64 / n
+        let centres: Vec<[f64; 4]> = all.clone().map(centre).collect();
+        let highest = |i: usize| [self.means[i] / self.omegas[i], self.means[i]];
+        let [studentised_mean, plain_mean] = largest(all.map(highest));
+        let observed = [studentised_mean, studentised_mean, studentised_mean, plain_mean];
+        let above = |means: &[f64]| -> [usize; 4] {
+            let arms = means.iter().zip(&self.omegas).zip(&centres);
+            let centred = arms.map(|((mean, omega), [lower, consistent, upper, plain])| {
+                let z = mean / omega;
+                [z - lower, z - consistent, z - upper, mean - plain]
+            });
+            let most = largest(centred);
+            std::array::from_fn(|k| usize::from(most[k] > observed[k]))
         };
+        let rows = resampled.rows.par_chunks(resampled.n_arms);
+        let n = rows.len() as f64;
+        let counts = rows.map(above).reduce(|| [0; 4], |a, b| std::array::from_fn(|k| a[k] + b[k]));
+        let [lower, consistent, upper, reality_check] = counts.map(|count| count as f64 / n);
         Some(Spa {
             statistic: studentised(best),
             best: self.arms[best],
-            lower: p(&centred(&|i| self.means[i].max(0.0)), &self.omegas),
-            consistent: p(&centred(&|i| if behind(i) { 0.0 } else { self.means[i] }), &self.omegas),
-            upper: p(&self.means, &self.omegas),
-            reality_check: p(&self.means, &unit),
+            lower,
+            consistent,
+            upper,
+            reality_check,
         })
     }
+}
+
+/// The largest in each place.
+fn largest<const N: usize>(rows: impl Iterator<Item = [f64; N]>) -> [f64; N] {
+    rows.fold([f64::NEG_INFINITY; N], |most, row| {
+        std::array::from_fn(|k| if row[k] > most[k] { row[k] } else { most[k] })
+    })
 }
 
 /// Standard deviation of `sqrt(n)` times the mean under the stationary bootstrap (Politis and Romano 1994):

@@ -44,7 +44,7 @@ pub fn track_interval(
     let n = resampled.len() as f64;
     let defined: Vec<f64> = resampled.into_iter().flatten().collect();
     let enough = !defined.is_empty() && defined.len() as f64 >= (1.0 - UNDEFINED) * n;
-    Ok(enough.then(|| Interval::percentile(point, defined, level)))
+    Ok(if enough { Interval::percentile(point, defined, level) } else { None })
 }
 
 #[cfg(test)]

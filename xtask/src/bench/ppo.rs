@@ -37,7 +37,7 @@ const CASES: [Case; 8] = [
 
 /// PPO iterations of both programs.
 pub fn trainings(turns: usize) -> anyhow::Result<String> {
-    let ours = build("ppo")?;
+    let ours = build("bench", "ppo")?;
     let folder = workspace::target()?.join("bench");
     fs::create_dir_all(&folder)?;
     let versions = output(theirs(SCRIPT)?.arg("versions"))?;
@@ -94,7 +94,7 @@ pub fn trainings(turns: usize) -> anyhow::Result<String> {
 /// `experiments/ablation.toml` as a whole: our sweep on the clock, PyTorch's runs one after the other extrapolated from
 /// one training and some forward passes per arm.
 pub fn sweep() -> anyhow::Result<String> {
-    let ours = build("ppo")?;
+    let ours = build("bench", "ppo")?;
     let binary = flaglab::build(&[])?;
     let folder = workspace::target()?.join("bench/sweep");
     let scratch = folder.join("scratch");

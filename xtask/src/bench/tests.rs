@@ -47,4 +47,6 @@ fn a_part_measured_again_leaves_the_others_as_they_are() {
     let again = with_section(&both, "A whole sweep", "| 3 |");
     assert_eq!(body(&again), "\n## One layer, and loading\n\n| 2 |\n\n## A whole sweep\n\n| 3 |\n");
     assert!(again.starts_with("# Beside PyTorch\n"));
+    let last = with_section(&again, "Statistics of a sweep", "| 4 |");
+    assert!(last.ends_with("| 3 |\n\n## Statistics of a sweep\n\n| 4 |\n"), "{last}");
 }

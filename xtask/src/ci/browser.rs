@@ -11,7 +11,6 @@ use crate::{python, workspace};
 
 /// What checks a page.
 const SCRIPT: &str = "tests/browser/report.py";
-const REQUIREMENTS: &str = "tests/browser/requirements.txt";
 /// Package of npm, with the digest of the file that is read into the page.
 const AXE: &str = "axe-core@4.14.1";
 const AXE_SHA256: &str = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c";
@@ -20,7 +19,7 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Opens reports of made-up sweeps, and that of the ablation where it was run, in light, dark, 360 px wide and print.
 pub fn check() -> anyhow::Result<Outcome> {
     let browser = browser()?;
-    let python = python::environment("browser", REQUIREMENTS)?;
+    let mut script = python::browser_script(SCRIPT)?;
     let axe = axe()?;
     let out = fresh_folder("report")?;
     let demos = out.join("demo");
@@ -30,9 +29,8 @@ pub fn check() -> anyhow::Result<Outcome> {
         .map(|name| demos.join("reports").join(name).join("index.html"));
     let swept = workspace::root().join("reports/ablation/index.html");
     let reports = demos.into_iter().chain(Some(swept).filter(|report| report.is_file()));
-    let mut script = Command::new(python);
-    script.arg(SCRIPT).arg("--browser").arg(browser).arg("--axe").arg(axe).arg("--out").arg(&out);
-    let outcome = succeed(script.args(reports).current_dir(workspace::root()))?;
+    script.arg("--browser").arg(browser).arg("--axe").arg(axe).arg("--out").arg(&out);
+    let outcome = succeed(script.args(reports))?;
     println!("pictures: {}", out.display());
     Ok(outcome)
 }

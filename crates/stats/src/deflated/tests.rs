@@ -5,13 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::expected_maximum_sharpe;
-use crate::{Moments, SharpeRatio};
-
-/// A track record with these numbers per period.
-fn record(n: usize, ratio: f64, skew: f64, kurtosis: f64) -> SharpeRatio {
-    let moments = Moments { n, mean: ratio, sd: Some(1.0), skew: Some(skew), kurtosis: Some(kurtosis - 3.0) };
-    SharpeRatio::of(&moments).unwrap()
-}
+use crate::samples::record;
 
 /// The numerical example of Bailey and Lopez de Prado 2014: the best of `n_trials` has an annual ratio of 2.5 over 1,250
 /// days, skew -3 and kurtosis 10; the annual ratios of the trials have a variance of 1/2, with 250 days a year.

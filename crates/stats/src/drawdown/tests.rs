@@ -34,6 +34,7 @@ fn a_fall_lasts_from_its_peak_to_its_recovery() {
     assert_eq!(Drawdown::longest(&path), Some(falls[0]));
     assert_eq!(Drawdown::all(&[1.0, 1.0, 2.0]), []);
     assert_eq!(Drawdown::deepest(&[1.0]), None);
+    assert_eq!(Drawdown::all(&[1.0, f64::INFINITY, 2.0]), []);
 }
 
 #[test]

@@ -2,14 +2,10 @@
 
 use proptest::prelude::*;
 
-use crate::{Bootstrap, Runs, Seed, SeedScores};
+use crate::Bootstrap;
+use crate::samples::runs;
 
 const FEW: Bootstrap = Bootstrap { resamples: 300, key: 3 };
-
-fn runs(tasks: &[&[f64]]) -> Runs {
-    let task = |scores: &&[f64]| SeedScores::new((0..).map(Seed).zip(scores.iter().map(|s| Some(*s))));
-    Runs::new(tasks.iter().map(task))
-}
 
 #[test]
 fn ties_count_half() {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Table;
 use super::draws::Draws;
 use crate::improvement::Pairing;
-use crate::{Aggregate, Bootstrap, Interval, Runs, Seed, SeedScores};
+use crate::{Aggregate, Bootstrap, Interval, Runs, samples};
 
 #[derive(Deserialize)]
 pub(super) struct Case {
@@ -37,8 +37,7 @@ struct Expected {
 }
 
 fn runs(tasks: &[Vec<f64>]) -> Runs {
-    let task = |scores: &Vec<f64>| SeedScores::new((0..).map(Seed).zip(scores.iter().map(|s| Some(*s))));
-    Runs::new(tasks.iter().map(task))
+    samples::runs(&tasks.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 const SAME: &str = "rliable, same draws";
@@ -83,7 +82,7 @@ impl Case {
             let expected = &self.aggregates[key];
             table.same(name, point, "rliable", runs.aggregate(aggregate), Some(expected.point));
             let values = self.resampled(|counts| runs.weighted(aggregate, counts));
-            let found = Interval::percentile(expected.point, values, self.level);
+            let found = Interval::percentile(expected.point, values, self.level).unwrap();
             table.all(name, drawn, SAME, &[found.low, found.high], &expected.drawn);
             let found = runs.interval(aggregate, self.level, &Bootstrap::default()).unwrap();
             self.own(table, own, found, expected.own);
@@ -96,7 +95,7 @@ impl Case {
         for (i, threshold) in self.thresholds.iter().enumerate() {
             let above = |score: f64| f64::from(u8::from(score > *threshold));
             let values = self.resampled(|counts| runs.mean_of(counts, above));
-            let found = Interval::percentile(self.profile[i], values, self.level);
+            let found = Interval::percentile(self.profile[i], values, self.level).unwrap();
             table.all(&self.name, "profile: bands", SAME, &[found.low, found.high], &self.profile_bands[i]);
         }
     }
@@ -111,10 +110,10 @@ impl Case {
         let mut resample = || {
             let counts = draws.counts(self.scores[0].len(), self.scores.len());
             let others = draws.counts(self.other[0].len(), self.other.len());
-            pairing.probability(&counts, &others)
+            pairing.probability(&counts, &others, &mut Vec::new())
         };
         let values = (0..self.resamples).map(|_| resample()).collect();
-        let found = Interval::percentile(self.improvement, values, self.level);
+        let found = Interval::percentile(self.improvement, values, self.level).unwrap();
         let (low, high) = (found.low, found.high);
         table.all(name, "improvement: interval", SAME, &[low, high], &self.improvement_drawn);
         let found = own.improvement_interval(&other, self.level, &Bootstrap::default()).unwrap();

@@ -149,22 +149,10 @@ impl Case {
         let arch = "arch optimal_block_length";
         table.same(name, "block length", arch, Some(found.stationary), Some(expected.stationary));
         table.same(name, "block length", arch, Some(found.circular), Some(expected.circular));
-        let statistics: [(&dyn Fn(&[f64]) -> f64, _); 2] = [
-            (&|r| Moments::of(r).unwrap().mean, expected.mean),
-            (&|r| SharpeRatio::new(r).unwrap().per_period(), expected.sharpe),
-        ];
-        for (statistic, [low, high]) in statistics {
-            let mut draws = Draws::new(expected.key);
-            let mut resample = || {
-                let periods = draws.periods(self.returns.len(), expected.block);
-                let drawn: Vec<f64> = periods.into_iter().map(|t| self.returns[t]).collect();
-                statistic(&drawn)
-            };
-            let values = (0..expected.resamples).map(|_| resample()).collect();
-            let found = Interval::percentile(statistic(&self.returns), values, 0.9);
-            let arch = "arch StationaryBootstrap, same draws";
-            table.all(name, "interval of mean, of Sharpe", arch, &[found.low, found.high], &[low, high]);
-        }
+        let mean = |r: &[f64]| Moments::of(r).unwrap().mean;
+        self.on_draws(expected, mean, expected.mean, table);
+        let sharpe = |r: &[f64]| SharpeRatio::new(r).unwrap().per_period();
+        self.on_draws(expected, sharpe, expected.sharpe, table);
         // Ours draws otherwise: an end of few resamples of theirs is off by some of its width.
         let mean = |r: &[f64]| Moments::of(r).map(|m| m.mean);
         let own =
@@ -172,5 +160,25 @@ impl Case {
         let [low, high] = expected.mean;
         let off = (own.low - low).abs().max((own.high - high).abs()) / (high - low);
         table.add(name, "interval of mean, own draws", "arch, share of the width", off, 0.15);
+    }
+
+    /// The interval of a statistic from arch's draws.
+    fn on_draws(
+        &self,
+        expected: &Resampled,
+        statistic: impl Fn(&[f64]) -> f64,
+        [low, high]: [f64; 2],
+        table: &mut Table,
+    ) {
+        let mut draws = Draws::new(expected.key);
+        let mut resample = || {
+            let periods = draws.periods(self.returns.len(), expected.block);
+            let drawn: Vec<f64> = periods.into_iter().map(|t| self.returns[t]).collect();
+            statistic(&drawn)
+        };
+        let values = (0..expected.resamples).map(|_| resample()).collect();
+        let found = Interval::percentile(statistic(&self.returns), values, 0.9).unwrap();
+        let arch = "arch, same draws";
+        table.all(&self.name, "interval of mean, of Sharpe", arch, &[found.low, found.high], &[low, high]);
     }
 }

@@ -1,16 +1,8 @@
 //! Searches whose answer is known.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
 use super::Pbo;
+use crate::samples::noise;
 use crate::{Panel, StatsError};
-
-fn noise(n_periods: usize, n_arms: usize, key: u64) -> Vec<Vec<f64>> {
-    let mut stream = ChaCha8Rng::seed_from_u64(key);
-    let mut arm = || -> Vec<f64> { (0..n_periods).map(|_| stream.random_range(-0.01..0.01)).collect() };
-    (0..n_arms).map(|_| arm()).collect()
-}
 
 #[test]
 fn an_arm_that_is_always_best_is_not_overfitted() {

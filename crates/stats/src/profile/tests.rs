@@ -1,13 +1,9 @@
 //! Profiles by hand.
 
-use crate::{Bootstrap, Runs, Seed, SeedScores};
+use crate::Bootstrap;
+use crate::samples::runs;
 
 const FEW: Bootstrap = Bootstrap { resamples: 300, key: 3 };
-
-fn runs(tasks: &[&[f64]]) -> Runs {
-    let task = |scores: &&[f64]| SeedScores::new((0..).map(Seed).zip(scores.iter().map(|s| Some(*s))));
-    Runs::new(tasks.iter().map(task))
-}
 
 #[test]
 fn shares_are_of_scores_above_the_threshold() {

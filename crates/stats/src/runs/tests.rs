@@ -5,12 +5,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Aggregate, Runs};
-use crate::{Bootstrap, Seed, SeedScores};
-
-fn runs(tasks: &[&[f64]]) -> Runs {
-    let task = |scores: &&[f64]| SeedScores::new((0..).map(Seed).zip(scores.iter().map(|s| Some(*s))));
-    Runs::new(tasks.iter().map(task))
-}
+use crate::Bootstrap;
+use crate::samples::runs;
 
 const FEW: Bootstrap = Bootstrap { resamples: 500, key: 9 };
 
@@ -35,6 +31,13 @@ fn a_task_without_scores_leaves_nothing() {
     assert_eq!(runs(&[&[1.0], &[]]).aggregate(Aggregate::Iqm), None);
     assert_eq!(runs(&[&[1.0, 2.0, 3.0], &[1.0, 2.0]]).interval(Aggregate::Iqm, 0.95, &FEW), None);
     assert!(runs(&[&[1.0, 2.0, 3.0], &[1.0, 2.0, 5.0, 6.0]]).interval(Aggregate::Iqm, 0.95, &FEW).is_some());
+}
+
+#[test]
+fn what_does_not_fit_a_float_is_none() {
+    let found = runs(&[&[f64::MAX, f64::MAX, f64::MAX]]);
+    assert_eq!(found.aggregate(Aggregate::Mean), None);
+    assert_eq!(found.interval(Aggregate::Iqm, 0.9, &FEW), None);
 }
 
 #[test]

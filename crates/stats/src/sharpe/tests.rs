@@ -4,13 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::SharpeRatio;
+use crate::samples::record;
 use crate::{Moments, TearSheet};
-
-/// A track record with these numbers per period.
-fn record(n: usize, ratio: f64, skew: f64, kurtosis: f64) -> SharpeRatio {
-    let moments = Moments { n, mean: ratio, sd: Some(1.0), skew: Some(skew), kurtosis: Some(kurtosis - 3.0) };
-    SharpeRatio::of(&moments).unwrap()
-}
 
 #[test]
 fn minimum_lengths_of_the_paper() {

@@ -1,18 +1,10 @@
 //! Size, power and edges; `crate::parity` compares p-values with arch.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
 use super::Spa;
+use crate::samples::noise;
 use crate::{Bootstrap, Panel, StatsError};
 
 const FEW: Bootstrap = Bootstrap { resamples: 300, key: 3 };
-
-fn noise(n_periods: usize, n_arms: usize, key: u64) -> Vec<Vec<f64>> {
-    let mut stream = ChaCha8Rng::seed_from_u64(key);
-    let mut arm = || -> Vec<f64> { (0..n_periods).map(|_| stream.random_range(-0.01..0.01)).collect() };
-    (0..n_arms).map(|_| arm()).collect()
-}
 
 fn spa(arms: &[Vec<f64>], bootstrap: &Bootstrap) -> Spa {
     Spa::new(&Panel::new(arms).unwrap(), 3.0, bootstrap).unwrap().unwrap()

@@ -1,19 +1,12 @@
 //! Holm by hand; Romano-Wolf at its two extremes and under noise.
 
 use proptest::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::{RomanoWolf, holm};
+use crate::samples::noise;
 use crate::{Bootstrap, Panel};
 
 const FEW: Bootstrap = Bootstrap { resamples: 300, key: 3 };
-
-fn noise(n_periods: usize, n_arms: usize, key: u64) -> Vec<Vec<f64>> {
-    let mut stream = ChaCha8Rng::seed_from_u64(key);
-    let mut arm = || -> Vec<f64> { (0..n_periods).map(|_| stream.random_range(-0.01..0.01)).collect() };
-    (0..n_arms).map(|_| arm()).collect()
-}
 
 fn romano_wolf(arms: &[Vec<f64>]) -> RomanoWolf {
     RomanoWolf::new(&Panel::new(arms).unwrap(), 2.0, &FEW).unwrap()
