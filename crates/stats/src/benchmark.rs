@@ -12,7 +12,7 @@ pub struct AgainstBenchmark {
     pub alpha: Option<f64>,
     /// `cov(r, b) / var(b)`; absent when the benchmark has no spread.
     pub beta: Option<f64>,
-    /// `mean(r - b) / sd(r - b) * sqrt(P)` (Grinold and Kahn 2000, eq. 5.1); absent when `r - b` has no spread.
+    /// `mean(r - b) / sd(r - b) * sqrt(P)` (Grinold and Kahn 2000); absent when `r - b` has no spread.
     pub information_ratio: Option<f64>,
 }
 

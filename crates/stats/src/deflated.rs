@@ -23,7 +23,7 @@ pub struct DeflatedSharpe {
 
 /// Expected maximum of `n_trials` independent normal Sharpe ratios around 0 with standard deviation `sd`, in the unit of
 /// `sd`: `sd ((1 - g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e)))` with Euler's constant `g` (Bailey and Lopez de Prado
-/// 2014, eq. 1). 0 for a single trial, which is no maximum of others; absent without a trial.
+/// 2014). 0 for a single trial, which is no maximum of others; absent without a trial.
 pub fn expected_maximum_sharpe(sd: f64, n_trials: usize) -> Option<f64> {
     match n_trials {
         0 => None,
@@ -37,7 +37,7 @@ pub fn expected_maximum_sharpe(sd: f64, n_trials: usize) -> Option<f64> {
 }
 
 impl SharpeRatio {
-    /// Deflated Sharpe ratio (Bailey and Lopez de Prado 2014, eq. 2): [`probabilistic`](Self::probabilistic) against
+    /// Deflated Sharpe ratio (Bailey and Lopez de Prado 2014): [`probabilistic`](Self::probabilistic) against
     /// the [`expected_maximum_sharpe`] of `n_trials`, whose spread is the sample standard deviation of the ratios `trials`
     /// per period.
     ///

@@ -6,7 +6,7 @@ use crate::interval::check_level;
 use crate::{Bootstrap, Interval, Runs, SeedScores};
 
 impl Runs {
-    /// Probability of improvement over `other` (Agarwal et al. 2021, eq. 2): mean over tasks of `P(X > Y) + P(X = Y) / 2`
+    /// Probability of improvement over `other` (Agarwal et al. 2021): mean over tasks of `P(X > Y) + P(X = Y) / 2`
     /// for a seed of each, which is Mann and Whitney's `U / (n m)`. `None` for different numbers of tasks, without any,
     /// and with a task without scores.
     pub fn probability_of_improvement(&self, other: &Self) -> Option<f64> {

@@ -8,7 +8,7 @@ use crate::{Moments, Panel, StatsError};
 const ROUNDING: f64 = 1e-12;
 
 /// Probability of backtest overfitting by combinatorially symmetric cross-validation (Bailey, Borwein, Lopez de Prado
-/// and Zhu 2015, section 3), of a choice by Sharpe ratio.
+/// and Zhu 2015), of a choice by Sharpe ratio.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pbo {
     /// Share of the splits in which the arm that is best in one half is at or below the median of the arms in the other.

@@ -2,7 +2,7 @@
 
 use crate::{Bootstrap, Interval, Runs};
 
-/// Performance profile (Agarwal et al. 2021, section 4.2): share of runs whose score is above each threshold.
+/// Performance profile (Agarwal et al. 2021, run-score distribution): share of runs whose score is above each threshold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// The thresholds, as given.

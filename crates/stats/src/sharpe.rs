@@ -57,14 +57,13 @@ impl SharpeRatio {
     }
 
     /// Standard error per period for returns that are independent but not normal,
-    /// `sqrt((1 - g3 SR + (g4 - 1) / 4 SR^2) / (n - 1))`: Mertens 2002, in the form of Bailey and Lopez de Prado 2012,
-    /// eq. 8. For normal returns it is that of Lo 2002, eq. 9, with `n - 1` instead of `n`. Times `sqrt(P)` it is the
+    /// `sqrt((1 - g3 SR + (g4 - 1) / 4 SR^2) / (n - 1))`: Mertens 2002, in the form of Bailey and Lopez de Prado 2012. For normal returns it is that of Lo 2002, `sqrt((1 + SR^2 / 2) / n)`, with `n - 1` instead of `n`. Times `sqrt(P)` it is the
     /// error of the annual ratio.
     pub fn standard_error(&self) -> f64 {
         (self.variance() / (self.n - 1) as f64).sqrt()
     }
 
-    /// Probabilistic Sharpe ratio, `Phi((SR - SR*) / standard_error)` (Bailey and Lopez de Prado 2012, eq. 11): how
+    /// Probabilistic Sharpe ratio, `Phi((SR - SR*) / standard_error)` (Bailey and Lopez de Prado 2012): how
     /// sure the true ratio is above `benchmark`, the ratio `SR*` per period. Absent when nothing is left to divide by.
     pub fn probabilistic(&self, benchmark: f64) -> Option<f64> {
         let z = (self.ratio - benchmark) * ((self.n - 1) as f64).sqrt() / self.variance().sqrt();
@@ -73,7 +72,7 @@ impl SharpeRatio {
 
     /// Minimum track-record length in periods for [`probabilistic`](Self::probabilistic) to reach `confidence`,
     /// `1 + (1 - g3 SR + (g4 - 1) / 4 SR^2) (z / (SR - SR*))^2` with the normal quantile `z` (Bailey and Lopez de Prado
-    /// 2012, eq. 13). Absent when the ratio is not above `benchmark`: no length is enough then.
+    /// 2012). Absent when the ratio is not above `benchmark`: no length is enough then.
     ///
     /// # Panics
     /// When `confidence` is not between 0.5 and 1.

@@ -9,7 +9,7 @@ use crate::{Bootstrap, Panel, StatsError};
 /// a higher mean return than the benchmark". p-values are shares of resamples: 0 of 10,000 is below 0.0001.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spa {
-    /// `max_k sqrt(n) mean_k / omega_k` over the arms with spread (Hansen 2005, section 2), not cut at 0.
+    /// `max_k sqrt(n) mean_k / omega_k` over the arms with spread (Hansen 2005), not cut at 0.
     pub statistic: f64,
     /// The arm with that maximum.
     pub best: usize,
@@ -109,7 +109,7 @@ impl Tested {
         let studentised = |i: usize| root * self.means[i] / self.omegas[i];
         let best = (0..self.arms.len())
             .reduce(|best, i| if studentised(i) > studentised(best) { i } else { best })?;
-        // Hansen 2005, eq. 10: behind by more than the law of the iterated logarithm allows.
+        // Hansen 2005: behind by more than the law of the iterated logarithm allows.
         let bound = -(2.0 * (self.n_periods as f64).ln().ln()).sqrt();
         let behind = |i: usize| studentised(i) < bound;
         let centred = |centre: &(dyn Fn(usize) -> f64 + Sync)| -> Vec<f64> {
@@ -139,7 +139,7 @@ impl Tested {
     }
 }
 
-/// Standard deviation of `sqrt(n)` times the mean under the stationary bootstrap (Politis and Romano 1994, lemma 1):
+/// Standard deviation of `sqrt(n)` times the mean under the stationary bootstrap (Politis and Romano 1994):
 /// `gamma_0 + 2 sum_i k(i) gamma_i` with `k(i) = (1 - i/n) (1 - p)^i + i/n (1 - p)^(n - i)`, `p = 1 / block`.
 fn omega(series: &[f64], mean: f64, block: f64) -> f64 {
     let n = series.len();

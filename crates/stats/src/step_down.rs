@@ -35,7 +35,7 @@ impl RomanoWolf {
     /// `block` periods on average.
     ///
     /// p-values are `(1 + count) / (1 + resamples)` of the resamples whose largest centred statistic over the arms that
-    /// are not yet rejected reaches the arm's own (Romano and Wolf 2016, algorithm 4.2).
+    /// are not yet rejected reaches the arm's own (Romano and Wolf 2016).
     ///
     /// # Errors
     /// For fewer than 3 periods and for a block below 1.

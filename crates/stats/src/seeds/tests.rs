@@ -76,3 +76,35 @@ proptest! {
         prop_assert!(interval.low <= narrow.low && narrow.high <= interval.high);
     }
 }
+
+#[test]
+fn seeds_are_paired_by_name_and_counted_once() {
+    let own =
+        SeedScores::new([(Seed(4), Some(1.0)), (Seed(1), Some(5.0)), (Seed(2), None), (Seed(9), Some(0.0))]);
+    let other =
+        SeedScores::new([(Seed(1), Some(2.0)), (Seed(4), Some(2.0)), (Seed(2), Some(1.0)), (Seed(7), None)]);
+    let found = own.differences(&other);
+    assert_eq!(found.iter().collect::<Vec<_>>(), [(Seed(4), -1.0), (Seed(1), 3.0)]);
+    assert_eq!((found.missing(), other.differences(&own).missing()), (1, 1), "seed 2 has one score only");
+    assert_eq!(own.differences(&own).sorted(), [0.0; 3]);
+    let again = SeedScores::new([(Seed(1), Some(1.0)), (Seed(1), Some(2.0))]);
+    assert_eq!((again.len(), again.mean()), (1, Some(2.0)));
+}
+
+#[test]
+fn the_median_is_over_seeds() {
+    assert_eq!(seeds(&[9.0, 1.0, 2.0]).median(), Some(2.0));
+    assert_eq!(seeds(&[1.0, 2.0]).median(), Some(1.5));
+    assert_eq!(seeds(&[]).median(), None);
+}
+
+#[test]
+fn a_t_test_by_hand() {
+    // Mean 2, sd 1, t = 2 sqrt 3 = 3.4641 with 2 degrees of freedom: p = (1 - t / sqrt(t^2 + 2)) / 2.
+    let t = 12.0_f64.sqrt();
+    let p = seeds(&[1.0, 2.0, 3.0]).t_test_above(0.0).unwrap();
+    assert!((p - (1.0 - t / 14.0_f64.sqrt()) / 2.0).abs() < 1e-12, "{p}");
+    assert!((seeds(&[1.0, 2.0, 3.0]).t_test_above(2.0).unwrap() - 0.5).abs() < 1e-12);
+    assert_eq!(seeds(&[1.0, 2.0]).t_test_above(0.0), None);
+    assert_eq!(seeds(&[1.0; 4]).t_test_above(0.0), None);
+}
