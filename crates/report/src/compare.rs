@@ -210,7 +210,8 @@ pub struct ComparedExperiment<'a> {
 /// When the page cannot be written.
 pub fn compare(experiments: &[ComparedExperiment<'_>], out: &Path) -> Result<PathBuf, ReportError> {
     let names: Vec<&str> = experiments.iter().map(|e| e.input.plan.experiment.as_str()).collect();
-    publish(&out.join(format!("{COMPARISON}{}", names.join("+"))), &html(experiments)?)
+    let dir = out.join(format!("{COMPARISON}{}", names.join("+")));
+    publish(dir.join("index.html"), &html(experiments)?)
 }
 
 /// The [`summary`] of each experiment.

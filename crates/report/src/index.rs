@@ -68,7 +68,7 @@ pub fn index(entries: &[IndexEntry], reports: &Path) -> Result<PathBuf, ReportEr
     context.insert("entries", &entries.iter().map(Line::new).collect::<Vec<_>>());
     context.insert("comparisons", &comparisons(reports));
     context.insert("style", STYLE);
-    publish(reports, &tera.render("index.html", &context)?)
+    publish(reports.join("index.html"), &tera.render("index.html", &context)?)
 }
 
 /// Experiments of each comparison that has a page, and the link to it.
