@@ -73,14 +73,23 @@ pub fn interpreter() -> anyhow::Result<PathBuf> {
         ensure!(missing.is_empty(), "FLAGLAB_PYTHON: {} lacks {missing}", path.display());
         return Ok(path);
     }
-    let folder = workspace::target()?.join("oracles");
+    environment("oracles", REQUIREMENTS)
+}
+
+/// Path of an interpreter with the packages of a requirements file, installed into `target/<name>` once and again when
+/// that file changes.
+pub fn environment(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
+    let folder = workspace::target()?.join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let wanted = fs::read_to_string(workspace::root().join(REQUIREMENTS)).context(REQUIREMENTS)?;
+    let wanted = fs::read_to_string(workspace::root().join(requirements)).context(requirements.to_owned())?;
     let installed = folder.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
         return Ok(python);
     }
-    install(&folder, &python)?;
+    install(&folder, &python, requirements)?;
+    if requirements == REQUIREMENTS {
+        finish(Command::new(&python).args(["-c", IMPORT]), "the installed packages cannot be imported")?;
+    }
     fs::write(&installed, wanted)?;
     Ok(python)
 }
@@ -93,9 +102,10 @@ fn lacks(python: &Path, find: &str) -> anyhow::Result<String> {
     Ok(if output.status.success() { String::new() } else { missing.trim().to_owned() })
 }
 
-/// Several GB, most of them libraries that torch's wheel for Linux is linked against, although nothing uses them here.
-fn install(folder: &Path, python: &Path) -> anyhow::Result<()> {
-    eprintln!("installing {REQUIREMENTS} into {}", folder.display());
+/// For the oracles several GB, most of them libraries that torch's wheel for Linux is linked against, although nothing
+/// uses them here.
+fn install(folder: &Path, python: &Path, requirements: &str) -> anyhow::Result<()> {
+    eprintln!("installing {requirements} into {}", folder.display());
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -105,8 +115,7 @@ fn install(folder: &Path, python: &Path) -> anyhow::Result<()> {
         Command::new(base).args(["-m", "venv"]).arg(folder),
         "cannot make an environment (Debian: python3-venv)",
     )?;
-    pip(python, REQUIREMENTS)?;
-    finish(Command::new(python).args(["-c", IMPORT]), "the installed packages cannot be imported")
+    pip(python, requirements)
 }
 
 fn pip(python: &Path, requirements: &str) -> anyhow::Result<()> {

@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             mode: "one-at-a-time",
             troubled: true,
             controls: true,
+            rescored: true,
         },
         Demo {
             name: "grid",
@@ -34,6 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             mode: "grid",
             troubled: false,
             controls: false,
+            rescored: true,
         },
         Demo {
             name: "investor-bench",
@@ -45,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             mode: "grid",
             troubled: false,
             controls: false,
+            rescored: true,
         },
         // Many runs: arms have pages of their own.
         Demo {
@@ -57,6 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             mode: "one-at-a-time",
             troubled: false,
             controls: false,
+            rescored: true,
         },
     ];
     for demo in demos {

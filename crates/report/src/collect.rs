@@ -98,8 +98,13 @@ impl ReportRun {
 }
 
 impl ReportInput {
-    /// The market that a run traded on its test window, where it is known.
+    /// The market that a run traded on its test window, where it is known. A control that traded it in another order
+    /// read other news than stand at a date.
     pub(crate) fn market_of(&self, run: &ReportRun) -> Option<usize> {
+        let shuffle = self.plan.arms[run.arm].spec.get("split").and_then(|split| split.get("shuffle"));
+        if shuffle.is_some_and(|shuffle| !shuffle.is_null()) {
+            return None;
+        }
         let fingerprint = &run.manifest.as_ref()?.start.data.fingerprint;
         let first = *run.curve.as_ref()?.dates.first()?;
         self.markets.iter().position(|m| m.fingerprint == *fingerprint && m.day(first).is_some())

@@ -27,6 +27,8 @@ pub(crate) fn commands(input: &ReportInput) -> Vec<Command> {
     vec![
         command("The runs, their scores and this page", sweep.clone()),
         command("Every table and chart from what is stored", format!("cargo xtask report {rest}")),
+        command("The tables of scores as text", format!("cargo xtask report {rest} --format markdown")),
+        command("All statistics as JSON", format!("cargo xtask report {rest} --format json")),
         command("The runs and their states", format!("cargo xtask sweep {rest} --plan")),
     ]
 }

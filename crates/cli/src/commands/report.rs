@@ -1,13 +1,17 @@
 //! `report`: renders from what is stored.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use experiment::Lock;
+use market_data::Segment;
 use plugin::Files;
-use report::{ComparedExperiment, Gate, PlanInfo, PlannedRun, ReportInput, TableFormat, Verdict};
-use runner::{Plan, Registry};
+use report::{
+    ComparedExperiment, Gate, Market, MarketDay, PlanInfo, PlannedRun, ReportInput, TableFormat, Verdict,
+};
+use runner::{Plan, PlannedArm, Registry};
 use serde_json::{Value, json};
 use store::ExperimentStore;
 
@@ -210,7 +214,31 @@ fn collect(plan: &Plan<'_>, paths: &Paths, set: &[String]) -> Result<ReportInput
         command += &format!(" --set {set}");
     }
     let info = PlanInfo::new(plan.experiment, runs.collect(), &command);
-    report::collect(&plan.store, &info).map_err(|e| Failure::Broken(e.to_string()))
+    let input = report::collect(&plan.store, &info).map_err(|e| Failure::Broken(e.to_string()))?;
+    Ok(ReportInput { markets: markets(plan), ..input })
+}
+
+/// Prices and news of the plan's test windows, each once.
+fn markets(plan: &Plan<'_>) -> Vec<Market> {
+    let mut seen = HashSet::new();
+    let new = plan.arms.iter().filter(|arm| {
+        let test = &arm.splits.test;
+        seen.insert((arm.data.fingerprint.as_str(), test.first_date(), test.last_date()))
+    });
+    let market = |arm: &PlannedArm| {
+        let Segment { series, first } = &arm.splits.test;
+        let day = |bar: usize| MarketDay {
+            date: series.date(bar),
+            close: series.closes()[bar],
+            news: series.news(bar).map(str::to_owned).collect(),
+        };
+        Market {
+            fingerprint: arm.data.fingerprint.clone(),
+            periods_per_year: arm.periods_per_year,
+            days: (*first..series.len()).map(day).collect(),
+        }
+    };
+    new.map(market).collect()
 }
 
 /// Renders the report of what is stored of a plan; returns its path and what it shows.

@@ -104,7 +104,7 @@ fn on_pure_noise_pages_claim_nothing() {
 
 #[test]
 fn an_effect_that_is_there_is_claimed_and_no_other() {
-    let knows = Policies { right: Some(0.65), shared: 0.5 };
+    let knows = Policies { right: Some(0.8), shared: 0.5 };
     let nothing = Policies { right: None, shared: 0.5 };
     for key in [3, 11, 29] {
         let input = sweep(key, &knows, &nothing);

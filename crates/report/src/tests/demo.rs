@@ -33,6 +33,8 @@ pub struct Demo {
     pub troubled: bool,
     /// Whether the first arm has controls.
     pub controls: bool,
+    /// Whether decisions are scored under other rules, as versions before did not.
+    pub rescored: bool,
 }
 
 /// A sweep of the learning rate with many arms and four baselines.
@@ -47,6 +49,7 @@ pub fn many(arms: usize, seeds: u64, days: usize, updates: u32) -> (Demo, PlanIn
         mode: "one-at-a-time",
         troubled: false,
         controls: false,
+        rescored: true,
     };
     let mut plan = demo.plan();
     let key = "agent.learning_rate";
@@ -257,7 +260,7 @@ impl Demo {
         let reads = arm.spec["agent"]["kind"] == "ppo-llm";
         CompletedInfo {
             metrics: Metrics { test: Some(scores(steps)), ..Metrics::default() },
-            rescored: rescored(steps),
+            rescored: if self.rescored { rescored(steps) } else { Vec::new() },
             receipt: (arm.role == Role::Arm).then(|| receipt(seed)),
             prompts: reads.then(|| PromptCounts { encoded: 1_000 + seed, shortened: 12 * place as u64 }),
             warnings: if self.troubled { warnings(place, seed) } else { Vec::new() },

@@ -24,6 +24,7 @@ pub(super) fn ablation(seeds: u64) -> Demo {
         mode: "one-at-a-time",
         troubled: true,
         controls: false,
+        rescored: false,
     }
 }
 
@@ -81,7 +82,7 @@ fn all_sections_are_there() {
     }
     // Every chart has words for those who do not see it.
     // Accounts, forests, figures, effects, diagnostics.
-    let charts = 2 + 2 + 4 + 3 + 13;
+    let charts = 2 + 2 + 3 + 3 + 13;
     assert_eq!(html.matches("role=\"img\"").count(), charts);
     assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), charts);
 }

@@ -18,7 +18,7 @@ fn rendered(input: &ReportInput, run: usize) -> (String, Value) {
 }
 
 fn with_news() -> ReportInput {
-    let demo = Demo { troubled: false, ..ablation(3) };
+    let demo = Demo { troubled: false, rescored: true, ..ablation(3) };
     demo.input(&demo.plan())
 }
 

@@ -78,7 +78,8 @@ fn every_share_of_a_distribution_is_of_days_with_a_position() {
 
 #[test]
 fn decisions_under_other_rules_stand_side_by_side_and_older_runs_have_dashes() {
-    let mut input = input(3);
+    let demo = Demo { rescored: true, troubled: false, ..ablation(3) };
+    let mut input = demo.input(&demo.plan());
     input
         .runs
         .iter_mut()
