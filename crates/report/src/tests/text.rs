@@ -61,7 +61,8 @@ fn each_window_has_its_table() {
 
 #[test]
 fn the_summary_has_statistics_of_every_arm() {
-    let input = input(3);
+    let demo = super::demo::Demo { rescored: true, ..ablation(3) };
+    let input = input_of(&demo, &demo.plan());
     let found = summary(&input);
     assert_eq!((&found["experiment"], &found["trials"]), (&json!("ablation"), &json!(input.trials)));
     let arms = found["arms"].as_array().unwrap();
