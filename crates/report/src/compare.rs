@@ -6,19 +6,18 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Value, json};
 use stats::{Seed, SeedScores};
-use tera::{Context, Tera};
 use trading_env::Role;
 
 use crate::arm_scores::{completed, score, seed_scores};
 use crate::estimate::Cell;
 use crate::index::link;
 use crate::metric::{Metric, SCORES};
+use crate::plain_page::plain_page;
 use crate::publish::publish;
 use crate::text::{COLUMNS, Column, PARTS, Part, TextTable, caption, runs, summary};
 use crate::{PlannedArm, ReportError, ReportInput, numbers, settings};
 
 const TEMPLATE: &str = include_str!("../templates/compare.html");
-const STYLE: &str = include_str!("../templates/report.css");
 
 /// How the folders of comparisons begin.
 pub(crate) const COMPARISON: &str = "compare-";
@@ -211,21 +210,13 @@ pub struct ComparedExperiment<'a> {
 pub fn compare(experiments: &[ComparedExperiment<'_>], out: &Path) -> Result<PathBuf, ReportError> {
     let names: Vec<&str> = experiments.iter().map(|e| e.input.plan.experiment.as_str()).collect();
     let dir = out.join(format!("{COMPARISON}{}", names.join("+")));
-    publish(dir.join("index.html"), &html(experiments)?)
+    let page = page(experiments, &comparison(experiments.iter().map(|e| e.input)));
+    publish(dir.join("index.html"), &plain_page(TEMPLATE, &page)?)
 }
 
 /// The [`summary`] of each experiment.
 pub fn compared_summary(inputs: &[ReportInput]) -> Value {
     json!({ "experiments": inputs.iter().map(summary).collect::<Vec<_>>() })
-}
-
-fn html(experiments: &[ComparedExperiment<'_>]) -> Result<String, ReportError> {
-    let mut tera = Tera::default();
-    tera.add_raw_template("compare.html", TEMPLATE)?;
-    let mut context = Context::new();
-    context.insert("page", &page(experiments, &comparison(experiments.iter().map(|e| e.input))));
-    context.insert("style", STYLE);
-    Ok(tera.render("compare.html", &context)?)
 }
 
 /// What the template shows.
@@ -244,9 +235,9 @@ struct ExperimentLine {
     name: String,
     title: Option<String>,
     link: Option<String>,
-    arms: String,
+    arms: usize,
     runs: String,
-    trials: String,
+    trials: usize,
 }
 
 #[derive(Serialize)]
@@ -269,6 +260,7 @@ struct RowPage {
     arm: String,
     cells: Vec<Option<Cell>>,
     runs: String,
+    completed: usize,
     is_anecdote: bool,
 }
 
@@ -290,9 +282,9 @@ fn line(experiment: &ComparedExperiment<'_>) -> ExperimentLine {
         name: input.plan.experiment.clone(),
         title: input.plan.title.clone(),
         link: report.as_deref().map(link),
-        arms: numbers::count(input.plan.arms.iter().filter(|arm| arm.role == Role::Arm).count()),
+        arms: input.plan.arms.iter().filter(|arm| arm.role == Role::Arm).count(),
         runs: runs(done, input.runs.len()),
-        trials: numbers::count(input.trials),
+        trials: input.trials,
     }
 }
 
@@ -318,6 +310,7 @@ fn row_page(row: &Row) -> RowPage {
         arm: row.arm.clone(),
         cells: row.cells(),
         runs: runs(row.completed, row.planned),
+        completed: row.completed,
         is_anecdote: row.role != Role::Baseline && row.completed < SeedScores::LEAST_FOR_INTERVAL,
     }
 }

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use store::{ExperimentStore, StoreError, StoredRun};
-use tera::{Context, Tera};
 use trading_env::Role;
 
 use crate::compare::COMPARISON;
+use crate::plain_page::plain_page;
 use crate::publish::publish;
 use crate::text::{Part, TableFormat, TextTable};
 use crate::{ReportError, numbers};
 
 const TEMPLATE: &str = include_str!("../templates/index.html");
-const STYLE: &str = include_str!("../templates/report.css");
 
 /// States in the order in which they are told.
 const STATES: [&str; 6] = ["completed", "failed", "skipped", "interrupted", "running", "planned"];
@@ -62,13 +61,15 @@ pub fn experiments(runs_root: &Path, reports: &Path) -> Result<Vec<IndexEntry>, 
 /// # Errors
 /// When the page cannot be written.
 pub fn index(entries: &[IndexEntry], reports: &Path) -> Result<PathBuf, ReportError> {
-    let mut tera = Tera::default();
-    tera.add_raw_template("index.html", TEMPLATE)?;
-    let mut context = Context::new();
-    context.insert("entries", &entries.iter().map(Line::new).collect::<Vec<_>>());
-    context.insert("comparisons", &comparisons(reports));
-    context.insert("style", STYLE);
-    publish(reports.join("index.html"), &tera.render("index.html", &context)?)
+    let page = Page { entries: entries.iter().map(Line::new).collect(), comparisons: comparisons(reports) };
+    publish(reports.join("index.html"), &plain_page(TEMPLATE, &page)?)
+}
+
+/// What the template shows.
+#[derive(Serialize)]
+struct Page {
+    entries: Vec<Line>,
+    comparisons: Vec<(String, String)>,
 }
 
 /// Experiments of each comparison that has a page, and the link to it.
@@ -152,6 +153,7 @@ struct Line {
     link: Option<String>,
     arms: String,
     runs: String,
+    n_trials: usize,
     trials: String,
     finished: String,
     problem: Option<String>,
@@ -172,6 +174,7 @@ impl Line {
             link: entry.report.as_deref().map(link),
             arms: numbers::count(entry.arms) + &more.collect::<String>(),
             runs: states.join(", "),
+            n_trials: entry.trials,
             trials: numbers::count(entry.trials),
             finished: finished.unwrap_or_else(|| numbers::UNDEFINED.to_owned()),
             problem: entry.problem.clone(),

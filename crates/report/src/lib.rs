@@ -33,6 +33,7 @@ mod numbers;
 mod over_time;
 mod overview;
 mod page;
+mod plain_page;
 mod plan;
 mod profile;
 mod provenance;

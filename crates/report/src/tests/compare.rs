@@ -36,7 +36,8 @@ fn arms_of_one_window_stand_in_one_table_and_equal_baselines_once() {
     assert!(page.contains("<a href=\"../one/index.html\">one</a>"), "links to the reports");
     assert!(page.contains(">Sharpe above Buy &amp; Hold</th>"));
     assert_eq!(page.matches("<section class=\"group\"").count(), 1);
-    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+    assert!(!page.contains("http://") && !page.contains("https://"));
+    assert_eq!(page.matches("<table class=\"scores cards sortable\" data-csv=").count(), 2);
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn unknown_names_are_told_with_near_misses_and_what_there_is() {
 fn scores_under_other_rules_have_their_names() {
     let mut input = with_sharpe(&[json!(1.0), json!(1.0), json!(1.0)]);
     // Runs of earlier versions have none: undefined, and not unknown.
+    input.runs.iter_mut().filter_map(|run| run.manifest.as_mut()).for_each(|m| m.rescored.clear());
     let gate = "rescored.realistic.7.5bps.sharpe(base) > 0";
     assert!(judge(&input, gate).to_string().contains("undefined"));
     for run in input.runs.iter_mut().filter(|run| run.arm == 0) {

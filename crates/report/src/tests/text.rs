@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stats::{Seed, SeedScores};
 
 use super::page::{ablation, input, input_of};
-use crate::{TableFormat, summary, tables};
+use crate::{ReportRun, TableFormat, summary, tables};
 
 #[test]
 fn the_main_table_has_a_row_per_arm_with_what_the_page_shows() {
@@ -61,7 +61,8 @@ fn each_window_has_its_table() {
 
 #[test]
 fn the_summary_has_statistics_of_every_arm() {
-    let input = input(3);
+    let demo = super::demo::Demo { rescored: true, ..ablation(3) };
+    let input = input_of(&demo, &demo.plan());
     let found = summary(&input);
     assert_eq!((&found["experiment"], &found["trials"]), (&json!("ablation"), &json!(input.trials)));
     let arms = found["arms"].as_array().unwrap();
@@ -83,7 +84,15 @@ fn the_summary_has_statistics_of_every_arm() {
         assert!(base[name]["low"].as_f64() <= base[name]["iqm"].as_f64());
     }
     close(&base["paper"]["cr"]["mean"], scores("paper.cr").iter().sum::<f64>() / 3.0);
-    assert_eq!(base["rescored"], json!([]), "the made-up runs are of an earlier version");
+    let first = &input.runs[0].manifest.as_ref().unwrap().rescored;
+    assert!(!first.is_empty());
+    for (place, other) in first.iter().enumerate() {
+        let found = &base["rescored"][place];
+        assert_eq!((&found["rules"], &found["cost_bps"]), (&json!(other.rules), &json!(other.cost_bps)));
+        let of_run = |run: &ReportRun| run.manifest.as_ref()?.rescored[place].scores["sharpe"].as_f64();
+        let sum: f64 = input.runs.iter().filter(|run| run.arm == 0).filter_map(of_run).sum();
+        close(&found["sharpe"]["mean"], sum / 3.0);
+    }
     // Never trading has no Sharpe ratio; one seed has no interval.
     let flat = arms.iter().find(|arm| arm["name"] == "flat").unwrap();
     assert!(flat["sharpe"]["mean"].is_null() && flat["sharpe"]["undefined"] == 1, "{flat}");

@@ -20,6 +20,9 @@ pub(crate) struct Part {
     pub rows: Vec<Vec<String>>,
 }
 
+/// Columns that fit one column of text.
+const NARROW: usize = 5;
+
 impl TextTable {
     /// The table with a line end after it.
     pub(crate) fn write(&self, format: TableFormat) -> String {
@@ -56,9 +59,12 @@ impl TextTable {
             format!("{} \\\\\n", cells.join(" & "))
         };
         let n = self.heads.len();
+        // A wide one takes both columns of a page.
+        let table = if n > NARROW { "table*" } else { "table" };
         let columns = format!("{}{}", "l".repeat(self.words), "r".repeat(n - self.words));
         let mut text = format!(
-            "\\begin{{table}}\n\\centering\n\\small\n\\caption{{{}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{}",
+            "\\begin{{{table}}}\n\\centering\n\\small\n\\setlength{{\\tabcolsep}}{{4pt}}\n\
+             \\caption{{{}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{}",
             latex(&self.caption),
             line(&self.heads)
         );
@@ -69,7 +75,7 @@ impl TextTable {
             }
             part.rows.iter().for_each(|row| text += &line(row));
         }
-        text + "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+        text + &format!("\\bottomrule\n\\end{{tabular}}\n\\end{{{table}}}\n")
     }
 }
 
@@ -143,7 +149,8 @@ mod tests {
 
     #[test]
     fn latex_as_it_is_written() {
-        let expected = "\\begin{table}\n\\centering\n\\small\n\\caption{A \\& B}\n\\begin{tabular}{lr}\n\\toprule\n\
+        let expected = "\\begin{table}\n\\centering\n\\small\n\\setlength{\\tabcolsep}{4pt}\n\
+            \\caption{A \\& B}\n\\begin{tabular}{lr}\n\\toprule\n\
             Arm & Return \\% \\\\\n\\midrule\nx\\_1=\\textbar{}2\\textbar{} & $-$1.5\\% \\\\\nb & -- \\\\\n\
             \\midrule\n\\multicolumn{2}{l}{\\textit{Baselines}} \\\\\nhold & 2\\% \\\\\n\
             \\bottomrule\n\\end{tabular}\n\\end{table}\n";
