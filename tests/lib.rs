@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use market_data::Bar;
 use plugin::{BuildError, Content, Files, Plugin, schema_of};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use trading_env::{
-    Action, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt,
-    Learner, Observation, StepRecord, TensorDigest, TimingRecord, Training, UpdateRecord, rng,
+    Account, Action, ActionMask, Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision,
+    Fill, FreezeReceipt, Learner, Observation, Rules, RulesKind, StepRecord, TensorDigest, TimingRecord,
+    Training, UpdateRecord, rng,
 };
 
 /// The built-in plugins without burn, and those of this crate.
@@ -29,6 +31,7 @@ pub fn registry() -> Registry {
     for rules in trading_env::RULES {
         registry = registry.rules(*rules);
     }
+    registry = registry.rules(&HalfRules);
     for reward in trading_env::REWARDS {
         registry = registry.reward(*reward);
     }
@@ -115,6 +118,49 @@ impl Plugin<BackendKind> for Gated {
 #[derive(Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 struct NoParams {}
+
+/// Rules of nobody's book: a buy spends half of the cash at the next close, a sell sells half of the shares.
+struct HalfRules;
+
+impl Rules for HalfRules {
+    fn name(&self) -> &'static str {
+        "half"
+    }
+
+    fn mask(&self, account: &Account) -> ActionMask {
+        ActionMask([account.shares > 0.0, true, account.cash > 0.0])
+    }
+
+    fn advance(&self, account: &mut Account, action: Action, _now: &Bar, next: &Bar) -> Fill {
+        let spent = match action {
+            Action::Buy => account.cash / 2.0,
+            Action::Sell => -account.shares * next.close / 2.0,
+            Action::Hold => 0.0,
+        };
+        account.cash -= spent;
+        account.shares += spent / next.close;
+        account.price = next.close;
+        Fill { traded: spent.abs(), cost: 0.0 }
+    }
+}
+
+impl Plugin<RulesKind> for HalfRules {
+    fn name(&self) -> &'static str {
+        "half"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Half of what there is, each time."
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<NoParams>()
+    }
+
+    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Rules>, BuildError> {
+        Ok(Box::new(HalfRules))
+    }
+}
 
 /// What a [`TestAgent`] does in training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -14,4 +14,7 @@ mod loopback;
 mod metrics;
 mod model;
 mod plugins;
+mod report;
+mod rescored;
 mod sweep;
+mod trials;

@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
+mod browser;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +50,7 @@ const FULL: &[Check] = &[
     check("parity", "parity with transformers", parity),
     check("statistics-python", "statistics made again by Python packages", statistics_again),
     check("peft", "adapters to PEFT and from PEFT", adapters),
-    check("browser", "report in a headless browser", browser),
+    check("browser", "reports in a headless browser", browser::check),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
     check("wgpu", "sweep on wgpu with a software adapter", wgpu),
@@ -246,34 +247,6 @@ fn wgpu() -> anyhow::Result<Outcome> {
     let env = [("FLAGLAB_RUNS", scratch.join("runs")), ("FLAGLAB_REPORTS", scratch.join("reports"))];
     let env: Vec<_> = env.iter().map(|(k, v)| (*k, v.as_path())).collect();
     sweep("tests/experiments/wgpu.toml", &["wgpu"], &env).map(|_| Outcome::Passed)
-}
-
-/// Opens the ablation's report at the width of a desktop and of a phone; a console error or an empty picture fails.
-fn browser() -> anyhow::Result<Outcome> {
-    let report = workspace::root().join("reports/ablation/index.html");
-    ensure!(report.is_file(), "{}: run the sweep first", report.display());
-    let browsers = ["chromium", "chromium-browser", "google-chrome"];
-    let found = browsers.iter().find(|b| Command::new(b).arg("--version").output().is_ok());
-    let browser = found.context("no Chromium is installed (Debian: chromium)")?;
-    let scratch = fresh_folder("report")?;
-    for (name, size) in [("desktop", "1280,4000"), ("phone", "390,6000")] {
-        let picture = scratch.join(format!("{name}.png"));
-        let output = Command::new(browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
-            .args(["--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000"])
-            .arg(format!("--window-size={size}"))
-            .arg(format!("--user-data-dir={}", scratch.join("profile").display()))
-            .arg(format!("--screenshot={}", picture.display()))
-            .arg(format!("file://{}", report.display()))
-            .output()?;
-        let log = String::from_utf8_lossy(&output.stderr);
-        let console: Vec<&str> = log.lines().filter(|l| l.contains("CONSOLE")).collect();
-        ensure!(console.is_empty(), "{name}: the page wrote to the console: {}", console.join(" | "));
-        let bytes = fs::metadata(&picture).with_context(|| format!("{name}: no picture"))?.len();
-        ensure!(bytes > 20_000, "{name}: the picture has {bytes} bytes only");
-        println!("{}", picture.display());
-    }
-    Ok(Outcome::Passed)
 }
 
 fn fresh_folder(name: &str) -> anyhow::Result<PathBuf> {

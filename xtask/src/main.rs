@@ -18,7 +18,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]      cargo xtask COMMAND --help for its o
 Experiments
   sweep FILE.toml      plan, check and train what is not finished, then render the report (--plan only prints)
   retry FILE.toml      run the failed runs of a sweep again
-  report FILE.toml     render the report again from what is stored
+  report FILE.toml...  render the report again from what is stored, several experiments side by side; --format and
+                       --fail-unless make tables and CI gates of it, --index lists all experiments
 
 Scores
   evaluate             score a list of decisions or a trained policy under trading rules, as JSON

@@ -1,5 +1,5 @@
 //! Pythons against whose packages our numbers are checked: one with transformers, torch and PEFT, a small one with
-//! quantstats, rliable and arch.
+//! quantstats, rliable and arch; and one that drives a browser.
 //!
 //! Packages and versions are those of a file, installed once into a folder of `target` and again when that file changes.
 //! `FLAGLAB_PYTHON` names an interpreter that has them already.
@@ -30,6 +30,8 @@ const STATISTICS: Packages = Packages {
     folder: "statistics",
     modules: "arch empyrical numpy pandas quantstats rliable scipy statsmodels",
 };
+const BROWSER: Packages =
+    Packages { requirements: "tests/browser/requirements.txt", folder: "browser", modules: "playwright" };
 /// What `cargo xtask bench --sb3` needs besides.
 const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
 const SB3_MODULES: &str = "cloudpickle gymnasium stable_baselines3";
@@ -49,6 +51,11 @@ pub fn statistics_script(script: &str) -> anyhow::Result<Command> {
     let named = named.filter(|path| lacks(path, STATISTICS.modules).is_ok_and(|missing| missing.is_empty()));
     let python = named.map_or_else(|| installed(&STATISTICS), Ok)?;
     Ok(command(&python, script))
+}
+
+/// The same in the Python that drives a browser.
+pub fn browser_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&installed(&BROWSER)?, script))
 }
 
 /// The same with Stable-Baselines3, which is installed on first use.

@@ -1,11 +1,14 @@
 //! Renders reports of made-up sweeps, to be looked at: `cargo run -p report --example demo -- FOLDER`.
 
+// The tests use more of it than we do.
+#[allow(dead_code)]
 #[path = "../src/tests/demo.rs"]
 mod demo;
 
 use std::path::PathBuf;
 
 use demo::Demo;
+use report::ReportInput;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::args().nth(1).ok_or("expected the folder to write into")?);
@@ -19,6 +22,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             updates: 346,
             mode: "one-at-a-time",
             troubled: true,
+            controls: true,
+            rescored: true,
+        },
+        Demo {
+            name: "grid",
+            title: "Depth by rank",
+            symbols: vec!["SYN"],
+            seeds: 3,
+            days: 252,
+            updates: 43,
+            mode: "grid",
+            troubled: false,
+            controls: false,
+            rescored: true,
         },
         Demo {
             name: "investor-bench",
@@ -29,13 +46,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             updates: 43,
             mode: "grid",
             troubled: false,
+            controls: false,
+            rescored: true,
+        },
+        // Many runs: arms have pages of their own.
+        Demo {
+            name: "large",
+            title: "More seeds than one page lists",
+            symbols: vec!["SYN"],
+            seeds: 24,
+            days: 147,
+            updates: 43,
+            mode: "one-at-a-time",
+            troubled: false,
+            controls: false,
+            rescored: true,
         },
     ];
     for demo in demos {
         let plan = demo.plan();
         let runs = out.join("runs").join(format!("{}", std::process::id()));
         let store = demo.run(&runs, &plan);
-        println!("{}", report::render(&report::collect(&store, &plan)?, &out.join("reports"))?.display());
+        let input = ReportInput { markets: demo.markets(), ..report::collect(&store, &plan)? };
+        println!("{}", report::render(&input, &out.join("reports"))?.display());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use trading_env::Role;
 
 use crate::estimate::Cell;
 use crate::groups::Group;
+use crate::links::Links;
 use crate::metric::Metric;
 use crate::warnings::mark_of_arm;
 
@@ -23,12 +24,19 @@ pub(crate) struct Look {
     pub dash: usize,
 }
 
+impl Look {
+    /// The look of the n-th of several lines.
+    pub(crate) fn nth(n: usize) -> Self {
+        Self { hue: Some(n % HUES), dash: n / HUES % DASHES }
+    }
+}
+
 /// How arm `index` of a group is drawn.
 pub(crate) fn look(group: &Group<'_>, index: usize) -> Look {
     let role = group.arm(index).role;
     let place = group.of_role(role).position(|i| i == index).unwrap_or(0);
     match role {
-        Role::Arm => Look { hue: Some(place % HUES), dash: place / HUES % DASHES },
+        Role::Arm => Look::nth(place),
         Role::Baseline | Role::Control => Look { hue: None, dash: place % DASHES },
     }
 }
@@ -51,6 +59,8 @@ pub(crate) struct Column {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     pub name: String,
+    /// The arm's own page.
+    pub link: Option<String>,
     pub look: Look,
     pub is_base: bool,
     pub cells: Vec<Cell>,
@@ -63,7 +73,7 @@ pub(crate) struct Row {
 }
 
 /// The table of the given metrics.
-pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
+pub(crate) fn table(group: &Group<'_>, metrics: &[Metric], links: &Links) -> Table {
     let base = group.base();
     let row = |index: usize| {
         let completed = || group.runs(index).filter(|r| r.state == RunState::Completed);
@@ -77,6 +87,7 @@ pub(crate) fn table(group: &Group<'_>, metrics: &[Metric]) -> Table {
         let (n, planned) = (completed().count(), group.runs(index).count());
         Row {
             name: group.arm(index).name.clone(),
+            link: links.arm_page(index).map(|page| format!("arms/{page}")),
             look: look(group, index),
             is_base: base == Some(index),
             cells: metrics.iter().map(cell).collect(),

@@ -6,16 +6,21 @@ use trading_env::Role;
 use crate::Curve;
 use crate::arms::{Look, look};
 use crate::band::Band;
+use crate::figure::{at, kept_places};
 use crate::groups::Group;
 use crate::numbers::rounded;
 
 /// Lines shown at first when a group has more arms than the eye can follow; the others are one click away.
 const SHOWN_ARMS: usize = 6;
 
+/// Numbers of a line at each place: mean, lowest and highest of growth and of drawdown.
+const NUMBERS: usize = 6;
+
 /// Accounts of one group over the test window.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Accounts {
-    /// `n + 1` labels: dates of the decisions and the close after the last one.
+    /// Dates of the decisions and the close after the last one, `n + 1`; every k-th of them on long windows with many
+    /// arms.
     pub dates: Vec<String>,
     pub lines: Vec<Line>,
 }
@@ -33,12 +38,14 @@ pub(crate) struct Line {
 
 /// The lines of a group; `None` when no run of it has finished.
 pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
+    let group = &group.drawn();
     let curves: Vec<(usize, Vec<&Curve>)> = group
         .arms
         .iter()
         .map(|arm| (*arm, group.runs(*arm).filter_map(|r| r.curve.as_ref()).collect()))
         .collect();
     let dates = &curves.iter().find_map(|(_, curves)| curves.first())?.dates;
+    let kept = kept_places(dates.len() + 1, curves.iter().filter(|(_, c)| !c.is_empty()).count(), NUMBERS);
     let mut lines = Vec::new();
     for (arm, curves) in &curves {
         // One window per group: a run that was stored over other dates does not belong on this axis.
@@ -47,7 +54,8 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
             continue;
         }
         let band = |values: &dyn Fn(&Curve) -> Vec<f64>| {
-            let series: Vec<_> = curves.iter().map(|c| values(c).into_iter().map(Some).collect()).collect();
+            let series: Vec<_> =
+                curves.iter().map(|c| at(&values(c), &kept).into_iter().map(Some).collect()).collect();
             Band::new(&series, |v| rounded(v, 5))
         };
         let (Some(growth), Some(drawdown)) = (band(&|c| c.growth.clone()), band(&Curve::drawdown)) else {
@@ -66,7 +74,7 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
     }
     let mut labels: Vec<String> = dates.iter().map(|d| d.to_string()).collect();
     labels.push("next close".to_owned());
-    Some(Accounts { dates: labels, lines })
+    Some(Accounts { dates: at(&labels, &kept), lines })
 }
 
 /// Whether a line is drawn before anybody has asked for it; `arms_before`: lines of arms that come before it.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::Value;
 use store::{ExperimentStore, Manifest, RunState, StoredRun};
-use trading_env::{SplitName, StepRecord, UpdateRecord};
+use trading_env::{Action, SplitName, StepRecord, UpdateRecord};
 
-use crate::{PlanInfo, ReportError};
+use crate::{Market, PlanInfo, ReportError};
 
 /// Everything a report is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub struct ReportInput {
     pub runs: Vec<ReportRun>,
     /// Distinct specs without their seed that were ever started in this experiment, baselines not counted.
     pub trials: usize,
+    /// Prices and news of the test windows, for the runs' own pages. May be empty: [`collect`] does not know them.
+    pub markets: Vec<Market>,
 }
 
 /// One run of the plan.
@@ -49,6 +51,12 @@ pub struct Curve {
     pub growth: Vec<f64>,
     /// Mean position over the steps, as a share of equity.
     pub exposure: f64,
+    /// The decisions, `n`.
+    pub actions: Vec<Action>,
+    /// Position after each fill as a share of equity, `n`.
+    pub positions: Vec<f64>,
+    /// Close at which each step is marked, `n`: that of the date after the decision's.
+    pub prices: Vec<f64>,
 }
 
 impl Curve {
@@ -59,7 +67,16 @@ impl Curve {
             dates: steps.iter().map(|s| s.date).collect(),
             growth: std::iter::once(1.0).chain(steps.iter().map(|s| s.equity / initial)).collect(),
             exposure: steps.iter().map(|s| s.position).sum::<f64>() / steps.len() as f64,
+            actions: steps.iter().map(|s| s.action).collect(),
+            positions: steps.iter().map(|s| s.position).collect(),
+            prices: steps.iter().map(|s| s.price).collect(),
         })
+    }
+
+    /// Simple returns, `n`; 0 once everything is lost.
+    pub fn returns(&self) -> Vec<f64> {
+        let of = |pair: &[f64]| if pair[0] > 0.0 { pair[1] / pair[0] - 1.0 } else { 0.0 };
+        self.growth.windows(2).map(of).collect()
     }
 
     /// Fall from the highest value so far, as a fraction <= 0, `n + 1`.
@@ -77,6 +94,20 @@ impl ReportRun {
             value = value.get(part)?;
         }
         value.as_f64()
+    }
+}
+
+impl ReportInput {
+    /// The market that a run traded on its test window, where it is known. A control that traded it in another order
+    /// read other news than stand at a date.
+    pub(crate) fn market_of(&self, run: &ReportRun) -> Option<usize> {
+        let shuffle = self.plan.arms[run.arm].spec.get("split").and_then(|split| split.get("shuffle"));
+        if shuffle.is_some_and(|shuffle| !shuffle.is_null()) {
+            return None;
+        }
+        let fingerprint = &run.manifest.as_ref()?.start.data.fingerprint;
+        let first = *run.curve.as_ref()?.dates.first()?;
+        self.markets.iter().position(|m| m.fingerprint == *fingerprint && m.day(first).is_some())
     }
 }
 
@@ -113,5 +144,5 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
         runs.push(run);
     }
     let trials = store.trials()?.iter().filter(|t| t.role == trading_env::Role::Arm).count();
-    Ok(ReportInput { plan: plan.clone(), runs, trials })
+    Ok(ReportInput { plan: plan.clone(), runs, trials, markets: Vec::new() })
 }

@@ -66,18 +66,10 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
     // One at a time: only arms that are like the base on every other axis. Otherwise all, averaged per seed.
     let comparable =
         |i: &usize| !alone || base.is_none_or(|b| agree_elsewhere(group.arm(*i), group.arm(b), &axis.key));
-    let mut values: Vec<(Value, Vec<usize>)> = Vec::new();
-    for arm in group.of_role(Role::Arm).filter(comparable) {
-        let Some(value) = group.arm(arm).axes.get(&axis.key) else { continue };
-        match values.iter_mut().find(|(v, _)| v == value) {
-            Some((_, arms)) => arms.push(arm),
-            None => values.push((value.clone(), vec![arm])),
-        }
-    }
+    let values = axis_values(group, axis, comparable);
     if values.len() < 2 {
         return None;
     }
-    sort_values(&mut values, axis);
     let base_at = base.and_then(|b| values.iter().position(|(_, arms)| arms.contains(&b)));
     // The base stands for its value only where it is that value's single arm.
     let base_at = base_at.filter(|i| values[*i].1.len() == 1);
@@ -122,6 +114,24 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
     Some(Effect { axis: axis.key.clone(), note, rows, has_base: base_at.is_some(), chart })
 }
 
+/// The values of an axis among the group's arms that are wanted, each with the arms that have it.
+pub(crate) fn axis_values(
+    group: &Group<'_>,
+    axis: &PlannedAxis,
+    is_wanted: impl Fn(&usize) -> bool,
+) -> Vec<(Value, Vec<usize>)> {
+    let mut values: Vec<(Value, Vec<usize>)> = Vec::new();
+    for arm in group.of_role(Role::Arm).filter(is_wanted) {
+        let Some(value) = group.arm(arm).axes.get(&axis.key) else { continue };
+        match values.iter_mut().find(|(v, _)| v == value) {
+            Some((_, arms)) => arms.push(arm),
+            None => values.push((value.clone(), vec![arm])),
+        }
+    }
+    sort_values(&mut values, axis);
+    values
+}
+
 fn agree_elsewhere(arm: &PlannedArm, base: &PlannedArm, axis: &str) -> bool {
     arm.axes.iter().filter(|(key, _)| *key != axis).all(|(key, value)| base.axes.get(key) == Some(value))
 }
@@ -136,7 +146,7 @@ fn sort_values(values: &mut [(Value, Vec<usize>)], axis: &PlannedAxis) {
 }
 
 /// Score per completed seed, averaged over arms: the seed is what replicates, not the arm.
-fn per_seed(group: &Group<'_>, arms: &[usize], metric: &Metric) -> BTreeMap<u64, Option<f64>> {
+pub(crate) fn per_seed(group: &Group<'_>, arms: &[usize], metric: &Metric) -> BTreeMap<u64, Option<f64>> {
     let mut values: BTreeMap<u64, Vec<Option<f64>>> = BTreeMap::new();
     let completed = |r: &&ReportRun| r.state == RunState::Completed;
     for run in arms.iter().flat_map(|arm| group.runs(*arm)).filter(completed) {
@@ -149,7 +159,7 @@ fn per_seed(group: &Group<'_>, arms: &[usize], metric: &Metric) -> BTreeMap<u64,
     values.into_iter().map(|(seed, scores)| (seed, mean(scores))).collect()
 }
 
-fn seed_scores(scores: &BTreeMap<u64, Option<f64>>) -> SeedScores {
+pub(crate) fn seed_scores(scores: &BTreeMap<u64, Option<f64>>) -> SeedScores {
     SeedScores::new(scores.iter().map(|(seed, score)| (Seed(*seed), *score)))
 }
 
@@ -159,14 +169,11 @@ fn paired(scores: &BTreeMap<u64, Option<f64>>, base: &BTreeMap<u64, Option<f64>>
 }
 
 /// Buy & Hold, or the first baseline that has the score.
-fn reference(group: &Group<'_>, metric: &Metric) -> Option<(String, f64)> {
+pub(crate) fn reference(group: &Group<'_>, metric: &Metric) -> Option<(String, f64)> {
     let value = |arm: usize| {
         let scores = SeedScores::new(group.runs(arm).map(|r| (Seed(r.seed), r.test_metric(metric.key))));
         scores.mean().map(|v| (group.arm(arm).name.clone(), v))
     };
-    let is_hold = |arm: &usize| {
-        group.arm(*arm).spec.get("agent").and_then(|a| a.get("kind")) == Some(&"buy-and-hold".into())
-    };
-    let hold = group.of_role(Role::Baseline).filter(is_hold).find_map(value);
+    let hold = group.baseline("buy-and-hold").and_then(value);
     hold.or_else(|| group.of_role(Role::Baseline).find_map(value))
 }

@@ -1,10 +1,10 @@
 //! A mean over seeds with its interval, as numbers and as text.
 
 use serde::Serialize;
-use stats::SeedScores;
+use stats::{Interval, SeedScores};
 
 use crate::metric::Unit;
-use crate::numbers::rounded;
+use crate::numbers::{rounded, significant};
 
 /// Level of every interval on the page.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -20,20 +20,34 @@ pub(crate) struct Cell {
     pub interval: Option<String>,
     /// How many seeds have no value, where some have.
     pub missing: Option<String>,
+    /// What the table is sorted by; absent where undefined.
+    pub value: Option<f64>,
 }
 
 impl Cell {
     pub(crate) fn new(label: &'static str, unit: Unit, scores: &SeedScores) -> Self {
-        let write = |v| unit.write(Some(v));
         let missing = (scores.missing() > 0 && !scores.is_empty()).then(|| {
             format!("undefined for {} of {} seeds", scores.missing(), scores.missing() + scores.len())
         });
-        Self {
-            label,
-            mean: unit.write(scores.mean()),
-            interval: scores.interval(LEVEL).map(|i| format!("{} to {}", write(i.low), write(i.high))),
-            missing,
-        }
+        Self { missing, ..Self::of(label, unit, scores.mean(), scores.interval(LEVEL)) }
+    }
+
+    /// Any number with its interval.
+    pub(crate) fn of(
+        label: &'static str,
+        unit: Unit,
+        value: Option<f64>,
+        interval: Option<Interval>,
+    ) -> Self {
+        let write = |v| unit.write(Some(v));
+        let interval = interval.map(|i| format!("{} to {}", write(i.low), write(i.high)));
+        Self { interval, ..Self::plain(label, unit.write(value), value) }
+    }
+
+    /// A number that has been written already.
+    pub(crate) fn plain(label: &'static str, text: String, value: Option<f64>) -> Self {
+        let value = value.filter(|v| v.is_finite()).map(|v| significant(v, 6));
+        Self { label, mean: text, interval: None, missing: None, value }
     }
 }
 

@@ -15,6 +15,7 @@ use trading_env::Role;
 use crate::estimate::{Cell, LEVEL};
 use crate::groups::Group;
 use crate::metric::Unit;
+use crate::verdict::Control;
 use crate::{ReportRun, numbers, settings};
 
 /// The subject, its controls and the oracle.
@@ -44,14 +45,14 @@ type PerSeed = BTreeMap<u64, Option<f64>>;
 pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     let subject = group.of_role(Role::Arm).next()?;
     let controls: Vec<usize> = group.of_role(Role::Control).collect();
-    let oracle = baseline(group, "oracle");
+    let oracle = group.baseline("oracle");
     let with_shifts = group.runs(subject).any(|run| shifts(run).is_some());
     if controls.is_empty() && oracle.is_none() && !with_shifts {
         return None;
     }
-    let hold = scores(&per_seed(group, baseline(group, "buy-and-hold")?, log_return)).mean()?;
+    let hold = hold(group)?;
     let gain = |run: &ReportRun| Some(log_return(run)? - hold);
-    let timing = |run: &ReportRun| Some(log_return(run)? - run.curve.as_ref()?.exposure * hold);
+    let timing = |run: &ReportRun| timing(run, hold);
     let of_subject = per_seed(group, subject, timing);
     if of_subject.is_empty() {
         return None;
@@ -106,7 +107,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
             cells,
             seeds: of(&lost).len(),
         });
-        sentences.extend(of_shifts(name(subject), group.runs(subject)));
+        sentences.extend(of_shifts(name(subject), group, subject));
     }
     rows.extend(oracle.map(row));
     Some(Evidence { columns, rows, sentences })
@@ -133,15 +134,19 @@ fn changes(group: &Group<'_>, subject: usize, control: usize) -> String {
     told.map(text).collect::<Vec<_>>().join(", ")
 }
 
-fn baseline(group: &Group<'_>, kind: &str) -> Option<usize> {
-    let is_kind =
-        |arm: &usize| group.arm(*arm).spec.get("agent").and_then(|a| a.get("kind")) == Some(&kind.into());
-    group.of_role(Role::Baseline).find(is_kind)
-}
-
 /// `ln(1 + cumulative return)`.
 fn log_return(run: &ReportRun) -> Option<f64> {
     run.test_metric("cumulative_return").map(f64::ln_1p).filter(|v| v.is_finite())
+}
+
+/// Log return of Buy & Hold.
+fn hold(group: &Group<'_>) -> Option<f64> {
+    scores(&per_seed(group, group.baseline("buy-and-hold")?, log_return)).mean()
+}
+
+/// Log return above what Buy & Hold, with log return `hold`, earns at the same average position.
+fn timing(run: &ReportRun, hold: f64) -> Option<f64> {
+    Some(log_return(run)? - run.curve.as_ref()?.exposure * hold)
 }
 
 fn per_seed(group: &Group<'_>, arm: usize, number: impl Fn(&ReportRun) -> Option<f64>) -> PerSeed {
@@ -187,17 +192,35 @@ fn of_share(shares: &SeedScores) -> Option<String> {
     Some(format!("Above Buy & Hold it earns {text} of what the oracle does, which knows the planted signal."))
 }
 
-/// The permutation test of every seed: of a policy without timing, 1 in 40 earns more than 97.5 % of its shifts.
-fn of_shifts<'a>(name: &str, runs: impl Iterator<Item = &'a ReportRun>) -> Option<String> {
+/// How many seeds earn more than 97.5 % of their policies of equal turnover, and how many have such policies: the
+/// permutation test of every seed, of which 1 in 40 does so without timing.
+pub(crate) fn shifts_beaten<'a>(runs: impl Iterator<Item = &'a ReportRun>) -> Option<(usize, usize)> {
     let all: Vec<EqualTurnover> = runs.filter_map(shifts).collect();
     let above = all.iter().filter(|s| 40 * (s.at_least + 1) <= s.policies + 1).count();
-    let policies = all.iter().map(|s| s.policies).max()?;
+    (!all.is_empty()).then_some((above, all.len()))
+}
+
+fn of_shifts(name: &str, group: &Group<'_>, arm: usize) -> Option<String> {
+    let policies = group.runs(arm).filter_map(shifts).map(|s| s.policies).max()?;
+    let (above, of) = shifts_beaten(group.runs(arm))?;
     Some(format!(
         "Against policies of equal turnover, its own actions shifted to {policies} other times, “{name}” earns more than \
-         97.5% of them with {above} of {} seed{}; without timing 1 seed in 40 would.",
-        all.len(),
-        if all.len() == 1 { "" } else { "s" }
+         97.5% of them with {above} of {of} seed{}; without timing 1 seed in 40 would.",
+        if of == 1 { "" } else { "s" }
     ))
+}
+
+/// The controls of a group's subject beside it.
+pub(crate) fn controls(group: &Group<'_>) -> Vec<Control> {
+    let Some((subject, hold)) = group.of_role(Role::Arm).next().zip(hold(group)) else { return Vec::new() };
+    let of = |arm: usize| per_seed(group, arm, |run| timing(run, hold));
+    let own = of(subject);
+    let control = |arm: usize| Control {
+        name: group.arm(arm).name.clone(),
+        is_null: settings::at(&group.arm(arm).spec, "split.shuffle") == Some("returns".into()),
+        lost: difference(&own, &of(arm)),
+    };
+    group.of_role(Role::Control).map(control).collect()
 }
 
 fn of_control(name: &str, timing: &SeedScores, lost: &SeedScores) -> String {

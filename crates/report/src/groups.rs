@@ -8,6 +8,9 @@ use crate::{PlannedArm, ReportInput, ReportRun, settings};
 /// The sections that make a group.
 pub(crate) const SECTIONS: [&str; 3] = ["data", "split", "rules"];
 
+/// Arms in the charts of a group at most.
+pub(crate) const MOST_DRAWN: usize = 48;
+
 /// Arms, baselines and controls on one test window under one set of rules.
 pub(crate) struct Group<'a> {
     pub input: &'a ReportInput,
@@ -37,6 +40,11 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
     groups
 }
 
+/// Kind of an arm's agent.
+pub(crate) fn agent_kind(arm: &PlannedArm) -> Option<&str> {
+    arm.spec.get("agent")?.get("kind")?.as_str()
+}
+
 impl<'a> Group<'a> {
     /// The arms of a role.
     pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = usize> + '_ {
@@ -45,6 +53,22 @@ impl<'a> Group<'a> {
 
     pub(crate) fn arm(&self, index: usize) -> &'a PlannedArm {
         &self.input.plan.arms[index]
+    }
+
+    /// The first baseline whose agent is of that kind.
+    pub(crate) fn baseline(&self, kind: &str) -> Option<usize> {
+        self.of_role(Role::Baseline).find(|arm| agent_kind(self.arm(*arm)) == Some(kind))
+    }
+
+    /// The group with as many arms as a chart can hold: the first ones, all controls and all baselines.
+    pub(crate) fn drawn(&self) -> Group<'a> {
+        let mut arms = 0;
+        let is_drawn = |index: &usize| {
+            let is_arm = self.arm(*index).role == Role::Arm;
+            arms += usize::from(is_arm);
+            !is_arm || arms <= MOST_DRAWN
+        };
+        Group { input: self.input, arms: self.arms.iter().copied().filter(is_drawn).collect() }
     }
 
     /// The planned runs of an arm, in plan order.

@@ -7,25 +7,47 @@
 //! Every text that came from a file (names, symbols, reasons) is escaped: by Tera in the page, and by [`render`] in
 //! the JSON that the charts read.
 
+mod arm_page;
+mod arm_scores;
 mod arms;
+mod assumptions;
 mod band;
 mod charts;
 mod collect;
+mod compare;
 mod effects;
 mod error;
 mod estimate;
 mod evidence;
+mod figure;
+mod forest;
+mod gate;
 mod groups;
+mod heat;
+mod index;
+mod judged;
+mod links;
+mod market;
 mod metric;
 mod numbers;
+mod over_time;
 mod overview;
 mod page;
+mod plain_page;
 mod plan;
+mod profile;
 mod provenance;
+mod publish;
 mod receipts;
+mod record;
 mod render;
+mod rescored;
+mod run_page;
+mod search;
 mod settings;
+mod text;
 mod training;
+mod verdict;
 mod warnings;
 
 // The demo store is shared with the example, which sees this crate from outside.
@@ -35,6 +57,11 @@ extern crate self as report;
 mod tests;
 
 pub use collect::{Curve, ReportInput, ReportRun, collect};
+pub use compare::{ComparedExperiment, compare, compared_summary};
 pub use error::ReportError;
+pub use gate::{Gate, GateError, Verdict};
+pub use index::{IndexEntry, experiments, index, index_table};
+pub use market::{Market, MarketDay};
 pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 pub use render::render;
+pub use text::{TableFormat, compared_tables, summary, tables};

@@ -1,22 +1,34 @@
 //! The page's data: rounded, labelled, and in the order in which the template writes it.
 
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 use store::RunState;
 use trading_env::Role;
 
 use crate::arms::{Table, table};
+use crate::assumptions::{Assumption, assumptions, rules_note};
 use crate::band::Band;
 use crate::charts::{Accounts, accounts};
 use crate::effects::{Effect, EffectChart, effects};
 use crate::evidence::{Evidence, evidence};
+use crate::figure::Figure;
+use crate::forest::{Forest, forests};
 use crate::groups::{Group, groups};
+use crate::heat::{HeatMap, heat_maps};
+use crate::judged::{Judged, judged};
+use crate::links::{Links, run_page};
 use crate::metric::{PAPER, SCORES};
+use crate::over_time::{Months, distribution, months, rolling};
 use crate::overview::{Overview, overview};
-use crate::provenance::{Fact, provenance};
+use crate::profile::profile;
+use crate::provenance::{Command, Fact, commands, provenance};
 use crate::receipts::{ReceiptRow, receipts};
+use crate::record::Records;
+use crate::rescored::{Rules, costs, rules};
 use crate::settings::{self, Difference, differences};
 use crate::training::{Diagnostic, Training, TrainingLine, training};
+use crate::verdict::{Grade, headline};
 use crate::warnings::{WarningRow, mark_of_run, notice, warnings};
 use crate::{ReportInput, numbers};
 
@@ -25,6 +37,8 @@ use crate::{ReportInput, numbers};
 pub(crate) struct Page {
     pub experiment: String,
     pub title: String,
+    /// The whole page in one sentence.
+    pub headline: String,
     /// One line of counts below the title.
     pub summary: Vec<String>,
     pub problems: Vec<Problem>,
@@ -46,12 +60,17 @@ pub(crate) struct Page {
     /// Whether any run was ever started.
     pub started: bool,
     pub differences: Vec<ArmDifferences>,
-    pub settings: Vec<Section>,
+    /// Sections with their keys and values.
+    pub settings: Vec<(String, Vec<(String, String)>)>,
     pub provenance: Vec<Fact>,
+    pub commands: Vec<Command>,
     pub receipts: Vec<ReceiptRow>,
+    /// Empty where the arms' own pages list them.
     pub runs: Vec<RunRow>,
     /// Whether any run tells how many prompts it has shortened.
     pub has_prompts: bool,
+    /// Whether arms have pages of their own, which show what this page leaves out.
+    pub is_large: bool,
 }
 
 /// A run that failed or was skipped.
@@ -64,6 +83,8 @@ pub(crate) struct Problem {
     pub reason: String,
     /// Where it failed, unless the reason says so.
     pub step: Option<String>,
+    /// Its own page.
+    pub link: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -93,16 +114,44 @@ pub(crate) struct GroupPage {
     pub rules_note: &'static str,
     pub window: Option<(String, String)>,
     pub decisions: Option<String>,
+    pub judged: Judged,
     pub table: Table,
+    pub forests: Vec<ForestPlot>,
     /// The InvestorBench formulas, where runs carry them.
     pub paper: Option<Table>,
     pub evidence: Option<Evidence>,
     pub has_accounts: bool,
     pub hidden_lines: usize,
     pub legend: Vec<LegendItem>,
+    /// Charts below the accounts, whose lines go by the same legend.
+    pub figures: Vec<Plot>,
+    pub months: Option<Months>,
+    /// The same decisions under all rules.
+    pub rules_table: Option<Rules>,
+    pub heat_maps: Vec<HeatMap>,
     pub effects: Vec<Effect>,
     /// Name of the baseline at the reference line of the effect charts.
     pub reference: Option<String>,
+    pub assumptions: Vec<Assumption>,
+    /// Arms that only their own pages draw.
+    pub undrawn: usize,
+}
+
+/// The words around a chart of lines.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Plot {
+    pub key: &'static str,
+    pub title: &'static str,
+    pub about: String,
+}
+
+/// The words around a forest plot.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ForestPlot {
+    pub title: &'static str,
+    pub reference: Option<String>,
+    pub left_out: usize,
+    pub rows: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -147,12 +196,6 @@ pub(crate) struct ArmDifferences {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Section {
-    pub name: String,
-    pub rows: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, Serialize)]
 pub(crate) struct RunRow {
     pub arm: String,
     pub seed: u64,
@@ -161,7 +204,9 @@ pub(crate) struct RunRow {
     pub state: &'static str,
     /// What it warns of.
     pub warned: Option<String>,
-    pub scores: Vec<String>,
+    pub scores: Vec<(String, Option<f64>)>,
+    /// Its own page.
+    pub link: Option<String>,
     /// Prompts that were shortened, of those that were read.
     pub shortened: Option<String>,
 }
@@ -169,6 +214,8 @@ pub(crate) struct RunRow {
 /// What the charts read, by group.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ChartData {
+    /// Begins the names of CSV files.
+    pub experiment: String,
     pub groups: Vec<GroupCharts>,
 }
 
@@ -178,38 +225,28 @@ pub(crate) struct GroupCharts {
     pub symbol: String,
     pub rules: String,
     pub accounts: Option<Accounts>,
+    pub figures: Vec<Figure>,
+    pub forests: Vec<Forest>,
     pub training: Option<Training>,
     pub effects: Vec<EffectChart>,
-}
-
-/// What the known rules mean; a plugin's own rules go by their name alone.
-fn rules_note(rules: &str) -> &'static str {
-    match rules {
-        "investor-bench" => {
-            "Sell is short, hold is flat, buy is long; scored from close to close without costs."
-        }
-        "paper" => {
-            "Buy spends all cash, sell liquidates, hold keeps; filled at the next price without costs."
-        }
-        "realistic" => {
-            "Long only, filled at the next open with the fees and slippage of the settings; hold keeps."
-        }
-        _ => "",
-    }
 }
 
 /// The page and its charts.
 pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let plan = &input.plan;
     let groups = groups(input);
+    let links = Links::of(input);
     let (mut pages, charts): (Vec<_>, Vec<_>) =
-        groups.iter().enumerate().map(|(i, g)| group_page(i, g)).unzip();
+        groups.par_iter().enumerate().map(|(i, g)| group_page(i, g, &links)).unzip();
+    let grades: Vec<Grade> =
+        pages.iter().flat_map(|g: &GroupPage| &g.judged.verdicts).map(|v| v.verdict.grade).collect();
     if groups.iter().any(|g| g.rules() != groups[0].rules()) {
         pages.iter_mut().for_each(|g| g.heading = format!("{} · {}", g.symbol, g.rules));
     }
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
+        headline: headline(&grades),
         summary: summary(input),
         problems: problems(input),
         warned: notice(input),
@@ -244,55 +281,88 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
         settings: plan
             .base
             .iter()
-            .map(|(name, section)| Section { name: name.clone(), rows: section_rows(name, section) })
+            .map(|(name, section)| (name.clone(), section_rows(name, section)))
             .collect(),
         provenance: provenance(input),
+        commands: commands(input),
         receipts: receipts(input),
-        runs: run_rows(input),
+        runs: if links.is_large {
+            Vec::new()
+        } else {
+            input.runs.iter().map(|run| run_row(input, run, "runs/")).collect()
+        },
+        is_large: links.is_large,
         has_prompts: input.runs.iter().any(|run| shortened(run).is_some()),
     };
-    (page, ChartData { groups: charts })
+    (page, ChartData { experiment: plan.experiment.clone(), groups: charts })
 }
 
-fn group_page(index: usize, group: &Group<'_>) -> (GroupPage, GroupCharts) {
+fn group_page(index: usize, group: &Group<'_>, links: &Links) -> (GroupPage, GroupCharts) {
     let accounts = accounts(group);
     let effects = effects(group);
+    let records = Records::of(group);
     let has_paper = group.arms.iter().any(|a| group.runs(*a).any(|r| r.test_metric("paper.cr").is_some()));
     let legend: Vec<LegendItem> = accounts
         .iter()
         .flat_map(|a| &a.lines)
         .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
         .collect();
-    let rules = group.rules();
+    let rules_name = group.rules();
+    let drawn = group.drawn();
+    let over_time = records.iter().flat_map(|r| [rolling(&drawn, r), distribution(&drawn, r)]).flatten();
+    let figures: Vec<Figure> = over_time.chain(profile(&drawn)).chain(costs(&drawn)).collect();
+    let forests = forests(group);
     let page = GroupPage {
         id: format!("group-{}", index + 1),
         heading: group.symbol(),
         symbol: group.symbol(),
-        rules_note: rules_note(&rules),
-        rules: rules.clone(),
+        rules_note: rules_note(&rules_name),
+        rules: rules_name.clone(),
         window: group.window(),
-        decisions: accounts.as_ref().map(|a| numbers::count(a.dates.len() - 1)),
-        table: table(group, &SCORES),
-        paper: has_paper.then(|| table(group, &PAPER)),
+        decisions: records.as_ref().map(|r| numbers::count(r.dates.len())),
+        judged: judged(group, records.as_ref(), group.input.trials),
+        table: table(group, &SCORES, links),
+        forests: forests.iter().map(forest_plot).collect(),
+        paper: has_paper.then(|| table(group, &PAPER, links)),
         evidence: evidence(group),
         has_accounts: accounts.is_some(),
         hidden_lines: legend.iter().filter(|l| !l.shown).count(),
         legend,
+        figures: figures
+            .iter()
+            .map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() })
+            .collect(),
+        months: records.as_ref().and_then(|r| months(&drawn, r)),
+        rules_table: rules(group),
+        heat_maps: heat_maps(group),
         reference: effects
             .first()
             .and_then(|e| e.chart.metrics[0].reference.as_ref())
             .map(|(name, _)| name.clone()),
         effects,
+        assumptions: assumptions(group, records.as_ref(), group.input.trials),
+        undrawn: group.arms.len() - drawn.arms.len(),
     };
     let charts = GroupCharts {
         id: page.id.clone(),
         symbol: page.symbol.clone(),
-        rules,
+        rules: rules_name,
         accounts,
-        training: training(group),
+        figures,
+        forests,
+        training: if links.is_large { None } else { training(group) },
         effects: page.effects.iter().map(|e| e.chart.clone()).collect(),
     };
     (page, charts)
+}
+
+fn forest_plot(forest: &Forest) -> ForestPlot {
+    ForestPlot {
+        title: forest.title,
+        reference: forest.reference.as_ref().map(|(name, _)| name.clone()),
+        left_out: forest.left_out,
+        rows: forest.rows.len(),
+    }
 }
 
 fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPage> {
@@ -307,12 +377,7 @@ fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPa
             group,
             heading: page.heading.clone(),
             symbol: page.symbol.clone(),
-            thinning: match training.updates_per_point {
-                1 => "A point is one update.".to_owned(),
-                n => format!(
-                    "Long runs are thinned out: a point is the mean of up to {n} consecutive updates."
-                ),
-            },
+            thinning: training.thinning(),
             diagnostics: training.diagnostics.clone(),
             hidden_lines: legend.iter().filter(|l| !l.shown).count(),
             legend,
@@ -322,7 +387,7 @@ fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPa
     pages.iter().zip(charts).enumerate().filter_map(page).collect()
 }
 
-fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> TrainingEnd {
+pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> TrainingEnd {
     let last = |(diagnostic, band): (&Diagnostic, &Option<Band>)| {
         let mean = band.as_ref().and_then(|b| b.mean.iter().rev().copied().flatten().next());
         diagnostic.unit.write(mean)
@@ -372,6 +437,7 @@ fn problems(input: &ReportInput) -> Vec<Problem> {
             run_id: run.run_id.clone(),
             reason: reason.clone(),
             step: step.map(|s| s.to_string()).filter(|s| !reason.contains(s.as_str())),
+            link: run_page(run).map(|page| format!("runs/{page}")),
         })
     };
     input.runs.iter().filter_map(problem).collect()
@@ -409,23 +475,28 @@ fn base_facts(input: &ReportInput) -> Vec<BaseFact> {
     facts.into_iter().filter_map(fact).collect()
 }
 
-fn section_rows(name: &str, section: &Value) -> Vec<(String, String)> {
+pub(crate) fn section_rows(name: &str, section: &Value) -> Vec<(String, String)> {
     let one = serde_json::Map::from_iter([(name.to_owned(), section.clone())]);
     settings::flatten(&one).into_iter().map(|(key, value)| (key, settings::text(&value))).collect()
 }
 
-fn run_rows(input: &ReportInput) -> Vec<RunRow> {
-    let row = |run: &crate::ReportRun| RunRow {
+/// `folder`: where the runs' pages are from the page that shows the row.
+pub(crate) fn run_row(input: &ReportInput, run: &crate::ReportRun, folder: &str) -> RunRow {
+    let score = |m: &crate::metric::Metric| {
+        let value = run.test_metric(m.key);
+        (m.unit.write(value), value.map(|v| numbers::significant(v, 6)))
+    };
+    RunRow {
         arm: input.plan.arms[run.arm].name.clone(),
         seed: run.seed,
         run_id: run.run_id.clone(),
         attempt: run.manifest.as_ref().map(|m| m.attempt).filter(|a| *a > 1),
         state: run.state.word(),
         warned: mark_of_run(run),
-        scores: SCORES.iter().map(|m| m.unit.write(run.test_metric(m.key))).collect(),
+        scores: SCORES.iter().map(score).collect(),
+        link: run_page(run).map(|page| format!("{folder}{page}")),
         shortened: shortened(run),
-    };
-    input.runs.iter().map(row).collect()
+    }
 }
 
 fn shortened(run: &crate::ReportRun) -> Option<String> {

@@ -12,6 +12,27 @@ pub(crate) struct Fact {
     pub values: Vec<String>,
 }
 
+/// How to make something on the page again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Command {
+    pub makes: &'static str,
+    pub command: String,
+}
+
+/// The commands behind the page, as one would type them.
+pub(crate) fn commands(input: &ReportInput) -> Vec<Command> {
+    let sweep = &input.plan.command;
+    let Some(rest) = sweep.strip_prefix("cargo xtask sweep ") else { return Vec::new() };
+    let command = |makes, command| Command { makes, command };
+    vec![
+        command("The runs, their scores and this page", sweep.clone()),
+        command("Every table and chart from what is stored", format!("cargo xtask report {rest}")),
+        command("The tables of scores as text", format!("cargo xtask report {rest} --format markdown")),
+        command("All statistics as JSON", format!("cargo xtask report {rest} --format json")),
+        command("The runs and their states", format!("cargo xtask sweep {rest} --plan")),
+    ]
+}
+
 /// Facts about all runs that were started.
 pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
     let manifests: Vec<&Manifest> = input.runs.iter().filter_map(|r| r.manifest.as_ref()).collect();

@@ -15,6 +15,9 @@ use crate::numbers;
 
 /// Points of a line at most: a small chart has few more columns of pixels, and each point costs bytes.
 pub(crate) const MOST_POINTS: u32 = 120;
+const LEAST_POINTS: u32 = 30;
+/// Numbers of all lines and diagnostics at most.
+const MOST_NUMBERS: usize = 80_000;
 /// Digits of a point: the steps of rounding stay invisible where a curve moves by a hundredth of its level.
 const DIGITS: usize = 5;
 
@@ -159,47 +162,84 @@ pub(crate) struct TrainingLine {
 
 /// The diagnostics of a group; `None` when no run of an arm or control has updates.
 pub(crate) fn training(group: &Group<'_>) -> Option<Training> {
+    let with_updates = |arm: usize| group.runs(arm).filter(|r| !r.updates.is_empty()).collect::<Vec<_>>();
+    let learned = group.arms.iter().filter(|arm| group.arm(**arm).role != Role::Baseline);
+    let arms: Vec<(usize, Vec<&ReportRun>)> =
+        learned.map(|arm| (*arm, with_updates(*arm))).filter(|(_, runs)| !runs.is_empty()).collect();
+    let most = most_points(arms.len());
     let mut lines: Vec<TrainingLine> = Vec::new();
     let mut updates_per_point = 1;
-    for &arm in group.arms.iter().filter(|arm| group.arm(**arm).role != Role::Baseline) {
-        let runs: Vec<&ReportRun> = group.runs(arm).filter(|r| !r.updates.is_empty()).collect();
-        if runs.is_empty() {
-            continue;
-        }
-        let size = updates_in_a_point(&runs);
+    for (arm, runs) in &arms {
+        let size = updates_in_a_point(runs, most);
         updates_per_point = updates_per_point.max(size);
-        let points = points(&runs, size);
+        let look = look(group, *arm);
+        let arms_before = lines.iter().filter(|l| l.look.hue.is_some()).count();
+        let shown = shown_at_first(group.arm(*arm).role, arms_before);
+        lines.push(TrainingLine::new(group.arm(*arm).name.clone(), look, shown, runs, size));
+    }
+    Training::new(lines, updates_per_point)
+}
+
+/// The diagnostics of single runs, a line each; `None` when none has updates.
+pub(crate) fn training_of_runs(runs: &[&ReportRun], name: impl Fn(&ReportRun) -> String) -> Option<Training> {
+    let runs: Vec<&ReportRun> = runs.iter().copied().filter(|r| !r.updates.is_empty()).collect();
+    let size = updates_in_a_point(&runs, most_points(runs.len()));
+    let lines = runs
+        .iter()
+        .enumerate()
+        .map(|(i, run)| TrainingLine::new(name(run), Look::nth(i), i < SHOWN_RUNS, &[run], size));
+    Training::new(lines.collect(), size)
+}
+
+/// Runs whose lines are drawn at first.
+const SHOWN_RUNS: usize = 6;
+
+impl TrainingLine {
+    fn new(name: String, look: Look, shown: bool, runs: &[&ReportRun], size: u32) -> Self {
+        let points = points(runs, size);
         let band = |diagnostic: &Diagnostic| {
             let seed = |run: &&ReportRun| thinned(run, size, &points, diagnostic.value);
             let series: Vec<_> = runs.iter().map(seed).collect();
             Band::new(&series, |v| numbers::significant(v, DIGITS))
         };
-        let look = look(group, arm);
-        let arms_before = lines.iter().filter(|l| l.look.hue.is_some()).count();
-        lines.push(TrainingLine {
-            name: group.arm(arm).name.clone(),
-            look,
-            shown: shown_at_first(group.arm(arm).role, arms_before),
-            n: runs.len(),
-            steps: points.values().copied().collect(),
-            bands: DIAGNOSTICS.iter().map(band).collect(),
-        });
+        let steps = points.values().copied().collect();
+        Self { name, look, shown, n: runs.len(), steps, bands: DIAGNOSTICS.iter().map(band).collect() }
     }
-    let has_values: Vec<bool> =
-        (0..DIAGNOSTICS.len()).map(|d| lines.iter().any(|l| l.bands[d].is_some())).collect();
-    for line in &mut lines {
-        let mut has_values = has_values.iter();
-        line.bands.retain(|_| has_values.next() == Some(&true));
+}
+
+impl Training {
+    /// Diagnostics of which no line has a value are left out.
+    fn new(mut lines: Vec<TrainingLine>, updates_per_point: u32) -> Option<Self> {
+        let has_values: Vec<bool> =
+            (0..DIAGNOSTICS.len()).map(|d| lines.iter().any(|l| l.bands[d].is_some())).collect();
+        for line in &mut lines {
+            let mut has_values = has_values.iter();
+            line.bands.retain(|_| has_values.next() == Some(&true));
+        }
+        let kept = DIAGNOSTICS.into_iter().zip(&has_values).filter(|(_, has)| **has);
+        let last_step = lines.iter().filter_map(|l| l.steps.last()).copied().max()?;
+        Some(Self { diagnostics: kept.map(|(d, _)| d).collect(), lines, updates_per_point, last_step })
     }
-    let kept = DIAGNOSTICS.into_iter().zip(&has_values).filter(|(_, has)| **has);
-    let last_step = lines.iter().filter_map(|l| l.steps.last()).copied().max()?;
-    Some(Training { diagnostics: kept.map(|(d, _)| d).collect(), lines, updates_per_point, last_step })
+
+    /// How many updates a point stands for, in words.
+    pub(crate) fn thinning(&self) -> String {
+        match self.updates_per_point {
+            1 => "A point is one update.".to_owned(),
+            n => format!("Long runs are thinned out: a point is the mean of up to {n} consecutive updates."),
+        }
+    }
+}
+
+/// Points of each of `lines` lines: fewer where there are many, so that the page stays small.
+fn most_points(lines: usize) -> u32 {
+    let numbers = 3 * DIAGNOSTICS.len() * lines.max(1);
+    u32::try_from(MOST_NUMBERS / numbers).unwrap_or(MOST_POINTS).clamp(LEAST_POINTS, MOST_POINTS)
 }
 
 /// How many consecutive updates make a point of an arm's line, so that its longest run has few enough.
-fn updates_in_a_point(runs: &[&ReportRun]) -> u32 {
+fn updates_in_a_point(runs: &[&ReportRun], most: u32) -> u32 {
     let last = runs.iter().flat_map(|r| &r.updates).map(|row| row.update).max();
-    last.map_or(1, |last| last / MOST_POINTS + 1)
+    last.map_or(1, |last| last / most + 1)
 }
 
 /// The points of a line and their environment steps: the rounded mean over the updates that any seed has reached.

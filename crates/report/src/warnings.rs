@@ -83,6 +83,26 @@ pub(crate) fn mark_of_run(run: &ReportRun) -> Option<String> {
     joined(of_run(run).iter().map(|w| format!("{}: {}", word(w.kind), w.text)))
 }
 
+/// One warning of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct WarningNote {
+    pub what: &'static str,
+    pub about: &'static str,
+    pub step: String,
+    pub text: String,
+}
+
+/// What a run warns of.
+pub(crate) fn notes(run: &ReportRun) -> Vec<WarningNote> {
+    let note = |w: &Warning| WarningNote {
+        what: word(w.kind),
+        about: about(w.kind),
+        step: numbers::count(usize::try_from(w.step).unwrap_or(usize::MAX)),
+        text: w.text.clone(),
+    };
+    of_run(run).iter().map(note).collect()
+}
+
 /// How many runs warn and of what, for the top of the page; `None` when none does.
 pub(crate) fn notice(input: &ReportInput) -> Option<(String, String)> {
     let warned = |kind: Option<WarningKind>| {

@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
 
+use score::Scorecard;
 use serde_json::{Map, Value};
-use store::{CompletedInfo, ManifestStart, Metrics, RunWriter, StoreError, SummaryRow, Warning};
+use store::{CompletedInfo, ManifestStart, Metrics, Rescored, RunWriter, StoreError, SummaryRow, Warning};
 use trading_env::{
-    AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
+    Action, AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
 };
 
 use crate::prepare::{Cast, Skip};
@@ -161,6 +162,21 @@ impl<'a> Ready<'a> {
         let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
         let start = self.plan.manifest(run, &cast, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
+        let agent = match &cast.agent {
+            Ok(agent) => agent,
+            Err(Skip(reason)) => {
+                let skipped = self.plan.store.skip(&run.id, fresh, &start, &spec, reason);
+                self.release(run.arm);
+                return before_end(
+                    match skipped {
+                        Ok(true) => RunEnd::Skipped(reason.clone()),
+                        Ok(false) => RunEnd::Elsewhere,
+                        Err(error) => RunEnd::Failed(Stop::Store(error).to_string()),
+                    },
+                    0,
+                );
+            }
+        };
         let mut writer = match self.plan.store.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => return before_end(RunEnd::Elsewhere, 0),
@@ -168,25 +184,14 @@ impl<'a> Ready<'a> {
         };
         (options.on_event)(Event::Started { run, arm });
         let mut taken = 0;
-        let result = match &cast.agent {
-            Err(Skip(reason)) => {
-                let reason = reason.clone();
-                let end = match writer.skip(&reason) {
-                    Ok(()) => RunEnd::Skipped(reason),
-                    Err(error) => RunEnd::Failed(Stop::Store(error).to_string()),
-                };
-                self.release(run.arm);
-                return before_end(end, 0);
-            }
-            Ok(agent) => panics::catch(|| {
-                let periods_per_year = self.plan.arms[run.arm].periods_per_year;
-                let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
-                let subject = self.plan.arms[run.arm].role != Role::Baseline;
-                let work = Work { cast: &cast, periods_per_year, subject, progress };
-                let mut learner = agent.learner(run.seed)?;
-                work.run(&mut *learner, &mut writer, &mut taken)
-            }),
-        };
+        let result = panics::catch(|| {
+            let periods_per_year = self.plan.arms[run.arm].periods_per_year;
+            let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
+            let subject = self.plan.arms[run.arm].role != Role::Baseline;
+            let work = Work { cast: &cast, periods_per_year, subject, progress };
+            let mut learner = agent.learner(run.seed)?;
+            work.run(&mut *learner, &mut writer, &mut taken)
+        });
         let result = result.unwrap_or_else(|reason| Err(Failure::Failed { reason, step: None }));
         drop(cast);
         self.release(run.arm);
@@ -340,6 +345,7 @@ impl Work<'_> {
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
         let train = self.score(&next())?;
         let mut equal_turnover = None;
+        let mut rescored = Vec::new();
         let mut unseen = |arena: &Arena| -> Result<Value, Failure> {
             let evaluation = next();
             let actions: Vec<_> = evaluation.rows.iter().map(|row| row.action).collect();
@@ -348,6 +354,9 @@ impl Work<'_> {
                 let log_return = evaluation.steps.iter().map(|step| step.log_return).sum();
                 equal_turnover = turnover::equal_turnover(arena, &actions, log_return);
             }
+            if arena.split() == SplitName::Test {
+                rescored = self.rescore(arena, &actions)?;
+            }
             self.score_and_write(evaluation, writer)
         };
         let valid = valid.as_ref().map(&mut unseen).transpose()?;
@@ -355,7 +364,7 @@ impl Work<'_> {
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover })
+        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover, rescored })
     }
 
     fn train(
@@ -403,10 +412,27 @@ impl Work<'_> {
     }
 
     fn score(&self, evaluation: &Evaluation) -> Result<Value, Failure> {
-        let failed = |reason: String| Failure::Failed { reason, step: None };
-        let scores = evaluation.score(self.periods_per_year).map_err(|e| failed(e.to_string()))?;
-        serde_json::to_value(scores).map_err(|e| failed(e.to_string()))
+        json(&evaluation.score(self.periods_per_year).map_err(|e| failed(&e))?)
     }
+
+    /// The decisions that a policy took in `arena`, under all rules that results are compared under.
+    fn rescore(&self, arena: &Arena, actions: &[Action]) -> Result<Vec<Rescored>, Failure> {
+        let cash = arena.config().initial_cash;
+        let rescored =
+            score::rescore(arena.segment(), actions, cash, self.periods_per_year).map_err(|e| failed(&e))?;
+        let stored = |r: score::Rescored| {
+            Ok(Rescored { rules: r.rules.to_owned(), cost_bps: r.cost_bps, scores: json(&r.scores)? })
+        };
+        rescored.into_iter().map(stored).collect()
+    }
+}
+
+fn failed(error: &dyn ToString) -> Failure {
+    Failure::Failed { reason: error.to_string(), step: None }
+}
+
+fn json(scores: &Scorecard) -> Result<Value, Failure> {
+    serde_json::to_value(scores).map_err(|e| failed(&e))
 }
 
 /// The first tensor that the spec freezes and that training moved.

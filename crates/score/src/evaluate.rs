@@ -77,8 +77,16 @@ fn actions_of(
     Ok(deciding.iter().filter_map(|date| decisions.get(*date)).collect())
 }
 
-fn replay(bars: &[Bar], actions: &[Action], rules: &dyn Rules, initial_cash: f64) -> Vec<ScoredStep> {
-    let mut account = Account::new(initial_cash, bars[0].close);
+/// What each action contributes when it is carried out by its word: action `i`, decided at the close of bar `i`, on an
+/// account that begins with `initial_cash`. Ends with the shorter of the steps between the bars and the actions.
+pub(crate) fn replay(
+    bars: &[Bar],
+    actions: &[Action],
+    rules: &dyn Rules,
+    initial_cash: f64,
+) -> Vec<ScoredStep> {
+    let Some(first) = bars.first() else { return Vec::new() };
+    let mut account = Account::new(initial_cash, first.close);
     let step = |(pair, action): (&[Bar], &Action)| {
         let before = account.equity();
         let fill = rules.advance(&mut account, *action, &pair[0], &pair[1]);

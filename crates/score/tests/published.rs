@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "all of it is test code")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
-use market_data::{BarSeries, Columns};
-use score::{Decisions, EvaluateOptions, evaluate};
+use market_data::{BarSeries, Columns, Segment};
+use score::{Decisions, EvaluateOptions, evaluate, rescore};
 use trading_env::{Action, InvestorBench};
 
 /// Prices of an InvestorBench file, read here without the data sources: `{date: {"prices": number, ...}}`.
@@ -46,6 +47,19 @@ fn stocks_match_all_four_cells() {
     check("jnj", from, to, 149, ["13.895", "1.343", "17.500", "9.847"]);
     check("uvv", from, to, 149, ["36.583", "2.112", "29.299", "15.406"]);
     check("hon", from, to, 149, ["33.256", "2.347", "23.967", "9.195"]);
+}
+
+/// A run that was long throughout, whatever its own rules were, is the table's Buy & Hold under the table's rules.
+#[test]
+fn rescored_decisions_match_the_table() {
+    let Some(series) = prices("msft") else { return };
+    let window = series.between("2020-10-01".parse().unwrap(), "2021-05-05".parse().unwrap());
+    let segment = Segment { first: window.start, series: Arc::new(series.slice(0..window.end).unwrap()) };
+    let always_buy = vec![Action::Buy; window.len() - 1];
+    let rescored = rescore(&segment, &always_buy, 100_000.0, series.periods_per_year()).unwrap();
+    let paper = rescored.iter().find(|r| r.rules == "investor-bench").unwrap().scores.paper;
+    let found = [paper.cr, paper.sr, paper.av, paper.mdd].map(|x| format!("{:.3}", x.unwrap()));
+    assert_eq!(found, ["15.340", "1.039", "24.980", "9.428"]);
 }
 
 #[test]

@@ -91,9 +91,27 @@ impl ExperimentStore {
         Self { dir: runs_root.join(experiment) }
     }
 
+    /// The experiments that have runs or a ledger below `runs_root`, by name.
+    pub fn list(runs_root: &Path) -> Result<Vec<Self>, StoreError> {
+        let mut found = Vec::new();
+        for dir in subfolders(runs_root)? {
+            let store = Self { dir };
+            if ledger::is_there(&store.dir) || !store.folders()?.is_empty() {
+                found.push(store);
+            }
+        }
+        found.sort_by(|a, b| a.dir.cmp(&b.dir));
+        Ok(found)
+    }
+
     /// `runs/<experiment>`.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Name of the experiment.
+    pub fn name(&self) -> String {
+        self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     /// State of a run's latest attempt.
@@ -114,6 +132,8 @@ impl ExperimentStore {
     ///
     /// `None`: there is nothing to take, because somebody else holds the run or because it is completed or failed and
     /// `fresh` was not asked for.
+    ///
+    /// From here on the run counts as started, whatever becomes of it, see [`ExperimentStore::trials`].
     pub fn claim(
         &self,
         run_id: &str,
@@ -121,6 +141,40 @@ impl ExperimentStore {
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<Option<RunWriter>, StoreError> {
+        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(None) };
+        ledger::append(&self.dir, start, number)?;
+        self.begin(run_id, number, lock, start, spec_toml).map(Some)
+    }
+
+    /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
+    ///
+    /// `false`: there is nothing to take.
+    pub fn skip(
+        &self,
+        run_id: &str,
+        fresh: bool,
+        start: &ManifestStart,
+        spec_toml: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(false) };
+        self.begin(run_id, number, lock, start, spec_toml)?.skip(reason)?;
+        Ok(true)
+    }
+
+    fn begin(
+        &self,
+        run_id: &str,
+        number: u32,
+        lock: RunLock,
+        start: &ManifestStart,
+        spec_toml: &str,
+    ) -> Result<RunWriter, StoreError> {
+        RunWriter::begin(self.attempt_dir(run_id, number), number, start.clone(), spec_toml, lock)
+    }
+
+    /// The attempt to work on, in a folder that is there, and its lock.
+    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, RunLock)>, StoreError> {
         check_run_id(&self.dir, run_id)?;
         let latest = self.attempts(run_id)?.pop();
         let number = match latest.as_ref().map(|a| (&a.state, a.number)) {
@@ -144,11 +198,7 @@ impl ExperimentStore {
         // Under the lock: somebody else may have finished it between our look and our lock.
         let finished =
             matches!(read_manifest(&dir)?.map(|m| m.state), Some(StateWord::Completed | StateWord::Failed));
-        if finished {
-            return Ok(None);
-        }
-        ledger::append(&self.dir, start, number)?;
-        RunWriter::begin(dir, number, start.clone(), spec_toml, lock).map(Some)
+        Ok((!finished).then_some((number, lock)))
     }
 
     /// Every stored run, by run id. Folders without a manifest (a crash right after the start) are left out.
@@ -219,15 +269,17 @@ impl ExperimentStore {
         Ok(path)
     }
 
-    /// Distinct specs without their seed that were ever started here, failed and abandoned ones too.
+    /// Distinct specs without their seed that were ever started here, failed and abandoned ones too; not those that were
+    /// only ever skipped.
     pub fn trials(&self) -> Result<Vec<Trial>, StoreError> {
         let mut trials = ledger::read(&self.dir)?;
         for (id, number) in self.folders()? {
-            if let Some(manifest) = read_manifest(&self.attempt_dir(&id, number))? {
+            let manifest = read_manifest(&self.attempt_dir(&id, number))?;
+            if let Some(manifest) = manifest.filter(|m| m.state != StateWord::Skipped) {
                 trials.push(Trial::of(&manifest.start));
             }
         }
-        Ok(ledger::distinct(trials.into_iter()))
+        Ok(ledger::distinct(trials))
     }
 
     fn attempt(&self, run_id: &str, number: u32) -> Result<Attempt, StoreError> {
@@ -245,22 +297,28 @@ impl ExperimentStore {
 
     /// Run id and attempt of every folder, sorted; other names are somebody else's business.
     fn folders(&self) -> Result<Vec<(String, u32)>, StoreError> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(StoreError::Io { path: self.dir.clone(), source }),
-        };
-        let mut folders = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(StoreError::io(&self.dir))?;
-            let is_dir = entry.file_type().map_err(StoreError::io(&entry.path()))?.is_dir();
-            if let Some(found) = entry.file_name().to_str().and_then(parse_folder).filter(|_| is_dir) {
-                folders.push(found);
-            }
-        }
+        let name = |dir: &PathBuf| parse_folder(dir.file_name()?.to_str()?);
+        let mut folders: Vec<(String, u32)> = subfolders(&self.dir)?.iter().filter_map(name).collect();
         folders.sort();
         Ok(folders)
     }
+}
+
+/// The folders in `dir`; none where it does not exist.
+fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(StoreError::Io { path: dir.to_owned(), source }),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io(dir))?;
+        if entry.file_type().map_err(StoreError::io(&entry.path()))?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
 
 /// `0123456789abcdef` is attempt 1, `0123456789abcdef.2` attempt 2.

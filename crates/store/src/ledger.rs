@@ -1,11 +1,13 @@
 //! The ledger of trials: every start of a run, appended to `ledger.jsonl`.
 //!
-//! A trial is a distinct resolved spec without its seed that was ever started; failed and abandoned ones count. The
-//! count enters the deflated Sharpe ratio, so it must not sink when somebody removes run folders that disappointed:
-//! hence a file of its own beside the folders. Folders whose line was lost in a crash are added from their manifests.
+//! A trial is a distinct resolved spec without its seed that was ever started; failed and abandoned ones count, and
+//! further attempts and seeds of the same spec do not count again. The count enters the deflated Sharpe ratio, so it must
+//! not sink when somebody removes run folders that disappointed: hence a file of its own beside the folders. Folders
+//! whose line was lost in a crash are added from their manifests. What this machine could not run was not started.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,12 @@ pub(crate) fn append(dir: &Path, start: &ManifestStart, attempt: u32) -> Result<
     let line = Line { trial: &Trial::of(start), run_id: &start.run_id, seed: start.seed, attempt };
     let mut text = serde_json::to_string(&line).map_err(StoreError::json(&path))?;
     text.push('\n');
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(StoreError::io(&path))?;
+    let mut file =
+        OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(StoreError::io(&path))?;
+    // A line that a crash cut short must not swallow this one.
+    if !is_at_line_start(&mut file).map_err(StoreError::io(&path))? {
+        text.insert(0, '\n');
+    }
     file.write_all(text.as_bytes()).map_err(StoreError::io(&path))
 }
 
@@ -63,7 +70,35 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<Trial>, StoreError> {
     Ok(distinct(text.lines().filter_map(|line| serde_json::from_str(line).ok())))
 }
 
-pub(crate) fn distinct(trials: impl Iterator<Item = Trial>) -> Vec<Trial> {
-    let mut seen = std::collections::HashSet::new();
-    trials.filter(|t| seen.insert(t.arm_key.clone())).collect()
+/// One trial per spec, in order of the first start. A spec that was ever a subject is one, whatever else it was.
+pub(crate) fn distinct(trials: impl IntoIterator<Item = Trial>) -> Vec<Trial> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut distinct: Vec<Trial> = Vec::new();
+    for trial in trials {
+        match places.get(&trial.arm_key) {
+            Some(&place) if trial.role == Role::Arm => distinct[place].role = Role::Arm,
+            Some(_) => {}
+            None => {
+                places.insert(trial.arm_key.clone(), distinct.len());
+                distinct.push(trial);
+            }
+        }
+    }
+    distinct
+}
+
+/// Whether `dir` has a ledger.
+pub(crate) fn is_there(dir: &Path) -> bool {
+    dir.join(NAME).is_file()
+}
+
+/// Whether the file is empty or ends with a line end.
+fn is_at_line_start(file: &mut File) -> std::io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }

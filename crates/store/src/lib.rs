@@ -49,8 +49,8 @@ pub use error::StoreError;
 pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun};
 pub use ledger::Trial;
 pub use manifest::{
-    CompletedInfo, DataInfo, EqualTurnover, Machine, Manifest, ManifestStart, Metrics, Process, StateWord,
-    Versions, Warning, WarningKind,
+    CompletedInfo, DataInfo, EqualTurnover, Machine, Manifest, ManifestStart, Metrics, Process, Rescored,
+    StateWord, Versions, Warning, WarningKind,
 };
 pub use run::RunWriter;
 pub use summary::SummaryRow;

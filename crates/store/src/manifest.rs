@@ -153,11 +153,25 @@ pub struct EqualTurnover {
     pub at_least: usize,
 }
 
+/// The decisions of a run's test split under other rules, carried out by their words (buy, sell, hold). The rules
+/// differ in what a word does: `hold` is flat under `investor-bench` and keeps the position elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rescored {
+    /// Name of the rules: `paper`, `investor-bench` or `realistic` (fractional shares, no slippage).
+    pub rules: String,
+    /// Fee in basis points of the traded value; 0 where the rules know no cost.
+    pub cost_bps: f64,
+    /// The JSON object of `flaglab evaluate`.
+    pub scores: Value,
+}
+
 /// What a run hands over when it completes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompletedInfo {
     /// Scores.
     pub metrics: Metrics,
+    /// Its test decisions under other rules.
+    pub rescored: Vec<Rescored>,
     /// Proof of what was trained; absent for agents without a network.
     pub receipt: Option<FreezeReceipt>,
     /// Prompts that it read; absent for agents that read none.
@@ -190,6 +204,9 @@ pub struct Manifest {
     pub finished: Option<String>,
     /// Scores; empty until it completes.
     pub metrics: Metrics,
+    /// Its test decisions under other rules, one entry per rules and cost; absent in manifests of earlier versions.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub rescored: Vec<Rescored>,
     /// Proof of what was trained.
     pub receipt: Option<FreezeReceipt>,
     /// Prompts that the completed run read, and how many of them were shortened.

@@ -43,6 +43,7 @@ impl RunWriter {
             started: now(),
             finished: None,
             metrics: Default::default(),
+            rescored: Vec::new(),
             receipt: None,
             prompts: None,
             warnings: Vec::new(),
@@ -111,6 +112,7 @@ impl RunWriter {
             publish_checkpoint(&self.dir, &from)?;
         }
         self.manifest.metrics = outcome.metrics;
+        self.manifest.rescored = outcome.rescored;
         self.manifest.receipt = outcome.receipt;
         self.manifest.prompts = outcome.prompts;
         self.manifest.warnings = outcome.warnings;
@@ -123,7 +125,8 @@ impl RunWriter {
         self.end(StateWord::Failed, Some(reason), step)
     }
 
-    /// Ends the run as not run.
+    /// Ends the run as not run. It was claimed and stays a trial; what cannot be started at all is noted by
+    /// [`ExperimentStore::skip`](crate::ExperimentStore::skip).
     pub fn skip(self, reason: &str) -> Result<(), StoreError> {
         self.end(StateWord::Skipped, Some(reason), None)
     }

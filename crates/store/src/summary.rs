@@ -1,5 +1,6 @@
 //! `summary.parquet`: one row per run, with its axes, state and all metrics.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +35,8 @@ pub struct SummaryRow {
     pub state: String,
     /// Why it failed or was skipped.
     pub reason: Option<String>,
-    /// Metrics by column name: `test.sharpe`, `test.paper.cr`.
+    /// Metrics by column name: `test.sharpe`, `test.paper.cr`; those of the test decisions under other rules with the
+    /// rules and the cost in basis points: `rescored.realistic.10bps.sharpe`.
     pub metrics: Vec<(String, Option<f64>)>,
 }
 
@@ -52,6 +54,10 @@ impl SummaryRow {
             if let Some(scores) = scores {
                 flatten(split, scores, &mut metrics);
             }
+        }
+        for other in &manifest.rescored {
+            let prefix = format!("rescored.{}.{}bps", other.rules, other.cost_bps);
+            flatten(&prefix, &other.scores, &mut metrics);
         }
         Self {
             run_id: start.run_id.clone(),
@@ -124,16 +130,31 @@ fn batch(rows: &[SummaryRow]) -> RecordBatch {
         words(|r| Some(&r.state)),
     );
     add(word_field("reason", true, "why it failed or was skipped"), words(|r| r.reason.as_deref()));
-    for name in ordered(rows.iter().flat_map(|r| r.metrics.iter().map(|(name, _)| name))) {
-        let cell = |r: &SummaryRow| r.metrics.iter().find(|(n, _)| n == name).and_then(|(_, v)| *v);
-        let column: Float64Array = rows.iter().map(cell).collect();
-        add(
-            field(name, DataType::Float64, true, "", "score of a split; null where undefined"),
-            Arc::new(column),
-        );
+    for (name, values) in metric_columns(rows) {
+        let description = match name.starts_with("rescored.") {
+            true => "score of the test decisions under other rules; null where undefined",
+            false => "score of a split; null where undefined",
+        };
+        add(field(name, DataType::Float64, true, "", description), Arc::new(Float64Array::from(values)));
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
         .expect("invariant: columns follow the schema")
+}
+
+/// The metrics of all rows by name, in order of first appearance; null where a row has none of that name.
+fn metric_columns(rows: &[SummaryRow]) -> Vec<(&str, Vec<Option<f64>>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut columns: Vec<(&str, Vec<Option<f64>>)> = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        for (name, value) in &row.metrics {
+            let place = *places.entry(name).or_insert_with(|| {
+                columns.push((name, vec![None; rows.len()]));
+                columns.len() - 1
+            });
+            columns[place].1[i] = *value;
+        }
+    }
+    columns
 }
 
 /// Numbers stay numbers where every value is one; anything mixed becomes text as it would stand in JSON, words bare.

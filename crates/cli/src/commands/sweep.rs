@@ -201,6 +201,7 @@ fn finish(
             "skipped": skipped,
             "unfinished": unfinished,
             "failures": reasons(plan),
+            "trials": input.trials,
             "scores": scores::json(input),
             "runs_folder": shown(plan.store.dir()),
             "report": shown(report),

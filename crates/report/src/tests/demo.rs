@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
-use report::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
+use report::{
+    Curve, Market, MarketDay, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, ReportInput, ReportRun,
+};
 use serde_json::{Map, Value, json};
 use stats::TearSheet;
 use store::{
-    CompletedInfo, DataInfo, EqualTurnover, ExperimentStore, Machine, ManifestStart, Metrics, Versions,
-    Warning, WarningKind,
+    CompletedInfo, DataInfo, EqualTurnover, ExperimentStore, Machine, Manifest, ManifestStart, Metrics,
+    Process, Rescored, RunState, StateWord, Versions, Warning, WarningKind,
 };
 use trading_env::{
     Action, FreezeReceipt, GroupNorm, PromptCounts, Role, SplitName, StepRecord, TensorDigest, UpdateRecord,
@@ -29,6 +31,41 @@ pub struct Demo {
     pub mode: &'static str,
     /// Whether some runs fail, are skipped, were never started, or complete with warnings.
     pub troubled: bool,
+    /// Whether the first arm has controls.
+    pub controls: bool,
+    /// Whether decisions are scored under other rules, as versions before did not.
+    pub rescored: bool,
+}
+
+/// A sweep of the learning rate with many arms and four baselines.
+pub fn many(arms: usize, seeds: u64, days: usize, updates: u32) -> (Demo, PlanInfo) {
+    let demo = Demo {
+        name: "many",
+        title: "Many arms",
+        symbols: vec!["SYN"],
+        seeds,
+        days,
+        updates,
+        mode: "one-at-a-time",
+        troubled: false,
+        controls: false,
+        rescored: true,
+    };
+    let mut plan = demo.plan();
+    let key = "agent.learning_rate";
+    let rates: Vec<Value> = (1..=arms).map(|k| json!(k as f64 * 1e-5)).collect();
+    let baselines = plan.arms.split_off(plan.arms.iter().filter(|a| a.role == Role::Arm).count());
+    let arm = |rate: &Value| {
+        let mut spec = base("SYN");
+        set(&mut spec, key, rate);
+        let axes = Map::from_iter([(key.to_owned(), rate.clone())]);
+        PlannedArm { name: format!("learning_rate={rate}"), role: Role::Arm, axes, spec: object(spec) }
+    };
+    plan.arms = rates.iter().map(arm).chain(baselines).collect();
+    plan.axes = vec![PlannedAxis { key: key.to_owned(), values: rates }];
+    let runs = plan.arms.iter().flat_map(|arm| (0..seeds).map(|seed| (arm.name.clone(), seed))).enumerate();
+    plan.runs = runs.map(|(i, (arm, seed))| PlannedRun { arm, seed, run_id: format!("{i:016x}") }).collect();
+    (demo, plan)
 }
 
 /// Splitmix64 as standard normal numbers, near enough: the sum of twelve uniform ones.
@@ -110,7 +147,14 @@ impl Demo {
             };
             let prefix = if several { format!("symbol={symbol},") } else { String::new() };
             let base_arm: Vec<_> = axes.iter().map(|(k, _)| *k).zip(base_values.iter().cloned()).collect();
-            if several {
+            if self.mode == "grid" && !several {
+                for layers in &axes[0].1 {
+                    for rank in &axes[1].1 {
+                        let values = vec![(axes[0].0, layers.clone()), (axes[1].0, rank.clone())];
+                        add(format!("n_trainable_layers={layers},rank={rank}"), Role::Arm, values, None);
+                    }
+                }
+            } else if several {
                 for layers in [0, 2] {
                     let values = vec![("agent.n_trainable_layers", json!(layers))];
                     add(format!("{prefix}n_trainable_layers={layers}"), Role::Arm, on(values), None);
@@ -132,6 +176,24 @@ impl Demo {
                 add(name, Role::Baseline, on(Vec::new()), Some(kind));
             }
         }
+        if self.controls {
+            let control = |name: &str, key: &str, value: &str| {
+                let mut spec = base(self.symbols[0]);
+                set(&mut spec, key, &json!(value));
+                PlannedArm {
+                    name: name.to_owned(),
+                    role: Role::Control,
+                    axes: Map::new(),
+                    spec: object(spec),
+                }
+            };
+            arms.push(control("shuffled-news", "split.shuffle", "news"));
+            arms.push(control("shuffled-returns", "split.shuffle", "returns"));
+            arms.push(control("random-weights", "agent.model.weights", "random"));
+        }
+        if self.mode == "grid" && !several {
+            axes.truncate(2);
+        }
         if several {
             axes.truncate(1);
             axes[0].1 = vec![json!(0), json!(2)];
@@ -139,7 +201,8 @@ impl Demo {
         }
         let mut runs = Vec::new();
         for arm in &arms {
-            let seeds = if arm.role == Role::Arm || arm.name.starts_with("random") { self.seeds } else { 1 };
+            let seeds =
+                if arm.role != Role::Baseline || arm.name.starts_with("random") { self.seeds } else { 1 };
             for seed in 0..seeds {
                 let run_id = format!("{:016x}", 0xab5e_0000_0000_0000_u64 + 37 * runs.len() as u64);
                 runs.push(PlannedRun { arm: arm.name.clone(), seed, run_id });
@@ -186,23 +249,90 @@ impl Demo {
             for step in &steps {
                 writer.step(step.clone()).expect("writes");
             }
-            let metrics = Metrics { test: Some(scores(&steps)), ..Metrics::default() };
-            let receipt = (arm.role == Role::Arm).then(|| receipt(run.seed));
-            let reads = arm.spec["agent"]["kind"] == "ppo-llm";
-            let prompts =
-                reads.then(|| PromptCounts { encoded: 1_000 + run.seed, shortened: 12 * place as u64 });
-            let warnings = if self.troubled { warnings(place, run.seed) } else { Vec::new() };
-            let equal_turnover = (arm.role != Role::Baseline).then(|| EqualTurnover {
+            let info = self.completed(arm, place, run.seed, &steps);
+            writer.complete(info).expect("writes");
+        }
+        store
+    }
+
+    /// What a completed run hands over.
+    fn completed(&self, arm: &PlannedArm, place: usize, seed: u64, steps: &[StepRecord]) -> CompletedInfo {
+        let reads = arm.spec["agent"]["kind"] == "ppo-llm";
+        CompletedInfo {
+            metrics: Metrics { test: Some(scores(steps)), ..Metrics::default() },
+            rescored: if self.rescored { rescored(steps) } else { Vec::new() },
+            receipt: (arm.role == Role::Arm).then(|| receipt(seed)),
+            prompts: reads.then(|| PromptCounts { encoded: 1_000 + seed, shortened: 12 * place as u64 }),
+            warnings: if self.troubled { warnings(place, seed) } else { Vec::new() },
+            equal_turnover: (arm.role != Role::Baseline).then(|| EqualTurnover {
                 policies: 200,
                 mean_log_return: 0.01 * place as f64,
                 low: -0.2,
                 high: 0.25,
-                at_least: 2 + 2 * run.seed as usize,
-            });
-            let info = CompletedInfo { metrics, receipt, prompts, warnings, equal_turnover };
-            writer.complete(info).expect("writes");
+                at_least: 2 + 2 * seed as usize,
+            }),
         }
-        store
+    }
+
+    /// The plan as if every run had completed, without a store.
+    pub fn input(&self, plan: &PlanInfo) -> ReportInput {
+        let run = |planned: &PlannedRun| {
+            let place = plan.arms.iter().position(|a| a.name == planned.arm).expect("the plan has the arm");
+            let arm = &plan.arms[place];
+            let steps = self.steps(arm, place, planned.seed);
+            let info = self.completed(arm, place, planned.seed, &steps);
+            let manifest = Manifest {
+                start: self.start(arm, planned),
+                attempt: 1,
+                state: StateWord::Completed,
+                reason: None,
+                step: None,
+                process: Process { host: "host".to_owned(), pid: 1 },
+                started: "2026-01-02T03:04:05Z".to_owned(),
+                finished: Some("2026-01-02T03:14:05Z".to_owned()),
+                metrics: info.metrics,
+                rescored: info.rescored,
+                receipt: info.receipt,
+                prompts: info.prompts,
+                warnings: info.warnings,
+                equal_turnover: info.equal_turnover,
+            };
+            ReportRun {
+                arm: place,
+                seed: planned.seed,
+                run_id: planned.run_id.clone(),
+                state: RunState::Completed,
+                manifest: Some(manifest),
+                curve: Curve::new(100_000.0, &steps),
+                updates: self.updates(arm, place, planned.seed),
+            }
+        };
+        let trials = plan.arms.iter().filter(|a| a.role == Role::Arm).count();
+        let runs = plan.runs.iter().map(run).collect();
+        ReportInput { plan: plan.clone(), runs, trials, markets: self.markets() }
+    }
+
+    /// Prices and news of every symbol's test window; one headline is hostile.
+    pub fn markets(&self) -> Vec<Market> {
+        self.symbols.iter().map(|symbol| self.market(symbol)).collect()
+    }
+
+    fn market(&self, symbol: &str) -> Market {
+        let mut noise = Noise(symbol.bytes().map(u64::from).sum());
+        let mut close = 100.0;
+        let mut date = NaiveDate::from_ymd_opt(2019, 1, 2).expect("a day");
+        let mut days = Vec::new();
+        for t in 0..=self.days {
+            let news = match t % 5 {
+                0 => vec![format!("{symbol} shares rise on day {t}"), HOSTILE.to_owned()],
+                2 => vec![format!("Analysts say \"hold\" & wait, {symbol} on day {t}"); 8],
+                _ => Vec::new(),
+            };
+            days.push(MarketDay { date, close, news });
+            close *= log_return(t, &mut noise).exp();
+            date = next_day(date);
+        }
+        Market { fingerprint: fingerprint(symbol), periods_per_year: 252.0, days }
     }
 
     fn start(&self, arm: &PlannedArm, run: &PlannedRun) -> ManifestStart {
@@ -221,10 +351,7 @@ impl Demo {
             adapter: "CPU, AVX-512".to_owned(),
             machine: Machine { cpu: "Example CPU 9000".to_owned(), cores: 2, os: "linux x86_64".to_owned() },
             data: DataInfo {
-                fingerprint: format!(
-                    "{:064x}",
-                    symbol.bytes().fold(1u128, |n, b| n.wrapping_mul(257).wrapping_add(b.into()))
-                ),
+                fingerprint: fingerprint(&symbol),
                 symbol,
                 bars: 2517,
                 source: "synthetic-news".to_owned(),
@@ -296,8 +423,7 @@ impl Demo {
         let mut previous = 0.0;
         (0..self.days)
             .map(|t| {
-                let crash = if (t / 40) % 7 == 5 { -0.004 } else { 0.0009 };
-                let log_return: f64 = crash + 0.011 * market.normal();
+                let log_return = log_return(t, &mut market);
                 let drawn = choice.normal();
                 let action = match kind {
                     "buy-and-hold" => Action::Buy,
@@ -328,15 +454,63 @@ impl Demo {
                     log_prob: None,
                     value: None,
                 };
-                date = date + Days::new(if date.weekday() == Weekday::Fri { 3 } else { 1 });
+                date = next_day(date);
                 row
             })
             .collect()
     }
 }
 
+/// A headline that would be a script if anybody took it for HTML.
+pub const HOSTILE: &str = "</script><script>alert('news')</script> <img src=x onerror=alert(1)>";
+
+fn fingerprint(symbol: &str) -> String {
+    format!("{:064x}", symbol.bytes().fold(1u128, |n, b| n.wrapping_mul(257).wrapping_add(b.into())))
+}
+
+fn log_return(t: usize, market: &mut Noise) -> f64 {
+    let crash = if (t / 40) % 7 == 5 { -0.004 } else { 0.0009 };
+    crash + 0.011 * market.normal()
+}
+
+fn next_day(date: NaiveDate) -> NaiveDate {
+    date + Days::new(if date.weekday() == Weekday::Fri { 3 } else { 1 })
+}
+
+/// The same words under all rules: `hold` is flat under one set and keeps the position elsewhere.
+fn rescored(steps: &[StepRecord]) -> Vec<Rescored> {
+    let moves: Vec<f64> = std::iter::once(100.0)
+        .chain(steps.iter().map(|s| s.price))
+        .collect::<Vec<f64>>()
+        .windows(2)
+        .map(|p| p[1] / p[0] - 1.0)
+        .collect();
+    let score = |rules: &str, cost_bps: f64, keeps: bool| {
+        let mut held = 0.0;
+        let returns: Vec<f64> = steps
+            .iter()
+            .zip(&moves)
+            .map(|(step, change)| {
+                let before = held;
+                held = match (step.action, keeps) {
+                    (Action::Buy, _) => 1.0,
+                    (Action::Sell, true) | (Action::Hold, false) => 0.0,
+                    (Action::Sell, false) => -1.0,
+                    (Action::Hold, true) => held,
+                };
+                held * change - (held - before).abs() * cost_bps / 10_000.0
+            })
+            .collect();
+        let sheet = TearSheet::new(&returns, 252.0).expect("there are returns");
+        let scores = serde_json::to_value(sheet).expect("a tear sheet is JSON");
+        Rescored { rules: rules.to_owned(), cost_bps, scores }
+    };
+    let costs = [0.0, 5.0, 10.0, 15.0, 20.0].map(|cost| score("realistic", cost, true));
+    [score("paper", 0.0, true), score("investor-bench", 0.0, false)].into_iter().chain(costs).collect()
+}
+
 /// The scores of an account's steps, with the InvestorBench block.
-fn scores(steps: &[StepRecord]) -> Value {
+pub fn scores(steps: &[StepRecord]) -> Value {
     let returns: Vec<f64> = steps.iter().map(|s| s.reward.exp() - 1.0).collect();
     let sheet = TearSheet::new(&returns, 252.0).expect("there are returns");
     let mut scores = serde_json::to_value(sheet).expect("a tear sheet is JSON");

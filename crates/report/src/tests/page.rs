@@ -1,11 +1,12 @@
 //! The whole page.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use stats::{Seed, SeedScores};
 use store::RunState;
-use trading_env::Role;
+use trading_env::{Action, Role};
 
 use super::demo::Demo;
 use crate::page::page;
@@ -22,6 +23,8 @@ pub(super) fn ablation(seeds: u64) -> Demo {
         updates: 20,
         mode: "one-at-a-time",
         troubled: true,
+        controls: false,
+        rescored: false,
     }
 }
 
@@ -78,8 +81,10 @@ fn all_sections_are_there() {
         assert!(html.contains(part), "{part}");
     }
     // Every chart has words for those who do not see it.
-    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3 + 13);
-    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), 2 + 3 + 13);
+    // Accounts, forests, figures, effects, diagnostics.
+    let charts = 2 + 2 + 3 + 3 + 13;
+    assert_eq!(html.matches("role=\"img\"").count(), charts);
+    assert_eq!(own_text(&html).matches("role=\"img\" aria-label=\"").count(), charts);
 }
 
 #[test]
@@ -126,9 +131,20 @@ fn the_same_input_makes_the_same_bytes() {
     let first = std::fs::read(&path).unwrap();
     assert_eq!(render(&input, out.path()).unwrap(), path);
     assert!(std::fs::read(&path).unwrap() == first);
-    let names: Vec<_> =
-        std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names, ["index.html"], "no temporary file stays");
+    let names = |folder: &Path| {
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let folder = path.parent().unwrap();
+    assert_eq!(names(folder), ["assets", "index.html", "runs"], "no temporary file stays");
+    let started = input.runs.iter().filter(|r| r.manifest.is_some());
+    let mut pages: Vec<String> = started.map(|r| format!("{}.html", r.run_id)).collect();
+    pages.sort();
+    assert_eq!(names(&folder.join("runs")), pages, "a page for every run that was started");
 }
 
 #[test]
@@ -286,7 +302,14 @@ fn a_curve_begins_at_one_and_falls_from_its_peak() {
     // 100 -> 110 -> 99 -> 121: growth 1, 1.1, 0.99, 1.21; the fall is 0.99 / 1.1 - 1 = -0.1.
     let mut input = input(3);
     let dates = input.runs[0].curve.take().unwrap().dates[..3].to_vec();
-    let curve = Curve { dates, growth: vec![1.0, 1.1, 0.99, 1.21], exposure: 1.0 };
+    let curve = Curve {
+        dates,
+        growth: vec![1.0, 1.1, 0.99, 1.21],
+        exposure: 1.0,
+        actions: vec![Action::Buy; 3],
+        positions: vec![1.0; 3],
+        prices: vec![110.0, 99.0, 121.0],
+    };
     let falls = curve.drawdown();
     assert!(falls.iter().zip([0.0, 0.0, -0.1, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{falls:?}");
     assert_eq!(Curve::new(100_000.0, &[]), None);

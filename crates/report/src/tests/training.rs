@@ -170,7 +170,7 @@ fn without_updates_there_is_no_section() {
     assert!(training(&groups(&input)[0]).is_none());
     let html = own_text(&html(&input).unwrap());
     assert!(!html.contains("id=\"training\"") && !html.contains("class=\"training"));
-    assert_eq!(html.matches("role=\"img\"").count(), 2 + 3);
+    assert_eq!(html.matches("role=\"img\"").count(), 2 + 2 + 3 + 3);
 }
 
 #[test]

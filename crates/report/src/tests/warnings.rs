@@ -39,8 +39,9 @@ fn arms_and_runs_with_warnings_are_marked_by_a_word() {
     let last = marked[5].warned.as_deref().unwrap();
     assert_eq!(last, "KL explosion: approx_kl 0.913 in update 9; above 0.5 in 1 update, at most 0.913");
     let html = own_text(&html(&input).unwrap());
-    // Two arms in two tables of scores, and six runs.
-    assert_eq!(html.matches(">warning</a>").count(), 2 * 2 + 6);
+    // Two arms in the table of verdicts and in two of scores, and six runs.
+    assert_eq!(html.matches(">warning</a>").count(), 2 * 3);
+    assert_eq!(html.matches(">warning</span>").count(), 6);
     assert!(html.contains("id=\"warnings\"") && html.contains("Completed runs with warnings"));
 }
 

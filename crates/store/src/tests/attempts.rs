@@ -193,6 +193,63 @@ fn trials_count_everything_ever_started_once() {
     let text = fs::read_to_string(&ledger).unwrap();
     fs::write(&ledger, &text[..text.len() - 20]).unwrap();
     assert_eq!(arms(&store), ["a", "b", "c"]);
+    // Nor does it swallow the line that comes next.
+    begin("d0", "d", 0).fail("boom", None).unwrap();
+    fs::remove_dir_all(store.dir().join("d0")).unwrap();
+    assert_eq!(arms(&store), ["a", "b", "d", "c"]);
+}
+
+#[test]
+fn what_cannot_be_started_is_no_trial() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let skip = |fresh| store.skip(RUN, fresh, &start(RUN, "a", 0), "", "no CUDA device").unwrap();
+    assert!(skip(false));
+    assert_eq!(store.state(RUN).unwrap(), RunState::Skipped { reason: "no CUDA device".to_owned() });
+    assert_eq!(store.trials().unwrap(), []);
+    // Started elsewhere and abandoned, then skipped here: it was started.
+    drop(claim(&store, false).unwrap());
+    assert!(skip(false));
+    assert_eq!(store.trials().unwrap().len(), 1);
+    claim(&store, false).unwrap().complete(CompletedInfo::default()).unwrap();
+    assert!(!skip(false), "a completed run is not put aside");
+    assert_eq!(store.state(RUN).unwrap(), RunState::Completed);
+    assert!(skip(true));
+    assert_eq!(store.trials().unwrap().len(), 1);
+}
+
+#[test]
+fn a_spec_that_was_ever_a_subject_is_a_trial_of_the_search() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let begin = |id: &str, role| {
+        let start = crate::ManifestStart { role, ..start(id, "a", 0) };
+        drop(store.claim(id, false, &start, "").unwrap().unwrap());
+    };
+    begin("a0", Role::Baseline);
+    assert_eq!(store.trials().unwrap()[0].role, Role::Baseline);
+    begin("a1", Role::Arm);
+    begin("a2", Role::Control);
+    let trials = store.trials().unwrap();
+    assert_eq!((trials.len(), trials[0].role), (1, Role::Arm));
+}
+
+#[test]
+fn experiments_are_listed_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let names =
+        || ExperimentStore::list(root.path()).unwrap().iter().map(ExperimentStore::name).collect::<Vec<_>>();
+    assert!(names().is_empty() && ExperimentStore::list(&root.path().join("none")).unwrap().is_empty());
+    for name in ["two", "one"] {
+        let store = ExperimentStore::open(root.path(), name);
+        claim(&store, false).unwrap().complete(CompletedInfo::default()).unwrap();
+    }
+    fs::create_dir_all(root.path().join("notes/of mine")).unwrap();
+    fs::write(root.path().join("file"), "").unwrap();
+    assert_eq!(names(), ["one", "two"]);
+    // What is left when somebody removes the runs.
+    fs::remove_dir_all(root.path().join("one").join(RUN)).unwrap();
+    assert_eq!(names(), ["one", "two"]);
 }
 
 #[test]

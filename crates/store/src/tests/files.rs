@@ -14,7 +14,8 @@ use super::sample::{RUN, start, step_row, steps, timings, updates};
 use crate::parquet_file::TableWriter;
 use crate::table::Table;
 use crate::{
-    CompletedInfo, EqualTurnover, ExperimentStore, Metrics, RunState, StateWord, Warning, WarningKind,
+    CompletedInfo, EqualTurnover, ExperimentStore, Metrics, Rescored, RunState, StateWord, Warning,
+    WarningKind,
 };
 
 proptest! {
@@ -71,6 +72,11 @@ fn a_manifest_comes_back_as_it_went() {
             step: 40,
             text: "`hold` at every bar of the test split".to_owned(),
         }],
+        rescored: vec![Rescored {
+            rules: "realistic".to_owned(),
+            cost_bps: 5.0,
+            scores: json!({"sharpe": 0.5}),
+        }],
         equal_turnover: Some(EqualTurnover {
             policies: 200,
             mean_log_return: 0.1 + 0.2,
@@ -88,6 +94,7 @@ fn a_manifest_comes_back_as_it_went() {
     assert_eq!(manifest.receipt, outcome.receipt);
     assert_eq!(manifest.prompts, outcome.prompts);
     assert_eq!(manifest.warnings, outcome.warnings);
+    assert_eq!(manifest.rescored, outcome.rescored);
     assert_eq!(manifest.equal_turnover, outcome.equal_turnover);
     assert!(manifest.finished.unwrap() >= manifest.started);
     assert_eq!(store.read_spec(&dir).unwrap(), "kind = 1\n");

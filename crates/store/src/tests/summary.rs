@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
 use super::sample::start;
-use crate::{CompletedInfo, ExperimentStore, Metrics, SummaryRow};
+use crate::{CompletedInfo, ExperimentStore, Metrics, Rescored, SummaryRow};
 
 fn stored(rows: &[SummaryRow]) -> RecordBatch {
     let root = tempfile::tempdir().unwrap();
@@ -19,6 +19,10 @@ fn stored(rows: &[SummaryRow]) -> RecordBatch {
 }
 
 fn row(run_id: &str, axes: Value, test: Option<Value>) -> SummaryRow {
+    row_with(run_id, axes, test, Vec::new())
+}
+
+fn row_with(run_id: &str, axes: Value, test: Option<Value>, rescored: Vec<Rescored>) -> SummaryRow {
     let root = tempfile::tempdir().unwrap();
     let store = ExperimentStore::open(root.path(), "demo");
     let mut start = start(run_id, "a", 7);
@@ -28,7 +32,7 @@ fn row(run_id: &str, axes: Value, test: Option<Value>) -> SummaryRow {
     match test {
         Some(test) => {
             let metrics = Metrics { train: None, valid: None, test: Some(test) };
-            run.complete(CompletedInfo { metrics, ..CompletedInfo::default() }).unwrap();
+            run.complete(CompletedInfo { metrics, rescored, ..CompletedInfo::default() }).unwrap();
         }
         None => run.fail("boom", None).unwrap(),
     }
@@ -67,6 +71,26 @@ fn metrics_axes_and_states_become_columns() {
     assert_eq!(numbers(&batch, "test.sharpe"), [Some(1.5), None], "absent is null and not 0");
     assert_eq!(numbers(&batch, "test.sortino"), [None, None]);
     assert_eq!(numbers(&batch, "test.paper.cr"), [Some(15.34), None]);
+}
+
+#[test]
+fn scores_under_other_rules_are_columns_with_rules_and_cost() {
+    let rescored =
+        [("paper", 0.0, json!(0.5)), ("realistic", 5.0, json!(null)), ("realistic", 7.5, json!(-1))];
+    let rescored = rescored.map(|(rules, cost_bps, sharpe)| Rescored {
+        rules: rules.to_owned(),
+        cost_bps,
+        scores: json!({"sharpe": sharpe, "paper": {"cr": 1.0}}),
+    });
+    let batch = stored(&[
+        row("aa", json!({}), Some(json!({"sharpe": 2.0}))),
+        row_with("bb", json!({}), Some(json!({"sharpe": 3.0})), rescored.to_vec()),
+    ]);
+    assert_eq!(numbers(&batch, "test.sharpe"), [Some(2.0), Some(3.0)]);
+    assert_eq!(numbers(&batch, "rescored.paper.0bps.sharpe"), [None, Some(0.5)], "an older run has none");
+    assert_eq!(numbers(&batch, "rescored.paper.0bps.paper.cr"), [None, Some(1.0)]);
+    assert_eq!(numbers(&batch, "rescored.realistic.5bps.sharpe"), [None, None]);
+    assert_eq!(numbers(&batch, "rescored.realistic.7.5bps.sharpe"), [None, Some(-1.0)]);
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! Gates for continuous integration: comparisons of scores that have to hold.
+
+mod expression;
+
+use std::fmt;
+
+use plugin::nearest;
+use serde::Serialize;
+use stats::SeedScores;
+
+use crate::ReportInput;
+use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
+use crate::numbers::significant;
+pub use expression::{Gate, GateError};
+use expression::{Side, Term};
+
+/// What a gate came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The gate as it was written.
+    pub gate: String,
+    /// Whether it holds. Without a value on both sides it does not.
+    pub holds: bool,
+    /// Value of the left side; `null` where undefined.
+    pub left: Option<f64>,
+    /// Value of the right side.
+    pub right: Option<f64>,
+    /// Why a value is undefined, and on how many runs a value rests where some did not complete.
+    pub notes: Vec<String>,
+    #[serde(skip)]
+    sign: &'static str,
+}
+
+impl Gate {
+    /// Arms, metrics and statistics that the experiment does not have, each with what it has.
+    pub fn unknown(&self, input: &ReportInput) -> Vec<String> {
+        self.terms()
+            .flat_map(|term| unknown(term, input))
+            .map(|what| format!("`{}`: {what}", self.text))
+            .collect()
+    }
+
+    /// Compares the scores. An undefined value, a score that is undefined for a completed seed among them, is a gate
+    /// that does not hold: the seeds that are left would tell of a better arm.
+    pub fn judge(&self, input: &ReportInput) -> Verdict {
+        let mut notes = Vec::new();
+        let mut value = |side: &Side| match side {
+            Side::Number(number) => Some(*number),
+            Side::Term(term) => {
+                let measured = measure(term, input);
+                notes.extend(unfinished(term, input));
+                measured.map_err(|reason| notes.push(format!("{term} is undefined: {reason}"))).ok()
+            }
+        };
+        let (left, right) = (value(&self.left), value(&self.right));
+        notes.dedup();
+        let holds = left.zip(right).is_some_and(|(left, right)| self.comparison.holds(left, right));
+        Verdict { gate: self.text.clone(), holds, left, right, notes, sign: self.comparison.sign() }
+    }
+
+    fn terms(&self) -> impl Iterator<Item = &Term> {
+        [&self.left, &self.right].into_iter().filter_map(|side| match side {
+            Side::Term(term) => Some(term),
+            Side::Number(_) => None,
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.holds { "PASS" } else { "FAIL" };
+        let [left, right] = self.values();
+        write!(f, "{word} {}: {left} {} {right}", self.gate, self.sign)?;
+        self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
+    }
+}
+
+impl Verdict {
+    /// Both values to 6 significant digits, or to all where these do not tell them apart.
+    fn values(&self) -> [String; 2] {
+        let both = [self.left, self.right];
+        let short = both.map(|value| value.map(|v| significant(v, 6)));
+        let shown = if short[0] == short[1] { both } else { short };
+        shown.map(|value| value.map_or_else(|| "undefined".to_owned(), |v| v.to_string()))
+    }
+}
+
+fn arm_of(term: &Term, input: &ReportInput) -> Option<usize> {
+    input.plan.arms.iter().position(|arm| arm.name == term.arm)
+}
+
+fn unknown(term: &Term, input: &ReportInput) -> Vec<String> {
+    let mut problems = Vec::new();
+    if arm_of(term, input).is_none() {
+        let names: Vec<&str> = input.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+        problems.push(told("arm", &term.arm, &names, &names.join(", ")));
+    }
+    let known = known_metrics(input);
+    if !is_known(&term.metric, &known) {
+        // `sharpe.iqn` was read as the name of a metric.
+        let before = term.metric.rsplit_once('.').filter(|(metric, _)| is_known(metric, &known));
+        problems.push(match before {
+            Some((_, word)) => {
+                let words = Statistic::ALL.map(Statistic::word);
+                told("statistic", word, &words, &words.join(", "))
+            }
+            None => {
+                let all: Vec<&str> = known.iter().map(String::as_str).collect();
+                let listed = format!("{}, rescored.<rules>.<cost>bps.<one of these>", METRICS.join(", "));
+                told("metric", &term.metric, &all, &listed)
+            }
+        });
+    }
+    problems
+}
+
+/// Scores under other rules are missing from runs of earlier versions: undefined there, not unknown.
+fn is_known(metric: &str, known: &[String]) -> bool {
+    let is_older = !known.iter().any(|name| name.starts_with("rescored."));
+    let rescored =
+        || metric.strip_prefix("rescored.")?.split_once("bps.").map(|(_, name)| METRICS.contains(&name));
+    known.iter().any(|name| name == metric) || (is_older && rescored() == Some(true))
+}
+
+/// The near miss comes first: a long list may be cut off.
+fn told(what: &str, name: &str, known: &[&str], listed: &str) -> String {
+    let near = nearest(name, known.iter().copied()).map(|n| format!(" (did you mean \"{n}\"?)"));
+    format!("unknown {what} \"{name}\"{}; known: {listed}", near.unwrap_or_default())
+}
+
+fn measure(term: &Term, input: &ReportInput) -> Result<f64, String> {
+    let scores = arm_of(term, input).map(|arm| seed_scores(input, arm, &term.metric));
+    let scores = scores.filter(|s| s.len() + s.missing() > 0).ok_or("no completed run")?;
+    let seeds = scores.len() + scores.missing();
+    if scores.missing() > 0 {
+        return Err(format!("for {} of {seeds} seeds", scores.missing()));
+    }
+    term.statistic
+        .of(&scores)
+        .ok_or_else(|| format!("an interval needs {} seeds, found {seeds}", SeedScores::LEAST_FOR_INTERVAL))
+}
+
+/// `arm: 4 of 5 runs completed`, where not all have.
+fn unfinished(term: &Term, input: &ReportInput) -> Option<String> {
+    let arm = arm_of(term, input)?;
+    let (done, planned) =
+        (completed(input, arm).count(), input.runs.iter().filter(|run| run.arm == arm).count());
+    (done < planned).then(|| format!("{}: {done} of {planned} runs completed", term.arm))
+}

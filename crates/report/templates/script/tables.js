@@ -1,0 +1,107 @@
+  // Tables that sort by any column, by mouse or keyboard, and that can be searched; each can be saved as CSV.
+  const valueOf = (cell) => {
+    if (cell.dataset.value !== undefined) return cell.dataset.value === "" ? null : Number(cell.dataset.value);
+    const text = cell.textContent.trim();
+    return text === "" || text === "–" ? null : text;
+  };
+  // Numbers by size, texts by alphabet with numbers in them by size; what is undefined comes last either way.
+  function compare(a, b, sign) {
+    if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+    return sign * String(a).localeCompare(String(b), "en", { numeric: true });
+  }
+  const bodyRows = (body) => [...body.rows].filter((row) => !row.classList.contains("divider"));
+
+  function sortBy(table, column, ascending) {
+    for (const body of table.tBodies) {
+      const rows = bodyRows(body).map((row, i) => ({ row, i, value: valueOf(row.cells[column]) }));
+      rows.sort((a, b) => compare(a.value, b.value, ascending ? 1 : -1) || a.i - b.i);
+      rows.forEach(({ row }) => body.append(row));
+    }
+    [...table.tHead.rows[0].cells].forEach((head, i) => {
+      if (i === column) head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    });
+  }
+
+  function makeSortable(table) {
+    const heads = [...table.tHead.rows[0].cells];
+    const choose = document.createElement("select");
+    choose.setAttribute("aria-label", "Sort the table by");
+    choose.className = "sort-by";
+    choose.append(new Option("Sort by …", ""));
+    const toggle = (column) => {
+      const isAscending = heads[column].getAttribute("aria-sort") === "ascending";
+      const isSorted = heads[column].hasAttribute("aria-sort");
+      // Numbers begin with the largest, names with A.
+      const isNumber = heads[column].classList.contains("num");
+      sortBy(table, column, isSorted ? !isAscending : !isNumber);
+    };
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => toggle(column));
+      head.append(button);
+      choose.append(new Option(button.textContent, String(column)));
+    });
+    choose.addEventListener("change", () => { if (choose.value !== "") toggle(Number(choose.value)); });
+    return choose;
+  }
+
+  function makeSearchable(table, what) {
+    const input = document.createElement("input");
+    input.type = "search";
+    input.placeholder = "Filter rows";
+    input.setAttribute("aria-label", `Filter the rows of: ${what}`);
+    const count = document.createElement("span");
+    count.className = "count";
+    count.setAttribute("role", "status");
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let [shown, all] = [0, 0];
+      for (const body of table.tBodies) {
+        for (const row of bodyRows(body)) {
+          const text = row.textContent.toLowerCase();
+          row.hidden = !words.every((word) => text.includes(word));
+          shown += row.hidden ? 0 : 1;
+          all += 1;
+        }
+      }
+      count.textContent = words.length ? `${shown} of ${all} rows` : "";
+    });
+    return [input, count];
+  }
+
+  // Intervals stand in cells of their own: a cell's number, then low and high where any row has them.
+  function tableRows(table) {
+    const text = (node) => node.textContent.replace(/\s+/g, " ").trim();
+    const heads = [...table.tHead.rows[0].cells].map(text);
+    const rows = [...table.tBodies].flatMap(bodyRows);
+    const intervals = heads.map((_, i) => rows.some((row) => row.cells[i] && row.cells[i].querySelector(".interval:not(.missing)")));
+    const wide = (cells) => cells.flatMap((cell, i) => (intervals[i] ? [cell.value, cell.interval] : [cell.value]));
+    const read = (cell) => {
+      const interval = cell.querySelector(".interval:not(.missing)");
+      const named = cell.querySelector(".name") || cell.querySelector(".mean") || cell;
+      const value = cell.dataset.value === undefined ? text(named) : valueOf(cell);
+      return { value, interval: interval ? text(interval) : null };
+    };
+    return [wide(heads.map((head) => ({ value: head, interval: head + " 95%" }))), ...rows.map((row) => wide([...row.cells].map(read)))];
+  }
+
+  // Fewer rows need no search.
+  const LEAST_SEARCHED = 6;
+  function wireTables(prefix) {
+    document.querySelectorAll("table[data-csv]").forEach((table) => {
+      const what = table.caption ? table.caption.textContent.trim() : table.dataset.csv;
+      const tools = document.createElement("div");
+      tools.className = "tools";
+      const n = [...table.tBodies].reduce((sum, body) => sum + bodyRows(body).length, 0);
+      if (table.classList.contains("sortable") && n >= LEAST_SEARCHED) tools.append(...makeSearchable(table, what));
+      if (table.classList.contains("sortable") && n > 1) tools.append(makeSortable(table));
+      tools.append(csvButton(what, `${prefix}-${table.dataset.csv}`, () => tableRows(table)));
+      const place = table.closest(".scroll") || table;
+      place.before(tools);
+    });
+  }
+

@@ -1,0 +1,285 @@
+"""Opens reports in a real browser and checks what a reader relies on.
+
+    python report.py --browser PATH --axe axe.min.js --out FOLDER REPORT/index.html ...
+
+The first report and its samples of the pages of runs and arms are opened in light, dark, 360 px wide and print, the others
+in light and 360 px wide. Fails on: a console message or script error, a request that
+leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
+a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
+window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
+renderings are left in FOLDER.
+"""
+
+import argparse
+import csv
+import re
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+RENDERINGS = {
+    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    "print": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+}
+FEW = {name: RENDERINGS[name] for name in ("light", "narrow")}
+
+# Scrolls down so that charts are made, which happens when they come near the window.
+SCROLL = """async () => {
+  for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
+    scrollTo({ top: y, behavior: "instant" });
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 15)));
+  }
+  scrollTo({ top: 0, behavior: "instant" });
+}"""
+
+# Charts that have no series data, or whose drawing has no path.
+EMPTY_CHARTS = """() => [...document.querySelectorAll(".chart")].filter((element) => {
+  const chart = echarts.getInstanceByDom(element);
+  if (!chart) return true;
+  const series = chart.getOption().series || [];
+  const points = series.reduce((sum, s) => sum + (s.data || []).filter((d) => d !== null).length, 0);
+  return points === 0 || element.querySelectorAll("svg path").length === 0;
+}).map((element) => element.getAttribute("aria-label"))"""
+
+# Elements beyond the right edge, those aside that scroll by themselves.
+TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  return box.width > 0 && box.right > innerWidth + 1 && !element.closest(".scroll, svg, .tag, figure, .skip, thead");
+}).map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)"""
+
+
+class Failures:
+    def __init__(self):
+        self.found = []
+
+    def check(self, holds, text):
+        if not holds:
+            self.found.append(text)
+            print(f"  FAILED {text}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--browser", required=True)
+    parser.add_argument("--axe", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("reports", nargs="+", type=Path)
+    args = parser.parse_args()
+    failures = Failures()
+    axe = args.axe.read_text()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox", "--disable-gpu"])
+        for index in args.reports:
+            renderings = RENDERINGS if index == args.reports[0] else FEW
+            for page in [index, *samples(index)]:
+                check_page(browser, page.resolve(), index.resolve(), renderings, axe, args.out, failures)
+        browser.close()
+    print(f"{len(failures.found)} failures")
+    return 1 if failures.found else 0
+
+
+def samples(index):
+    """The first page of a run and the first of an arm, where there are any; all of them come from one template."""
+    for folder in ["runs", "arms"]:
+        yield from sorted((index.parent / folder).glob("*.html"))[:1]
+
+
+def check_page(browser, path, index, renderings, axe, out, failures):
+    name = "-".join(path.relative_to(index.parent.parent).with_suffix("").parts)
+    charts = 0
+    for rendering, options in renderings.items():
+        where = f"{name} {rendering}"
+        context = browser.new_context(accept_downloads=True, offline=False, **options)
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        messages, requests = [], []
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: (messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.evaluate(SCROLL)
+        charts = len(page.query_selector_all(".chart"))
+        failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
+        check_charts(page, where, failures)
+        if rendering == "print":
+            page.emulate_media(media="print")
+            page.pdf(path=out / f"{name}-print.pdf", format="A4", print_background=True)
+            failures.check((out / f"{name}-print.pdf").stat().st_size > 20_000, f"{where}: the print is empty")
+        else:
+            page.screenshot(path=out / f"{name}-{rendering}.png", full_page=page.evaluate("document.documentElement.scrollHeight") < 16_000)
+        check_width(page, where, failures)
+        if rendering in ("light", "dark", "narrow"):
+            check_accessibility(page, axe, where, failures)
+        if rendering == "light":
+            check_tables(page, where, failures)
+            check_legend(page, where, failures)
+            check_links(page, path, where, failures)
+            check_downloads(page, out, where, failures)
+        if path.parent.name == "runs":
+            check_news(page, where, failures)
+        outside = [url for url in requests if not is_inside(url, path, index)]
+        failures.check(not outside, f"{where}: requests {outside[:3]}")
+        failures.check(not messages, f"{where}: console {messages[:3]}")
+        context.close()
+    check_without_scripts(browser, path, name, failures)
+    print(f"{name}: {charts} charts, {len(renderings)} renderings", flush=True)
+
+
+def is_inside(url, path, index):
+    """The first page asks for nothing but itself; the others share files of the report's folder."""
+    if url.startswith(("data:", "blob:")):
+        return True
+    if path == index:
+        return url == path.as_uri()
+    return url.startswith(index.parent.as_uri() + "/")
+
+
+def check_charts(page, where, failures):
+    empty = page.evaluate(EMPTY_CHARTS)
+    failures.check(not empty, f"{where}: charts without data or drawing: {empty[:3]}")
+
+
+def check_width(page, where, failures):
+    wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    failures.check(wide <= room, f"{where}: {wide} px of content in a window of {room} px")
+    too_wide = page.evaluate(TOO_WIDE)
+    failures.check(not too_wide, f"{where}: beyond the right edge: {too_wide[:3]}")
+
+
+def check_accessibility(page, axe, where, failures):
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    grave = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    for violation in grave:
+        example = violation["nodes"][0]
+        failures.check(False, f"{where}: axe {violation['id']}, {len(violation['nodes'])} times: {example['html'][:160]} {example['failureSummary'][:160]}")
+
+
+def check_tables(page, where, failures):
+    for table in page.query_selector_all("table.sortable"):
+        label = table.get_attribute("data-csv")
+        rows = "t => [...t.tBodies[0].rows].filter(r => !r.hidden && !r.classList.contains('divider'))"
+        if len(table.evaluate(f"t => ({rows})(t).map(r => r.textContent)")) < 2:
+            continue
+        heads = table.query_selector_all("thead th")
+        column = next((i for i, head in enumerate(heads) if "num" in (head.get_attribute("class") or "")), 0)
+        button = heads[column].query_selector("button")
+        # By keyboard, as by mouse.
+        button.focus()
+        page.keyboard.press("Enter")
+        first = heads[column].get_attribute("aria-sort")
+        values = f"t => ({rows})(t).map(r => r.cells[{column}].dataset.value).filter(v => v !== undefined && v !== '').map(Number)"
+        descending = table.evaluate(values)
+        page.keyboard.press("Enter")
+        second = heads[column].get_attribute("aria-sort")
+        ascending = table.evaluate(values)
+        failures.check({first, second} == {"ascending", "descending"}, f"{where}: table {label}: aria-sort {first}, {second}")
+        if first == "descending":
+            failures.check(descending == sorted(descending, reverse=True), f"{where}: table {label} does not sort down: {descending[:5]}")
+            failures.check(ascending == sorted(ascending), f"{where}: table {label} does not sort up: {ascending[:5]}")
+    for search in page.query_selector_all(".tools input[type=search]"):
+        table = search.evaluate_handle("i => { const next = i.closest('.tools').nextElementSibling; return next.matches('table') ? next : next.querySelector('table'); }")
+        count = "t => [...t.tBodies].flatMap(b => [...b.rows]).filter(r => !r.hidden && !r.classList.contains('divider')).length"
+        before = table.evaluate(count)
+        word = table.evaluate("t => t.tBodies[0].rows[1].cells[0].textContent.trim().split(/\\s+/)[0]")
+        search.fill(word)
+        after = table.evaluate(count)
+        search.fill("no row has these words")
+        none = table.evaluate(count)
+        search.fill("")
+        again = table.evaluate(count)
+        label = search.get_attribute("aria-label")
+        failures.check(1 <= after <= before and none == 0 and again == before, f"{where}: {label}: {before}, {after} with {word!r}, {none}, {again}")
+
+
+def check_legend(page, where, failures):
+    for legend in page.query_selector_all(".legend"):
+        button = legend.query_selector("button")
+        before = button.get_attribute("aria-pressed")
+        button.focus()
+        page.keyboard.press("Space")
+        failures.check(button.get_attribute("aria-pressed") != before, f"{where}: a line of the legend does not switch")
+        page.keyboard.press("Space")
+
+
+def check_links(page, path, where, failures):
+    for link in {a.get_attribute("href") for a in page.query_selector_all("a[href]")}:
+        if link.startswith("#"):
+            failures.check(page.query_selector(f"[id='{link[1:]}']"), f"{where}: {link} leads nowhere")
+        else:
+            failures.check((path.parent / link).is_file(), f"{where}: {link} is not there")
+
+
+# What a button would save: name and text of the file, without the browser's download, which it limits in number.
+SAVED = """async (button) => {
+  const { createObjectURL } = URL;
+  const { click } = HTMLAnchorElement.prototype;
+  let [blob, name] = [null, null];
+  URL.createObjectURL = (what) => { blob = what; return "blob:none"; };
+  HTMLAnchorElement.prototype.click = function () { name = this.download; };
+  button.click();
+  URL.createObjectURL = createObjectURL;
+  HTMLAnchorElement.prototype.click = click;
+  return { name, text: await blob.text() };
+}"""
+
+
+def check_downloads(page, out, where, failures):
+    buttons = page.query_selector_all("button.csv")
+    failures.check(len(buttons) >= len(page.query_selector_all(".chart")), f"{where}: charts without a download")
+    for button in buttons:
+        saved = button.evaluate(SAVED)
+        rows = list(csv.reader(saved["text"].splitlines()))
+        widths = {len(row) for row in rows}
+        label = button.get_attribute("aria-label")
+        failures.check(len(rows) > 1 and len(widths) == 1, f"{where}: {label}: {len(rows)} rows of {sorted(widths)} cells")
+        failures.check(re.fullmatch(r"[\w.-]+\.csv", saved["name"]), f"{where}: {label}: named {saved['name']}")
+    chart = page.query_selector("figcaption button.csv")
+    if chart:
+        expected = chart.evaluate(SAVED)
+        with page.expect_download(timeout=30_000) as waiting:
+            chart.click()
+        file = out / "download.csv"
+        waiting.value.save_as(file)
+        failures.check(file.read_text(encoding="utf-8") == expected["text"], f"{where}: the saved file differs from the chart's data")
+
+
+def check_news(page, where, failures):
+    """Headlines of the made-up data hold elements; in the page they are text, and in the tooltip of the timeline too."""
+    if not page.evaluate("window.flaglabNews && Object.keys(window.flaglabNews).length > 0"):
+        return
+    failures.check(page.evaluate("document.querySelectorAll('main script, main img, main iframe').length") == 0, f"{where}: an element of the data is in the page")
+    told = page.evaluate("""async () => {
+      const element = document.querySelector(".timeline");
+      element.scrollIntoView({ block: "center", behavior: "instant" });
+      const chart = echarts.getInstanceByDom(element);
+      const dates = chart.getOption().xAxis[0].data;
+      const dataIndex = dates.findIndex((date) => Object.hasOwn(window.flaglabNews, date));
+      chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex });
+      await new Promise((done) => setTimeout(done, 300));
+      const news = window.flaglabNews[dates[dataIndex]];
+      return { news, text: element.textContent, elements: element.querySelectorAll("script, img").length };
+    }""")
+    for headline in told["news"]:
+        failures.check(headline in told["text"], f"{where}: the tooltip lacks {headline!r}")
+    failures.check(told["elements"] == 0, f"{where}: a headline became an element of the tooltip")
+
+
+def check_without_scripts(browser, path, name, failures):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(path.as_uri())
+    text = page.inner_text("body")
+    failures.check(re.search(r"\d\.\d\d", text), f"{name}: no number is readable without scripts")
+    shown = page.locator(".needs-script:visible").count()
+    failures.check(shown == 0, f"{name}: {shown} parts that need scripts show without them")
+    context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
