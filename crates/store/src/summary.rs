@@ -1,9 +1,12 @@
 //! `summary.parquet`: one row per run, with its axes, state and all metrics.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, StringArray, StringBuilder, UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
@@ -78,73 +81,138 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, Option<f64>)>) {
     }
 }
 
-pub(crate) fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), StoreError> {
-    write_batch(path, &batch(rows))
+pub(crate) fn write(
+    path: &Path,
+    rows: impl IntoIterator<Item = Result<SummaryRow, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut columns = Columns::default();
+    for row in rows {
+        columns.push(row?);
+    }
+    write_batch(path, &columns.finish())
 }
 
-fn batch(rows: &[SummaryRow]) -> RecordBatch {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    let mut add = |field: Field, column: ArrayRef| {
-        fields.push(field);
-        columns.push(column);
-    };
-    let words = |f: fn(&SummaryRow) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(f).collect::<StringArray>())
-    };
-    let word_field = |name, nullable, text| field(name, DataType::Utf8, nullable, "", text);
-    add(word_field("run_id", false, "hash of the resolved run"), words(|r| Some(&r.run_id)));
-    add(
-        field("attempt", DataType::UInt32, false, "1", "attempt, from 1"),
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.attempt))),
-    );
-    add(word_field("arm", false, "name of the arm"), words(|r| Some(&r.arm)));
-    add(
-        word_field("role", false, "arm or baseline"),
-        words(|r| {
-            Some(match r.role {
-                Role::Arm => "arm",
-                Role::Baseline => "baseline",
-                Role::Control => "control",
-            })
-        }),
-    );
-    add(word_field("symbol", false, "name of the asset"), words(|r| Some(&r.symbol)));
-    for key in ordered(rows.iter().flat_map(|r| r.axes.keys())) {
-        let values: Vec<Option<&Value>> = rows.iter().map(|r| r.axes.get(key)).collect();
-        let (data_type, column) = axis_column(&values);
-        add(field(&format!("axis.{key}"), data_type, true, "", "value of a swept setting"), column);
+/// The table while rows come: what is kept of a row is its cells.
+#[derive(Default)]
+struct Columns {
+    run_id: StringBuilder,
+    attempt: Vec<u32>,
+    arm: StringBuilder,
+    role: StringBuilder,
+    symbol: StringBuilder,
+    axes: Named<Value>,
+    seed: Vec<u64>,
+    state: StringBuilder,
+    reason: StringBuilder,
+    metrics: Named<f64>,
+}
+
+impl Columns {
+    fn push(&mut self, row: SummaryRow) {
+        let at = self.seed.len();
+        self.run_id.append_value(row.run_id);
+        self.attempt.push(row.attempt);
+        self.arm.append_value(row.arm);
+        self.role.append_value(match row.role {
+            Role::Arm => "arm",
+            Role::Baseline => "baseline",
+            Role::Control => "control",
+        });
+        self.symbol.append_value(row.symbol);
+        row.axes.into_iter().for_each(|(key, value)| self.axes.set(at, key, Some(value)));
+        self.seed.push(row.seed);
+        self.state.append_value(row.state);
+        self.reason.append_option(row.reason);
+        row.metrics.into_iter().for_each(|(name, value)| self.metrics.set(at, name, value));
     }
-    add(
-        field("seed", DataType::UInt64, false, "1", "seed of the run"),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.seed))),
-    );
-    add(
-        word_field("state", false, "completed, failed, skipped, interrupted, running or planned"),
-        words(|r| Some(&r.state)),
-    );
-    add(word_field("reason", true, "why it failed or was skipped"), words(|r| r.reason.as_deref()));
-    for name in ordered(rows.iter().flat_map(|r| r.metrics.iter().map(|(name, _)| name))) {
-        let cell = |r: &SummaryRow| r.metrics.iter().find(|(n, _)| n == name).and_then(|(_, v)| *v);
-        let column: Float64Array = rows.iter().map(cell).collect();
+
+    fn finish(mut self) -> RecordBatch {
+        let n = self.seed.len();
+        let mut fields = Vec::new();
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        let mut add = |field: Field, column: ArrayRef| {
+            fields.push(field);
+            columns.push(column);
+        };
+        let word_field = |name, nullable, text| field(name, DataType::Utf8, nullable, "", text);
+        add(word_field("run_id", false, "hash of the resolved run"), Arc::new(self.run_id.finish()));
         add(
-            field(name, DataType::Float64, true, "", "score of a split; null where undefined"),
-            Arc::new(column),
+            field("attempt", DataType::UInt32, false, "1", "attempt, from 1"),
+            Arc::new(UInt32Array::from(self.attempt)),
         );
+        add(word_field("arm", false, "name of the arm"), Arc::new(self.arm.finish()));
+        add(word_field("role", false, "arm or baseline"), Arc::new(self.role.finish()));
+        add(word_field("symbol", false, "name of the asset"), Arc::new(self.symbol.finish()));
+        for (key, values) in self.axes.finish(n) {
+            let (data_type, column) = axis_column(&values);
+            add(field(&format!("axis.{key}"), data_type, true, "", "value of a swept setting"), column);
+        }
+        add(
+            field("seed", DataType::UInt64, false, "1", "seed of the run"),
+            Arc::new(UInt64Array::from(self.seed)),
+        );
+        add(
+            word_field("state", false, "completed, failed, skipped, interrupted, running or planned"),
+            Arc::new(self.state.finish()),
+        );
+        add(word_field("reason", true, "why it failed or was skipped"), Arc::new(self.reason.finish()));
+        for (name, values) in self.metrics.finish(n) {
+            let column = Arc::new(Float64Array::from(values));
+            add(field(&name, DataType::Float64, true, "", "score of a split; null where undefined"), column);
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .expect("invariant: columns follow the schema")
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-        .expect("invariant: columns follow the schema")
+}
+
+/// Columns in the order in which their names first appear.
+struct Named<T> {
+    places: HashMap<String, usize>,
+    columns: Vec<(String, Vec<Option<T>>)>,
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), columns: Vec::new() }
+    }
+}
+
+impl<T: Clone> Named<T> {
+    /// Sets the cell of the latest row, `row`; a name that a row has twice keeps its first value.
+    fn set(&mut self, row: usize, name: String, value: Option<T>) {
+        let place = match self.places.get(&name) {
+            Some(place) => *place,
+            None => {
+                self.places.insert(name.clone(), self.columns.len());
+                self.columns.push((name, Vec::new()));
+                self.columns.len() - 1
+            }
+        };
+        let cells = &mut self.columns[place].1;
+        if cells.len() <= row {
+            cells.resize(row, None);
+            cells.push(value);
+        }
+    }
+
+    /// The columns, each with `n` cells.
+    fn finish(self, n: usize) -> impl Iterator<Item = (String, Vec<Option<T>>)> {
+        self.columns.into_iter().map(move |(name, mut cells)| {
+            cells.resize(n, None);
+            (name, cells)
+        })
+    }
 }
 
 /// Numbers stay numbers where every value is one; anything mixed becomes text as it would stand in JSON, words bare.
-fn axis_column(values: &[Option<&Value>]) -> (DataType, ArrayRef) {
+fn axis_column(values: &[Option<Value>]) -> (DataType, ArrayRef) {
     let present = || values.iter().flatten().filter(|v| !v.is_null());
     if present().all(|v| v.is_number()) && present().next().is_some() {
-        let column: Float64Array = values.iter().map(|v| v.and_then(Value::as_f64)).collect();
+        let column: Float64Array = values.iter().map(|v| v.as_ref().and_then(Value::as_f64)).collect();
         return (DataType::Float64, Arc::new(column));
     }
     if present().all(|v| v.is_boolean()) && present().next().is_some() {
-        let column: BooleanArray = values.iter().map(|v| v.and_then(Value::as_bool)).collect();
+        let column: BooleanArray = values.iter().map(|v| v.as_ref().and_then(Value::as_bool)).collect();
         return (DataType::Boolean, Arc::new(column));
     }
     let text = |v: &Value| match v {
@@ -152,12 +220,6 @@ fn axis_column(values: &[Option<&Value>]) -> (DataType, ArrayRef) {
         Value::String(s) => Some(s.clone()),
         other => Some(other.to_string()),
     };
-    let column: StringArray = values.iter().map(|v| v.and_then(text)).collect();
+    let column: StringArray = values.iter().map(|v| v.as_ref().and_then(text)).collect();
     (DataType::Utf8, Arc::new(column))
-}
-
-/// Distinct names in order of first appearance.
-fn ordered<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
-    let mut seen = std::collections::HashSet::new();
-    names.filter(|n| seen.insert(n.as_str())).collect()
 }
