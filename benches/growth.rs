@@ -5,11 +5,7 @@
 //! SEEDS ARMS TOKENS LAYERS BARS` trains SEEDS runs of each of ARMS arms side by side, as a sweep does, with prompts of
 //! about TOKENS tokens, LAYERS trainable layers and BARS bars of training data; `growth data BARS` loads data and walks
 //! an environment through them. Both print lines of `name value`: `seconds`, environment `steps`, and the peak of
-//! `memory` in bytes; `train` also the mean of `tokens` per prompt. `growth chart FILE.svg` draws the points that it
-//! reads from standard input.
-
-#[path = "growth/chart.rs"]
-mod chart;
+//! `memory` in bytes; `train` also the mean of `tokens` per prompt, `data` also the seconds of `load`.
 
 use std::fs;
 use std::hint::black_box;
@@ -28,7 +24,7 @@ use trading_env::{Action, Arena, NoLog, Training};
 static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 /// Environment steps of each run's training.
-const STEPS: u64 = 1024;
+const STEPS: u64 = 256;
 /// Environments of a run.
 const NUM_ENVS: u64 = 8;
 /// Layers of the model.
@@ -48,17 +44,9 @@ fn main() -> ExitCode {
             train(&Point { seeds, arms, tokens, layers, bars }, Path::new(folder));
         }
         ["data", bars] => data(number(bars)),
-        ["chart", file] => {
-            let text = std::io::read_to_string(std::io::stdin()).expect("points");
-            if let Err(error) = chart::draw(&text, Path::new(file)) {
-                eprintln!("error: {error}");
-                return ExitCode::from(2);
-            }
-        }
         _ => {
             eprintln!(
-                "error: expected `model FOLDER`, `train FOLDER SEEDS ARMS TOKENS LAYERS BARS`, `data BARS` or \
-                 `chart FILE.svg`, found `{}`",
+                "error: expected `model FOLDER`, `train FOLDER SEEDS ARMS TOKENS LAYERS BARS` or `data BARS`, found `{}`",
                 args.join(" ")
             );
             return ExitCode::from(2);

@@ -214,7 +214,7 @@ fn runs(
         let mut identity = arm.content.clone();
         identity.push((SourceKind::SECTION.to_owned(), arm.data.fingerprint.clone()));
         for &seed in &experiment.seeds {
-            let id = specs[arm.index].run(seed).run_id(CONTRACT, &identity);
+            let id = specs[arm.index].run_id(seed, CONTRACT, &identity);
             let state = listing.state(&id)?;
             runs.push(PlannedRun { id, arm: i, seed, state });
         }

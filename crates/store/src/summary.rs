@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, StringArray, StringBuilder, UInt32Array, UInt64Array,
+    ArrayBuilder, ArrayRef, BooleanArray, Float64Array, Float64Builder, StringArray, StringBuilder,
+    UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
@@ -100,11 +101,11 @@ struct Columns {
     arm: StringBuilder,
     role: StringBuilder,
     symbol: StringBuilder,
-    axes: Named<Value>,
+    axes: Named<Vec<Option<Value>>>,
     seed: Vec<u64>,
     state: StringBuilder,
     reason: StringBuilder,
-    metrics: Named<f64>,
+    metrics: Named<Float64Builder>,
 }
 
 impl Columns {
@@ -156,9 +157,9 @@ impl Columns {
             Arc::new(self.state.finish()),
         );
         add(word_field("reason", true, "why it failed or was skipped"), Arc::new(self.reason.finish()));
-        for (name, values) in self.metrics.finish(n) {
-            let column = Arc::new(Float64Array::from(values));
-            add(field(&name, DataType::Float64, true, "", "score of a split; null where undefined"), column);
+        for (name, mut values) in self.metrics.finish(n) {
+            let about = "score of a split; null where undefined";
+            add(field(&name, DataType::Float64, true, "", about), Arc::new(values.finish()));
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .expect("invariant: columns follow the schema")
@@ -166,41 +167,82 @@ impl Columns {
 }
 
 /// Columns in the order in which their names first appear.
-struct Named<T> {
+struct Named<C> {
     places: HashMap<String, usize>,
-    columns: Vec<(String, Vec<Option<T>>)>,
+    columns: Vec<(String, C)>,
 }
 
-impl<T> Default for Named<T> {
+impl<C> Default for Named<C> {
     fn default() -> Self {
         Self { places: HashMap::new(), columns: Vec::new() }
     }
 }
 
-impl<T: Clone> Named<T> {
-    /// Sets the cell of the latest row, `row`; a name that a row has twice keeps its first value.
-    fn set(&mut self, row: usize, name: String, value: Option<T>) {
+impl<C: Cells> Named<C> {
+    /// Sets a cell of the latest row, `row`; a name that a row has twice keeps its first value.
+    fn set(&mut self, row: usize, name: String, value: Option<C::Value>) {
         let place = match self.places.get(&name) {
             Some(place) => *place,
             None => {
                 self.places.insert(name.clone(), self.columns.len());
-                self.columns.push((name, Vec::new()));
+                self.columns.push((name, C::default()));
                 self.columns.len() - 1
             }
         };
         let cells = &mut self.columns[place].1;
-        if cells.len() <= row {
-            cells.resize(row, None);
-            cells.push(value);
+        if cells.count() <= row {
+            cells.fill(row);
+            cells.add(value);
         }
     }
 
     /// The columns, each with `n` cells.
-    fn finish(self, n: usize) -> impl Iterator<Item = (String, Vec<Option<T>>)> {
+    fn finish(self, n: usize) -> impl Iterator<Item = (String, C)> {
         self.columns.into_iter().map(move |(name, mut cells)| {
-            cells.resize(n, None);
+            cells.fill(n);
             (name, cells)
         })
+    }
+}
+
+/// Cells of one column as they come.
+trait Cells: Default {
+    type Value;
+    fn count(&self) -> usize;
+    fn add(&mut self, value: Option<Self::Value>);
+    /// Nulls up to `n` cells.
+    fn fill(&mut self, n: usize);
+}
+
+impl Cells for Vec<Option<Value>> {
+    type Value = Value;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn add(&mut self, value: Option<Value>) {
+        self.push(value);
+    }
+
+    fn fill(&mut self, n: usize) {
+        self.resize(n, None);
+    }
+}
+
+impl Cells for Float64Builder {
+    type Value = f64;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn add(&mut self, value: Option<f64>) {
+        self.append_option(value);
+    }
+
+    fn fill(&mut self, n: usize) {
+        self.append_nulls(n - self.len());
     }
 }
 

@@ -14,6 +14,7 @@ use crate::workspace;
 
 const PAGE: &str = "benches/GROWTH.md";
 const CHART: &str = "docs/growth.svg";
+const SCRIPT: &str = "benches/growth.js";
 /// Times that each training and each walk through data is measured.
 const TURNS: usize = 3;
 /// Seeds, arms, tokens, trainable layers and bars where they do not grow.
@@ -66,7 +67,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let sweeps = sweeps(&many, &folder)?;
     let text = page(&curves, &sweeps)?;
     fs::write(workspace::root().join(PAGE), &text)?;
-    draw(&ours, &chart_points(&curves, &sweeps))?;
+    draw(&chart_points(&curves, &sweeps))?;
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
@@ -198,7 +199,7 @@ fn page(curves: &[Curve], sweeps: &Curve) -> anyhow::Result<String> {
          (`VmHWM`). Medians of {TURNS} turns; sweeps once. An exponent is the slope of a least-squares line through the\n\
          logarithms: 1 is growth in proportion, below 1 is better. [The chart](../docs/growth.svg); what it says in words:\n\
          [docs/performance.md](../docs/performance.md#growth).\n\n\
-         Trainings are those of `experiments/base.toml` with the shipped model's shape in 8 layers (random weights), 1024\n\
+         Trainings are those of `experiments/base.toml` with the shipped model's shape in 8 layers (random weights), 256\n\
          environment steps per run, the first reading of every date included, one run per core. Where it does not grow: {seeds}\n\
          seed, {arms} arm, {tokens} tokens, {layers} trainable layer, {bars} bars. Time is that of all runs together. Seeds and\n\
          arms double up to 8 runs on the machine's cores; the zero of trainable layers is left out of the exponents. Data:\n\
@@ -234,13 +235,13 @@ fn chart_points(curves: &[Curve], sweeps: &Curve) -> String {
     text
 }
 
-fn draw(ours: &Path, points: &str) -> anyhow::Result<()> {
-    let mut child = Command::new(ours)
-        .arg("chart")
-        .arg(workspace::root().join(CHART))
+fn draw(points: &str) -> anyhow::Result<()> {
+    let mut child = Command::new("node")
+        .args([SCRIPT, CHART])
+        .current_dir(workspace::root())
         .stdin(Stdio::piped())
         .spawn()
-        .context("cannot draw the chart")?;
+        .context("cannot start node (Debian: nodejs), which draws the chart")?;
     child.stdin.take().context("invariant: stdin is piped")?.write_all(points.as_bytes())?;
     ensure!(child.wait()?.success(), "{CHART}: cannot be drawn");
     Ok(())
