@@ -24,7 +24,7 @@ use trading_env::{Action, Arena, NoLog, Training};
 static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 /// Environment steps of each run's training.
-const STEPS: u64 = 256;
+const STEPS: u64 = 128;
 /// Environments of a run.
 const NUM_ENVS: u64 = 8;
 /// Layers of the model.
@@ -123,6 +123,7 @@ impl Point {
         let mut set = data_settings(self.bars);
         set.extend([
             format!("env.num_envs={NUM_ENVS}"),
+            "agent.update_epochs=1".to_owned(),
             format!("agent.n_trainable_layers={}", self.layers),
             format!("agent.model.path={:?}", std::path::absolute(model).expect("a path")),
             "agent.model.weights=random".to_owned(),
