@@ -10,6 +10,7 @@ const echarts = require(path.join(__dirname, "../crates/report/vendor/echarts/ec
 const TEXT = "#767676";
 const COLOURS = ["#3b82f6", "#d97706", "#16a34a", "#a855f7", "#ef4444", "#0d9488"];
 const SYMBOLS = ["circle", "triangle", "rect", "diamond", "emptyCircle", "emptyTriangle"];
+const DIAGONAL = "- - -  in proportion";
 const SIZE = { width: 1020, height: 400 };
 
 /** Curves of each panel by name, in order of appearance, with points relative to their first. */
@@ -76,7 +77,7 @@ function options(panels) {
       color: COLOURS[c % COLOURS.length],
     }));
     drawn.push({
-      name: "in proportion",
+      name: DIAGONAL,
       type: "line",
       xAxisIndex: i,
       yAxisIndex: i,
@@ -94,7 +95,7 @@ function options(panels) {
     groups.set(key, [...(groups.get(key) ?? []), i]);
   });
   for (const places of groups.values()) {
-    const data = [...panels.get(names[places[0]]).keys(), { name: "in proportion", icon: "none" }];
+    const data = [...panels.get(names[places[0]]).keys(), { name: DIAGONAL, icon: "none" }];
     const left = `${width * places[0] + 4}%`;
     option.legend.push({ data, left, top: 305, width: `${width * places.length - 6}%`, itemGap: 14, textStyle: { color: TEXT, fontSize: 13 } });
   }

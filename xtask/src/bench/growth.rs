@@ -1,6 +1,6 @@
 //! What grows with what: time and memory of trainings, data and sweeps, each point in a process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -73,24 +73,35 @@ pub fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The trainings' curves; a point that several share is measured once.
+/// The trainings' curves. Turns go over all points, so that a disturbance of some seconds cannot meet all turns of one; a
+/// point that several curves share is measured once.
 fn trainings(ours: &Path, model: &Path) -> anyhow::Result<Vec<Curve>> {
+    let args = |place: usize, value: usize| {
+        let mut args = BASE;
+        args[place] = value;
+        args
+    };
+    let all: BTreeSet<[usize; 5]> = TRAININGS
+        .iter()
+        .flat_map(|(_, place, values)| values.iter().map(|value| args(*place, *value)))
+        .collect();
     let mut measured: BTreeMap<[usize; 5], Values> = BTreeMap::new();
+    for turn in 1..=TURNS {
+        for args in &all {
+            eprintln!("turn {turn} of {TURNS}: seeds, arms, tokens, layers, bars {args:?}");
+            let words = args.map(|arg| arg.to_string());
+            let text = output(Command::new(ours).arg("train").arg(model).args(words))?;
+            collect(measured.entry(*args).or_default(), &text)?;
+        }
+    }
     let mut curves = Vec::new();
     for (name, place, values) in TRAININGS {
-        let mut points = Vec::new();
-        for value in values {
-            let mut args = BASE;
-            args[place] = *value;
-            if !measured.contains_key(&args) {
-                let words = args.map(|arg| arg.to_string());
-                let found = turns(name, *value, Command::new(ours).arg("train").arg(model).args(words))?;
-                measured.insert(args, found);
-            }
-            let found = &measured[&args];
+        let point_of = |value: &usize| {
+            let found = &measured[&args(place, *value)];
             let x = if name == TOKENS { of(found, "tokens")? } else { *value as f64 };
-            points.push(point(x, found)?);
-        }
+            point(x, found)
+        };
+        let points = values.iter().map(point_of).collect::<anyhow::Result<_>>()?;
         curves.push(Curve { name, points });
     }
     Ok(curves)
@@ -100,7 +111,11 @@ fn trainings(ours: &Path, model: &Path) -> anyhow::Result<Vec<Curve>> {
 fn data(ours: &Path) -> anyhow::Result<[Curve; 2]> {
     let (mut walked, mut loaded) = (Vec::new(), Vec::new());
     for bars in BARS {
-        let found = turns("data, bars", bars, Command::new(ours).arg("data").arg(bars.to_string()))?;
+        eprintln!("data: {bars} bars");
+        let mut found = Values::new();
+        for _ in 0..TURNS {
+            collect(&mut found, &output(Command::new(ours).arg("data").arg(bars.to_string()))?)?;
+        }
         let x = bars as f64;
         walked.push(point(x, &found)?);
         loaded.push(Point { seconds: of(&found, "load")?, work: x, ..point(x, &found)? });
@@ -131,15 +146,6 @@ fn sweeps(many: &Path, folder: &Path) -> anyhow::Result<Curve> {
     // Not in between: ext4 looks for inodes that were not freed in the last moments, and takes the longer the more were.
     fs::remove_dir_all(&scratch)?;
     Ok(Curve { name: "runs of a sweep", points })
-}
-
-fn turns(name: &str, value: usize, command: &mut Command) -> anyhow::Result<Values> {
-    eprintln!("{name}: {value}");
-    let mut values = Values::new();
-    for _ in 0..TURNS {
-        collect(&mut values, &output(command)?)?;
-    }
-    Ok(values)
 }
 
 /// The least of a value's turns.
