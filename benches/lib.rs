@@ -12,6 +12,7 @@ use market_data::{SplitSpec, Splits};
 use plugin::{Files, SharedPool};
 use prompt::{Encoder, PromptConfig, Tokenizer};
 use runner::Registry;
+use serde_json::Value;
 use trading_env::{Action, Agent, AgentContext, Arena, Compute, EnvBatch, RewardFn, Rules, SplitName};
 
 pub use process::{cpu_seconds, peak_bytes};
@@ -81,10 +82,15 @@ impl Case {
 
     /// The agent, trained for `total_timesteps`; what its like share in a process is taken from `shared`.
     pub fn agent(&self, total_timesteps: u64, shared: &SharedPool) -> Box<dyn Agent> {
+        self.agent_with(&[("total_timesteps", total_timesteps.into())], shared)
+    }
+
+    /// The agent with other values of its parameters.
+    pub fn agent_with(&self, set: &[(&str, Value)], shared: &SharedPool) -> Box<dyn Agent> {
         let compute = self.compute();
         let files = files();
         let mut params = self.spec.params("agent");
-        params["total_timesteps"] = total_timesteps.into();
+        set.iter().for_each(|(key, value)| params[key] = value.clone());
         let plugin = self.registry.agents.get(self.spec.kind("agent")).expect("an agent was checked");
         let context = AgentContext { files: &files, compute: &*compute, shared };
         plugin.build(&params, context).expect("valid agent")

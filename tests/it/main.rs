@@ -8,6 +8,7 @@ mod dataset;
 mod evaluate;
 mod failures;
 mod folder;
+mod growth;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]
 mod loopback;

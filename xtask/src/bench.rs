@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch and the Python packages of
-//! statistics, with `--sb3` a training beside Stable-Baselines3.
+//! statistics, with `--sb3` a training beside Stable-Baselines3, with `--growth` time and memory against what grows.
 
+mod growth;
 mod ppo;
 mod statistics;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     match args {
         [flag, sections @ ..] if flag == "--peer" => peer(sections),
         [flag] if flag == "--sb3" => sb3(),
+        [flag] if flag == "--growth" => growth::run(),
         _ => {
             let mut cargo = workspace::cargo();
             cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);
@@ -213,15 +215,21 @@ fn in_turn(
     Ok((our_values, their_values))
 }
 
-/// One of our programs, in the profile that sweeps run in.
+/// A program of a package, in the profile that sweeps run in.
 fn build(package: &str, example: &str) -> anyhow::Result<PathBuf> {
+    built(package, "--example", example)
+}
+
+/// A program of a package, `kind` is `--bin` or `--example`.
+fn built(package: &str, kind: &str, name: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
     let status = workspace::cargo()
-        .args(["build", "--package", package, "--example", example, "--target-dir"])
+        .args(["build", "--package", package, kind, name, "--target-dir"])
         .arg(&target)
         .status()?;
-    ensure!(status.success(), "{example} does not build");
-    Ok(target.join("debug/examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX)))
+    ensure!(status.success(), "{name} does not build");
+    let folder = target.join(if kind == "--example" { "debug/examples" } else { "debug" });
+    Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {

@@ -37,7 +37,9 @@ Project
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
-                       --sb3 trains ppo-mlp beside Stable-Baselines3 and writes benches/RESULTS-SB3.md
+                       --sb3 trains ppo-mlp beside Stable-Baselines3 and writes benches/RESULTS-SB3.md,
+                       --growth measures what grows with seeds, arms, tokens, layers, bars and runs, and writes
+                       benches/GROWTH.md and docs/growth.svg
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";

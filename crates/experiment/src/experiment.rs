@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::run_spec::Hashed;
+use crate::run_spec::{Hashed, identity};
 use crate::{Mode, RunOptions, RunSpec};
 
 /// An experiment file with its layers merged, its sweep expanded and every arm checked.
@@ -104,6 +104,11 @@ impl Arm {
     /// The run of this arm with `seed`.
     pub fn run(&self, seed: u64) -> RunSpec {
         RunSpec { sections: self.spec.clone(), seed, hashed: self.hashed.clone() }
+    }
+
+    /// [`RunSpec::run_id`] of this arm's run with `seed`.
+    pub fn run_id(&self, seed: u64, contract: u32, digests: &[(String, String)]) -> String {
+        identity(&self.hashed, contract, digests, Some(seed))
     }
 
     /// Value of one axis in this arm.

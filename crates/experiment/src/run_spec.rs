@@ -10,8 +10,9 @@ use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::layer::Layer;
 use crate::{Identity, Sections, canonical_json, resolve};
 
-/// The part of resolved sections that the identity of a run is made of.
-pub(crate) type Hashed = Arc<Map<String, Value>>;
+/// The part of resolved sections that the identity of a run is made of, as canonical JSON: the seeds of an arm share
+/// it, and it takes a fraction of the memory of the values.
+pub(crate) type Hashed = Arc<str>;
 
 /// One run: resolved sections and a seed.
 #[derive(Debug, Clone)]
@@ -98,26 +99,31 @@ impl RunSpec {
     /// `{contract, digests, sections, seed}`, where `digests` are content digests as `(name, sha256)`, in any order,
     /// and `sections` follow [`Identity`].
     pub fn run_id(&self, contract: u32, digests: &[(String, String)]) -> String {
-        self.hash(contract, digests, Some(self.seed))
+        identity(&self.hashed, contract, digests, Some(self.seed))
     }
 
     /// Identity of the trial: [`RunSpec::run_id`] without the seed.
     pub fn arm_key(&self, contract: u32, digests: &[(String, String)]) -> String {
-        self.hash(contract, digests, None)
+        identity(&self.hashed, contract, digests, None)
     }
+}
 
-    fn hash(&self, contract: u32, digests: &[(String, String)], seed: Option<u64>) -> String {
-        let mut digests: Vec<_> = digests.to_vec();
-        digests.sort();
-        let facts = json!({
-            "contract": contract,
-            "digests": digests,
-            "sections": &*self.hashed,
-            "seed": seed,
-        });
-        let digest = Sha256::digest(canonical_json(&facts).as_bytes());
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
+/// Identity of what `hashed` describes with these digests, and with a seed of a run.
+pub(crate) fn identity(
+    hashed: &Hashed,
+    contract: u32,
+    digests: &[(String, String)],
+    seed: Option<u64>,
+) -> String {
+    let mut digests: Vec<_> = digests.to_vec();
+    digests.sort();
+    // Canonical JSON of {contract, digests, sections, seed} in the order of its keys, with the sections as they stand.
+    let contract = canonical_json(&contract.into());
+    let digests = canonical_json(&json!(digests));
+    let seed = seed.map(|seed| format!(",\"seed\":{}", canonical_json(&seed.into()))).unwrap_or_default();
+    let facts = format!("{{\"contract\":{contract},\"digests\":{digests},\"sections\":{hashed}{seed}}}");
+    let digest = Sha256::digest(facts.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The part of resolved sections that enters the identity of a run.
@@ -131,7 +137,7 @@ pub(crate) fn hashed(spec: &Map<String, Value>, sections: &Sections) -> Hashed {
         }
         kept.insert(section.name.clone(), Value::Object(value));
     }
-    Arc::new(kept)
+    canonical_json(&Value::Object(kept)).into()
 }
 
 /// A section value without its `kind`.

@@ -53,7 +53,7 @@ pub fn experiments(runs_root: &Path, reports: &Path) -> Result<Vec<IndexEntry>, 
         let problem = read.as_ref().err().map(ToString::to_string);
         IndexEntry { name, report, problem, ..read.unwrap_or_else(|_| IndexEntry::empty()) }
     };
-    Ok(ExperimentStore::list(runs_root)?.iter().map(entry).collect())
+    Ok(ExperimentStore::all(runs_root)?.iter().map(entry).collect())
 }
 
 /// Writes `<reports>/index.html` and returns its path.

@@ -6,7 +6,10 @@ use std::sync::Mutex;
 
 use score::Scorecard;
 use serde_json::{Map, Value};
-use store::{CompletedInfo, ManifestStart, Metrics, Rescored, RunWriter, StoreError, SummaryRow, Warning};
+use store::{
+    CompletedInfo, Listing, ManifestStart, Metrics, Rescored, RunWriter, StoreError, StoredRun, SummaryRow,
+    Warning,
+};
 use trading_env::{
     Action, AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
 };
@@ -97,17 +100,19 @@ impl<'a> Ready<'a> {
         options.progress.begin(self.selected.len(), expected);
         let ends: Vec<Mutex<RunEnd>> =
             self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
+        let listing = self.plan.store.list()?;
         let one = |i: usize| {
             let (index, fresh) = self.selected[i];
-            let end = self.one(index, fresh, &provenance, options);
+            let end = self.one(index, fresh, &listing, &provenance, options);
             *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
         };
         let groups = self.groups();
         self.launcher.launch(groups.len(), options.jobs, &|group| groups[group].execute(&one));
         let mut plan = self.plan;
         plan.write_summary()?;
+        let listing = plan.store.list()?;
         for run in &mut plan.runs {
-            run.state = plan.store.state(&run.id)?;
+            run.state = listing.state(&run.id)?;
         }
         let runs = self.selected.iter().map(|(run, _)| plan.runs[*run].clone());
         let ends = ends.into_iter().map(|end| end.into_inner().unwrap_or_else(|e| e.into_inner()));
@@ -144,6 +149,7 @@ impl<'a> Ready<'a> {
         &self,
         index: usize,
         fresh: bool,
+        listing: &Listing,
         provenance: &Provenance,
         options: &ExecuteOptions<'_>,
     ) -> RunEnd {
@@ -165,7 +171,7 @@ impl<'a> Ready<'a> {
         let agent = match &cast.agent {
             Ok(agent) => agent,
             Err(Skip(reason)) => {
-                let skipped = self.plan.store.skip(&run.id, fresh, &start, &spec, reason);
+                let skipped = listing.skip(&run.id, fresh, &start, &spec, reason);
                 self.release(run.arm);
                 return before_end(
                     match skipped {
@@ -177,7 +183,7 @@ impl<'a> Ready<'a> {
                 );
             }
         };
-        let mut writer = match self.plan.store.claim(&run.id, fresh, &start, &spec) {
+        let mut writer = match listing.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => return before_end(RunEnd::Elsewhere, 0),
             Err(error) => return before_end(RunEnd::Failed(Stop::Store(error).to_string()), 0),
@@ -237,9 +243,8 @@ impl<'a> Ready<'a> {
 impl Plan<'_> {
     /// Replaces `summary.parquet`: a row per stored run.
     pub fn write_summary(&self) -> Result<(), StoreError> {
-        let rows: Vec<SummaryRow> =
-            self.store.runs()?.iter().map(|run| SummaryRow::new(&run.manifest, &run.state)).collect();
-        self.store.write_summary(&rows).map(|_| ())
+        let row = |run: StoredRun| SummaryRow::new(&run.manifest, &run.state);
+        self.store.write_summary(self.store.each_run()?.map(|run| run.map(row))).map(|_| ())
     }
 
     fn manifest(&self, run: &PlannedRun, cast: &Cast, provenance: &Provenance) -> ManifestStart {

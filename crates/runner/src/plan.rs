@@ -208,13 +208,14 @@ fn runs(
     store: &ExperimentStore,
 ) -> Result<Vec<PlannedRun>, StoreError> {
     let specs: Vec<_> = experiment.all().collect();
+    let listing = store.list()?;
     let mut runs = Vec::new();
     for (i, arm) in arms.iter().enumerate() {
         let mut identity = arm.content.clone();
         identity.push((SourceKind::SECTION.to_owned(), arm.data.fingerprint.clone()));
         for &seed in &experiment.seeds {
-            let id = specs[arm.index].run(seed).run_id(CONTRACT, &identity);
-            let state = store.state(&id)?;
+            let id = specs[arm.index].run_id(seed, CONTRACT, &identity);
+            let state = listing.state(&id)?;
             runs.push(PlannedRun { id, arm: i, seed, state });
         }
     }

@@ -1,10 +1,11 @@
 //! Checks every run that is to be done by building its device and its agent. Still nothing is written.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use experiment::canonical_json;
-use market_data::Segment;
+use market_data::{Segment, Splits};
 use plugin::{BuildError, Kind, SharedPool};
 use serde_json::Value;
 use store::RunState;
@@ -85,12 +86,14 @@ impl<'a> Plan<'a> {
             problems: Problems::of(self.experiment),
             missing: Vec::new(),
             devices: HashMap::new(),
+            arenas: HashMap::new(),
             shared: SharedPool::default(),
         };
         let launcher = builder.launcher();
+        let mut left = vec![0; self.arms.len()];
+        selected.iter().for_each(|(run, _)| left[self.runs[*run].arm] += 1);
         let mut arms = Vec::new();
-        for i in 0..self.arms.len() {
-            let left = selected.iter().filter(|(run, _)| self.runs[*run].arm == i).count();
+        for (i, left) in left.into_iter().enumerate() {
             arms.push(Mutex::new(if left > 0 { builder.cast(i, left) } else { None }));
         }
         let Builder { problems, missing, .. } = builder;
@@ -108,7 +111,29 @@ struct Builder<'p> {
     problems: Problems,
     missing: Vec<&'static str>,
     devices: HashMap<String, Result<Arc<dyn Compute>, BuildError>>,
+    /// The first arena on each part of each split of the data: arms that differ elsewhere share its bars, or thousands
+    /// of them would fill the memory with copies.
+    arenas: HashMap<(*const Splits, Part), Arena>,
     shared: SharedPool,
+}
+
+/// What a run steps through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Train,
+    InSample,
+    Valid,
+    Test,
+}
+
+impl Part {
+    fn split(self) -> SplitName {
+        match self {
+            Part::Train | Part::InSample => SplitName::Train,
+            Part::Valid => SplitName::Valid,
+            Part::Test => SplitName::Test,
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -157,14 +182,20 @@ impl Builder<'_> {
         };
 
         let (rules, reward) = (rules?, reward?);
-        let mut arena = |segment: &Segment, split: SplitName| {
-            let arena = Arena::new(segment.clone(), split, rules.clone(), reward.clone(), arm.env.clone());
+        let mut arena = |part: Part, segment: &Segment| {
+            let (rules, reward, env) = (rules.clone(), reward.clone(), arm.env.clone());
+            let split = part.split();
+            let arena = match self.arenas.entry((Arc::as_ptr(&arm.splits), part)) {
+                Entry::Occupied(first) => first.get().under(rules, reward, env),
+                Entry::Vacant(none) => Arena::new(segment.clone(), split, rules, reward, env)
+                    .map(|arena| none.insert(arena).clone()),
+            };
             self.problems.take("split", arena.map_err(|e| format!("{}: {e}", split.word())))
         };
-        let train = arena(&arm.splits.train, SplitName::Train);
-        let in_sample = arena(&arm.in_sample(), SplitName::Train);
-        let valid = arm.splits.valid.as_ref().map(|segment| arena(segment, SplitName::Valid));
-        let test = arena(&arm.splits.test, SplitName::Test);
+        let train = arena(Part::Train, &arm.splits.train);
+        let in_sample = arena(Part::InSample, &arm.in_sample());
+        let valid = arm.splits.valid.as_ref().map(|segment| arena(Part::Valid, segment));
+        let test = arena(Part::Test, &arm.splits.test);
         let valid = match valid {
             Some(valid) => Some(valid?),
             None => None,

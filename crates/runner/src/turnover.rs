@@ -2,7 +2,7 @@
 
 use score::ScoredStep;
 use store::EqualTurnover;
-use trading_env::{Action, Arena};
+use trading_env::{Action, Arena, EnvBatch};
 
 /// Most shifts that are carried out.
 const MOST: usize = 200;
@@ -20,7 +20,8 @@ pub(crate) fn equal_turnover(arena: &Arena, actions: &[Action], log_return: f64)
     }
     let n_shifts = (n - 1).min(MOST);
     let shifts = (1..=n_shifts).map(|i| i * n / (n_shifts + 1));
-    let mut returns: Vec<f64> = shifts.map(|shift| shifted(arena, actions, shift)).collect();
+    let mut envs = arena.evaluation();
+    let mut returns: Vec<f64> = shifts.map(|shift| shifted(&mut envs, actions, shift)).collect();
     returns.sort_by(f64::total_cmp);
     let mean = returns.iter().sum::<f64>() / returns.len() as f64;
     // Sums over a shifted order differ in the last bits where the actions are the same everywhere.
@@ -36,14 +37,14 @@ pub(crate) fn equal_turnover(arena: &Arena, actions: &[Action], log_return: f64)
 }
 
 /// Log return of an episode whose action at step `t` is that of step `t + shift`.
-fn shifted(arena: &Arena, actions: &[Action], shift: usize) -> f64 {
-    let mut envs = arena.evaluation();
+fn shifted(envs: &mut EnvBatch, actions: &[Action], shift: usize) -> f64 {
+    envs.reset(0);
     let mut sum = 0.0;
     for t in 0..actions.len() {
         let wish = actions[(t + shift) % actions.len()];
         let action = if envs.observe(0).mask.allows(wish) { wish } else { Action::Hold };
         envs.step(0, action);
-        sum += ScoredStep::last(&envs, 0).log_return;
+        sum += ScoredStep::last(envs, 0).log_return;
     }
     sum
 }

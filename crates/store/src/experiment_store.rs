@@ -10,7 +10,7 @@ use trading_env::{SplitName, StepRecord, TimingRecord, UpdateRecord};
 use crate::lock::RunLock;
 use crate::run::RunWriter;
 use crate::{
-    Manifest, ManifestStart, StateWord, StoreError, SummaryRow, Trial, ledger, parquet_file, summary,
+    Listing, Manifest, ManifestStart, StateWord, StoreError, SummaryRow, Trial, ledger, parquet_file, summary,
 };
 
 /// `runs/<experiment>`.
@@ -92,7 +92,7 @@ impl ExperimentStore {
     }
 
     /// The experiments that have runs or a ledger below `runs_root`, by name.
-    pub fn list(runs_root: &Path) -> Result<Vec<Self>, StoreError> {
+    pub fn all(runs_root: &Path) -> Result<Vec<Self>, StoreError> {
         let mut found = Vec::new();
         for dir in subfolders(runs_root)? {
             let store = Self { dir };
@@ -114,26 +114,22 @@ impl ExperimentStore {
         self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// Which attempts there are now: to look at many runs, or claim them.
+    pub fn list(&self) -> Result<Listing, StoreError> {
+        Listing::new(self.clone())
+    }
+
     /// State of a run's latest attempt.
     pub fn state(&self, run_id: &str) -> Result<RunState, StoreError> {
-        Ok(self.attempts(run_id)?.pop().map_or(RunState::Planned, |a| a.state))
+        self.list()?.state(run_id)
     }
 
     /// All attempts of a run, oldest first.
     pub fn attempts(&self, run_id: &str) -> Result<Vec<Attempt>, StoreError> {
-        let mut numbers: Vec<u32> =
-            self.folders()?.into_iter().filter(|(id, _)| id == run_id).map(|(_, number)| number).collect();
-        numbers.sort_unstable();
-        numbers.into_iter().map(|number| self.attempt(run_id, number)).collect()
+        self.list()?.attempts(run_id)
     }
 
-    /// Takes up a run: a planned one in a new folder, an interrupted or skipped one in its own, and with `fresh` in a
-    /// new attempt beside the old ones whatever became of them.
-    ///
-    /// `None`: there is nothing to take, because somebody else holds the run or because it is completed or failed and
-    /// `fresh` was not asked for.
-    ///
-    /// From here on the run counts as started, whatever becomes of it, see [`ExperimentStore::trials`].
+    /// [`Listing::claim`] on a listing of now.
     pub fn claim(
         &self,
         run_id: &str,
@@ -141,14 +137,10 @@ impl ExperimentStore {
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<Option<RunWriter>, StoreError> {
-        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(None) };
-        ledger::append(&self.dir, start, number)?;
-        self.begin(run_id, number, lock, start, spec_toml).map(Some)
+        self.list()?.claim(run_id, fresh, start, spec_toml)
     }
 
-    /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
-    ///
-    /// `false`: there is nothing to take.
+    /// [`Listing::skip`] on a listing of now.
     pub fn skip(
         &self,
         run_id: &str,
@@ -157,74 +149,34 @@ impl ExperimentStore {
         spec_toml: &str,
         reason: &str,
     ) -> Result<bool, StoreError> {
-        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(false) };
-        self.begin(run_id, number, lock, start, spec_toml)?.skip(reason)?;
-        Ok(true)
-    }
-
-    fn begin(
-        &self,
-        run_id: &str,
-        number: u32,
-        lock: RunLock,
-        start: &ManifestStart,
-        spec_toml: &str,
-    ) -> Result<RunWriter, StoreError> {
-        RunWriter::begin(self.attempt_dir(run_id, number), number, start.clone(), spec_toml, lock)
-    }
-
-    /// The attempt to work on, in a folder that is there, and its lock.
-    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, RunLock)>, StoreError> {
-        check_run_id(&self.dir, run_id)?;
-        let latest = self.attempts(run_id)?.pop();
-        let number = match latest.as_ref().map(|a| (&a.state, a.number)) {
-            None => 1,
-            Some((RunState::Running { .. }, _)) => return Ok(None),
-            Some((_, number)) if fresh => number + 1,
-            Some((RunState::Completed | RunState::Failed { .. }, _)) => return Ok(None),
-            Some((RunState::Planned | RunState::Interrupted | RunState::Skipped { .. }, number)) => number,
-        };
-        let dir = self.attempt_dir(run_id, number);
-        fs::create_dir_all(&self.dir).map_err(StoreError::io(&self.dir))?;
-        match fs::create_dir(&dir) {
-            // Somebody else began this attempt since we looked: theirs is as fresh as ours would be.
-            Err(e) if e.kind() == ErrorKind::AlreadyExists && fresh && latest.is_some() => return Ok(None),
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => {
-                return Err(StoreError::Io { path: dir, source: e });
-            }
-            _ => {}
-        }
-        let Some(lock) = RunLock::take(&dir)? else { return Ok(None) };
-        // Under the lock: somebody else may have finished it between our look and our lock.
-        let finished =
-            matches!(read_manifest(&dir)?.map(|m| m.state), Some(StateWord::Completed | StateWord::Failed));
-        Ok((!finished).then_some((number, lock)))
+        self.list()?.skip(run_id, fresh, start, spec_toml, reason)
     }
 
     /// Every stored run, by run id. Folders without a manifest (a crash right after the start) are left out.
     pub fn runs(&self) -> Result<Vec<StoredRun>, StoreError> {
-        let mut numbers: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (id, number) in self.folders()? {
-            numbers.entry(id).or_default().push(number);
-        }
-        let mut runs = Vec::new();
-        for (id, mut numbers) in numbers {
-            numbers.sort_unstable_by(|a, b| b.cmp(a));
-            let mut shown: Option<StoredRun> = None;
-            for number in numbers {
-                let dir = self.attempt_dir(&id, number);
-                let (Some(manifest), state) = look(&dir)? else { continue };
-                let completed = state == RunState::Completed;
-                if completed || shown.is_none() {
-                    shown = Some(StoredRun { dir, state, manifest });
-                }
-                if completed {
-                    break;
-                }
+        self.each_run()?.collect()
+    }
+
+    /// The same one after the other, for what need not hold them all: a manifest takes kilobytes.
+    pub fn each_run(&self) -> Result<impl Iterator<Item = Result<StoredRun, StoreError>>, StoreError> {
+        Ok(self.numbers()?.into_iter().filter_map(|(id, numbers)| self.shown(&id, &numbers).transpose()))
+    }
+
+    /// The latest completed of a run's attempts, else the latest that has a manifest.
+    fn shown(&self, id: &str, numbers: &[u32]) -> Result<Option<StoredRun>, StoreError> {
+        let mut shown: Option<StoredRun> = None;
+        for number in numbers.iter().rev() {
+            let dir = self.attempt_dir(id, *number);
+            let (Some(manifest), state) = look(&dir)? else { continue };
+            let completed = state == RunState::Completed;
+            if completed || shown.is_none() {
+                shown = Some(StoredRun { dir, state, manifest });
             }
-            runs.extend(shown);
+            if completed {
+                break;
+            }
         }
-        Ok(runs)
+        Ok(shown)
     }
 
     /// The manifests of [`ExperimentStore::runs`].
@@ -261,8 +213,11 @@ impl ExperimentStore {
         fs::read_to_string(&path).map_err(StoreError::io(&path))
     }
 
-    /// Replaces the derived `summary.parquet`.
-    pub fn write_summary(&self, rows: &[SummaryRow]) -> Result<PathBuf, StoreError> {
+    /// Replaces the derived `summary.parquet`: a row per run, in their order.
+    pub fn write_summary(
+        &self,
+        rows: impl IntoIterator<Item = Result<SummaryRow, StoreError>>,
+    ) -> Result<PathBuf, StoreError> {
         fs::create_dir_all(&self.dir).map_err(StoreError::io(&self.dir))?;
         let path = self.dir.join("summary.parquet");
         summary::write(&path, rows)?;
@@ -282,13 +237,16 @@ impl ExperimentStore {
         Ok(ledger::distinct(trials))
     }
 
-    fn attempt(&self, run_id: &str, number: u32) -> Result<Attempt, StoreError> {
-        let dir = self.attempt_dir(run_id, number);
-        let (_, state) = look(&dir)?;
-        Ok(Attempt { number, dir, state })
+    /// Attempts by run id, ascending.
+    pub(crate) fn numbers(&self) -> Result<BTreeMap<String, Vec<u32>>, StoreError> {
+        let mut numbers: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (id, number) in self.folders()? {
+            numbers.entry(id).or_default().push(number);
+        }
+        Ok(numbers)
     }
 
-    fn attempt_dir(&self, run_id: &str, number: u32) -> PathBuf {
+    pub(crate) fn attempt_dir(&self, run_id: &str, number: u32) -> PathBuf {
         match number {
             1 => self.dir.join(run_id),
             n => self.dir.join(format!("{run_id}.{n}")),
@@ -334,7 +292,7 @@ fn is_run_id(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-fn check_run_id(dir: &Path, id: &str) -> Result<(), StoreError> {
+pub(crate) fn check_run_id(dir: &Path, id: &str) -> Result<(), StoreError> {
     match is_run_id(id) {
         true => Ok(()),
         false => Err(StoreError::Invalid {
@@ -344,7 +302,7 @@ fn check_run_id(dir: &Path, id: &str) -> Result<(), StoreError> {
     }
 }
 
-fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
+pub(crate) fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
     let path = dir.join("manifest.json");
     match fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(StoreError::json(&path)),
@@ -355,7 +313,7 @@ fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
 
 /// Manifest and state of an attempt. The lock is looked at first: a run that ends between the two looks is then seen
 /// as ended and not as interrupted.
-fn look(dir: &Path) -> Result<(Option<Manifest>, RunState), StoreError> {
+pub(crate) fn look(dir: &Path) -> Result<(Option<Manifest>, RunState), StoreError> {
     let held = RunLock::is_held(dir)?;
     let manifest = read_manifest(dir)?;
     let reason = |m: &Manifest| m.reason.clone().unwrap_or_default();

@@ -34,6 +34,7 @@ mod atomic;
 mod error;
 mod experiment_store;
 mod ledger;
+mod listing;
 mod lock;
 mod manifest;
 mod parquet_file;
@@ -48,6 +49,7 @@ mod tests;
 pub use error::StoreError;
 pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun};
 pub use ledger::Trial;
+pub use listing::Listing;
 pub use manifest::{
     CompletedInfo, DataInfo, EqualTurnover, Machine, Manifest, ManifestStart, Metrics, Process, Rescored,
     StateWord, Versions, Warning, WarningKind,

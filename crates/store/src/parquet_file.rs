@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use tempfile::NamedTempFile;
 
 use crate::table::Table;
@@ -19,14 +20,13 @@ const BATCH_ROWS: usize = 4096;
 const ROW_GROUP_ROWS: usize = 65_536;
 const ZSTD_LEVEL: i32 = 3;
 
-fn properties() -> WriterProperties {
+fn properties() -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("invariant: a level that zstd has");
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // The library's default names its version; that would change the bytes of equal rows with every upgrade.
         .set_created_by("flaglab".to_owned())
-        .build()
 }
 
 /// Writes rows as they come: memory stays bounded by one row group.
@@ -40,7 +40,7 @@ impl<R: Table> TableWriter<R> {
     /// Begins the file that will be `path`.
     pub(crate) fn begin(path: PathBuf) -> Result<Self, StoreError> {
         let file = atomic::begin(&path)?;
-        let writer = writer(&path, file, R::schema())?;
+        let writer = writer(&path, file, R::schema(), properties())?;
         Ok(Self { path, writer, rows: Vec::new() })
     }
 
@@ -67,9 +67,15 @@ impl<R: Table> TableWriter<R> {
     }
 }
 
-/// Writes one batch as a whole file.
+/// Writes one batch as a whole file. Its numbers hardly repeat: a dictionary of each column would take more memory than
+/// the table.
 pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), StoreError> {
-    let mut writer = writer(path, atomic::begin(path)?, batch.schema())?;
+    let schema = batch.schema();
+    let numbers = schema.fields().iter().filter(|f| f.data_type() == &DataType::Float64);
+    let properties = numbers.fold(properties(), |properties, field| {
+        properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false)
+    });
+    let mut writer = writer(path, atomic::begin(path)?, schema.clone(), properties)?;
     writer.write(batch).map_err(StoreError::parquet(path))?;
     atomic::publish(writer.into_inner().map_err(StoreError::parquet(path))?, path)
 }
@@ -78,8 +84,9 @@ fn writer(
     path: &Path,
     file: NamedTempFile,
     schema: SchemaRef,
+    properties: WriterPropertiesBuilder,
 ) -> Result<ArrowWriter<NamedTempFile>, StoreError> {
-    ArrowWriter::try_new(file, schema, Some(properties())).map_err(StoreError::parquet(path))
+    ArrowWriter::try_new(file, schema, Some(properties.build())).map_err(StoreError::parquet(path))
 }
 
 /// Reads the rows of a file, one batch at a time.

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BooleanArray, Float64Array, Float64Builder, StringArray, StringBuilder,
+    UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
@@ -84,88 +87,182 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, Option<f64>)>) {
     }
 }
 
-pub(crate) fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), StoreError> {
-    write_batch(path, &batch(rows))
+pub(crate) fn write(
+    path: &Path,
+    rows: impl IntoIterator<Item = Result<SummaryRow, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut columns = Columns::default();
+    for row in rows {
+        columns.push(row?);
+    }
+    write_batch(path, &columns.finish())
 }
 
-fn batch(rows: &[SummaryRow]) -> RecordBatch {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    let mut add = |field: Field, column: ArrayRef| {
-        fields.push(field);
-        columns.push(column);
-    };
-    let words = |f: fn(&SummaryRow) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(f).collect::<StringArray>())
-    };
-    let word_field = |name, nullable, text| field(name, DataType::Utf8, nullable, "", text);
-    add(word_field("run_id", false, "hash of the resolved run"), words(|r| Some(&r.run_id)));
-    add(
-        field("attempt", DataType::UInt32, false, "1", "attempt, from 1"),
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|r| r.attempt))),
-    );
-    add(word_field("arm", false, "name of the arm"), words(|r| Some(&r.arm)));
-    add(
-        word_field("role", false, "arm or baseline"),
-        words(|r| {
-            Some(match r.role {
-                Role::Arm => "arm",
-                Role::Baseline => "baseline",
-                Role::Control => "control",
-            })
-        }),
-    );
-    add(word_field("symbol", false, "name of the asset"), words(|r| Some(&r.symbol)));
-    for key in ordered(rows.iter().flat_map(|r| r.axes.keys())) {
-        let values: Vec<Option<&Value>> = rows.iter().map(|r| r.axes.get(key)).collect();
-        let (data_type, column) = axis_column(&values);
-        add(field(&format!("axis.{key}"), data_type, true, "", "value of a swept setting"), column);
+/// The table while rows come: what is kept of a row is its cells.
+#[derive(Default)]
+struct Columns {
+    run_id: StringBuilder,
+    attempt: Vec<u32>,
+    arm: StringBuilder,
+    role: StringBuilder,
+    symbol: StringBuilder,
+    axes: Named<Vec<Option<Value>>>,
+    seed: Vec<u64>,
+    state: StringBuilder,
+    reason: StringBuilder,
+    metrics: Named<Float64Builder>,
+}
+
+impl Columns {
+    fn push(&mut self, row: SummaryRow) {
+        let at = self.seed.len();
+        self.run_id.append_value(row.run_id);
+        self.attempt.push(row.attempt);
+        self.arm.append_value(row.arm);
+        self.role.append_value(match row.role {
+            Role::Arm => "arm",
+            Role::Baseline => "baseline",
+            Role::Control => "control",
+        });
+        self.symbol.append_value(row.symbol);
+        row.axes.into_iter().for_each(|(key, value)| self.axes.set(at, key, Some(value)));
+        self.seed.push(row.seed);
+        self.state.append_value(row.state);
+        self.reason.append_option(row.reason);
+        row.metrics.into_iter().for_each(|(name, value)| self.metrics.set(at, name, value));
     }
-    add(
-        field("seed", DataType::UInt64, false, "1", "seed of the run"),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.seed))),
-    );
-    add(
-        word_field("state", false, "completed, failed, skipped, interrupted, running or planned"),
-        words(|r| Some(&r.state)),
-    );
-    add(word_field("reason", true, "why it failed or was skipped"), words(|r| r.reason.as_deref()));
-    for (name, values) in metric_columns(rows) {
-        let description = match name.starts_with("rescored.") {
-            true => "score of the test decisions under other rules; null where undefined",
-            false => "score of a split; null where undefined",
+
+    fn finish(mut self) -> RecordBatch {
+        let n = self.seed.len();
+        let mut fields = Vec::new();
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        let mut add = |field: Field, column: ArrayRef| {
+            fields.push(field);
+            columns.push(column);
         };
-        add(field(name, DataType::Float64, true, "", description), Arc::new(Float64Array::from(values)));
+        let word_field = |name, nullable, text| field(name, DataType::Utf8, nullable, "", text);
+        add(word_field("run_id", false, "hash of the resolved run"), Arc::new(self.run_id.finish()));
+        add(
+            field("attempt", DataType::UInt32, false, "1", "attempt, from 1"),
+            Arc::new(UInt32Array::from(self.attempt)),
+        );
+        add(word_field("arm", false, "name of the arm"), Arc::new(self.arm.finish()));
+        add(word_field("role", false, "arm or baseline"), Arc::new(self.role.finish()));
+        add(word_field("symbol", false, "name of the asset"), Arc::new(self.symbol.finish()));
+        for (key, values) in self.axes.finish(n) {
+            let (data_type, column) = axis_column(&values);
+            add(field(&format!("axis.{key}"), data_type, true, "", "value of a swept setting"), column);
+        }
+        add(
+            field("seed", DataType::UInt64, false, "1", "seed of the run"),
+            Arc::new(UInt64Array::from(self.seed)),
+        );
+        add(
+            word_field("state", false, "completed, failed, skipped, interrupted, running or planned"),
+            Arc::new(self.state.finish()),
+        );
+        add(word_field("reason", true, "why it failed or was skipped"), Arc::new(self.reason.finish()));
+        for (name, mut values) in self.metrics.finish(n) {
+            let about = match name.starts_with("rescored.") {
+                true => "score of the test decisions under other rules; null where undefined",
+                false => "score of a split; null where undefined",
+            };
+            add(field(&name, DataType::Float64, true, "", about), Arc::new(values.finish()));
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .expect("invariant: columns follow the schema")
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-        .expect("invariant: columns follow the schema")
 }
 
-/// The metrics of all rows by name, in order of first appearance; null where a row has none of that name.
-fn metric_columns(rows: &[SummaryRow]) -> Vec<(&str, Vec<Option<f64>>)> {
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut columns: Vec<(&str, Vec<Option<f64>>)> = Vec::new();
-    for (i, row) in rows.iter().enumerate() {
-        for (name, value) in &row.metrics {
-            let place = *places.entry(name).or_insert_with(|| {
-                columns.push((name, vec![None; rows.len()]));
-                columns.len() - 1
-            });
-            columns[place].1[i] = *value;
+/// Columns in the order in which their names first appear.
+struct Named<C> {
+    places: HashMap<String, usize>,
+    columns: Vec<(String, C)>,
+}
+
+impl<C> Default for Named<C> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), columns: Vec::new() }
+    }
+}
+
+impl<C: Cells> Named<C> {
+    /// Sets a cell of the latest row, `row`; a name that a row has twice keeps its first value.
+    fn set(&mut self, row: usize, name: String, value: Option<C::Value>) {
+        let place = match self.places.get(&name) {
+            Some(place) => *place,
+            None => {
+                self.places.insert(name.clone(), self.columns.len());
+                self.columns.push((name, C::default()));
+                self.columns.len() - 1
+            }
+        };
+        let cells = &mut self.columns[place].1;
+        if cells.count() <= row {
+            cells.fill(row);
+            cells.add(value);
         }
     }
-    columns
+
+    /// The columns, each with `n` cells.
+    fn finish(self, n: usize) -> impl Iterator<Item = (String, C)> {
+        self.columns.into_iter().map(move |(name, mut cells)| {
+            cells.fill(n);
+            (name, cells)
+        })
+    }
+}
+
+/// Cells of one column as they come.
+trait Cells: Default {
+    type Value;
+    fn count(&self) -> usize;
+    fn add(&mut self, value: Option<Self::Value>);
+    /// Nulls up to `n` cells.
+    fn fill(&mut self, n: usize);
+}
+
+impl Cells for Vec<Option<Value>> {
+    type Value = Value;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn add(&mut self, value: Option<Value>) {
+        self.push(value);
+    }
+
+    fn fill(&mut self, n: usize) {
+        self.resize(n, None);
+    }
+}
+
+impl Cells for Float64Builder {
+    type Value = f64;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn add(&mut self, value: Option<f64>) {
+        self.append_option(value);
+    }
+
+    fn fill(&mut self, n: usize) {
+        self.append_nulls(n - self.len());
+    }
 }
 
 /// Numbers stay numbers where every value is one; anything mixed becomes text as it would stand in JSON, words bare.
-fn axis_column(values: &[Option<&Value>]) -> (DataType, ArrayRef) {
+fn axis_column(values: &[Option<Value>]) -> (DataType, ArrayRef) {
     let present = || values.iter().flatten().filter(|v| !v.is_null());
     if present().all(|v| v.is_number()) && present().next().is_some() {
-        let column: Float64Array = values.iter().map(|v| v.and_then(Value::as_f64)).collect();
+        let column: Float64Array = values.iter().map(|v| v.as_ref().and_then(Value::as_f64)).collect();
         return (DataType::Float64, Arc::new(column));
     }
     if present().all(|v| v.is_boolean()) && present().next().is_some() {
-        let column: BooleanArray = values.iter().map(|v| v.and_then(Value::as_bool)).collect();
+        let column: BooleanArray = values.iter().map(|v| v.as_ref().and_then(Value::as_bool)).collect();
         return (DataType::Boolean, Arc::new(column));
     }
     let text = |v: &Value| match v {
@@ -173,12 +270,6 @@ fn axis_column(values: &[Option<&Value>]) -> (DataType, ArrayRef) {
         Value::String(s) => Some(s.clone()),
         other => Some(other.to_string()),
     };
-    let column: StringArray = values.iter().map(|v| v.and_then(text)).collect();
+    let column: StringArray = values.iter().map(|v| v.as_ref().and_then(text)).collect();
     (DataType::Utf8, Arc::new(column))
-}
-
-/// Distinct names in order of first appearance.
-fn ordered<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
-    let mut seen = std::collections::HashSet::new();
-    names.filter(|n| seen.insert(n.as_str())).collect()
 }

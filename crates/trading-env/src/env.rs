@@ -38,6 +38,22 @@ impl Default for EnvConfig {
     }
 }
 
+impl EnvConfig {
+    fn check(&self) -> Result<(), String> {
+        if self.num_envs == 0 {
+            return Err("env.num_envs: expected 1 or more, found 0".to_owned());
+        }
+        if self.max_episode_steps == 0 {
+            return Err("env.max_episode_steps: expected 1 or more, found 0".to_owned());
+        }
+        let cash = self.initial_cash;
+        if !(cash.is_finite() && cash > 0.0) {
+            return Err(format!("env.initial_cash: expected a finite number above 0, found {cash}"));
+        }
+        Ok(())
+    }
+}
+
 /// What an agent may know at the close of a bar.
 #[derive(Clone, Copy)]
 pub struct Observation<'a> {
@@ -96,17 +112,22 @@ impl Arena {
                 bars.len()
             ));
         }
-        if config.num_envs == 0 {
-            return Err("env.num_envs: expected 1 or more, found 0".to_owned());
-        }
-        if config.max_episode_steps == 0 {
-            return Err("env.max_episode_steps: expected 1 or more, found 0".to_owned());
-        }
-        let cash = config.initial_cash;
-        if !(cash.is_finite() && cash > 0.0) {
-            return Err(format!("env.initial_cash: expected a finite number above 0, found {cash}"));
-        }
+        config.check()?;
         Ok(Self { segment, split, rules, reward, config, bars })
+    }
+
+    /// Other rules, reward and settings on the same segment, whose bars both share.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn under(
+        &self,
+        rules: Arc<dyn Rules>,
+        reward: Arc<dyn RewardFn>,
+        config: EnvConfig,
+    ) -> Result<Self, String> {
+        config.check()?;
+        Ok(Self { rules, reward, config, ..self.clone() })
     }
 
     /// The same rules, reward and settings on another segment of the same split.

@@ -238,8 +238,8 @@ fn a_spec_that_was_ever_a_subject_is_a_trial_of_the_search() {
 fn experiments_are_listed_by_name() {
     let root = tempfile::tempdir().unwrap();
     let names =
-        || ExperimentStore::list(root.path()).unwrap().iter().map(ExperimentStore::name).collect::<Vec<_>>();
-    assert!(names().is_empty() && ExperimentStore::list(&root.path().join("none")).unwrap().is_empty());
+        || ExperimentStore::all(root.path()).unwrap().iter().map(ExperimentStore::name).collect::<Vec<_>>();
+    assert!(names().is_empty() && ExperimentStore::all(&root.path().join("none")).unwrap().is_empty());
     for name in ["two", "one"] {
         let store = ExperimentStore::open(root.path(), name);
         claim(&store, false).unwrap().complete(CompletedInfo::default()).unwrap();

@@ -13,7 +13,8 @@ use crate::{CompletedInfo, ExperimentStore, Metrics, Rescored, SummaryRow};
 
 fn stored(rows: &[SummaryRow]) -> RecordBatch {
     let root = tempfile::tempdir().unwrap();
-    let path = ExperimentStore::open(root.path(), "demo").write_summary(rows).unwrap();
+    let path =
+        ExperimentStore::open(root.path(), "demo").write_summary(rows.iter().cloned().map(Ok)).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     reader.build().unwrap().next().unwrap().unwrap()
 }
@@ -107,9 +108,9 @@ fn an_axis_of_mixed_values_is_text() {
 fn no_runs_make_an_empty_table() {
     let root = tempfile::tempdir().unwrap();
     let store = ExperimentStore::open(root.path(), "demo");
-    let path = store.write_summary(&[]).unwrap();
+    let path = store.write_summary([]).unwrap();
     let again = std::fs::read(&path).unwrap();
-    store.write_summary(&[]).unwrap();
+    store.write_summary([]).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), again);
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     assert_eq!(reader.metadata().file_metadata().num_rows(), 0);

@@ -1,0 +1,131 @@
+//! The attempts of an experiment's folder at one moment, and claims that start from them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use crate::experiment_store::{check_run_id, look, read_manifest};
+use crate::lock::RunLock;
+use crate::run::RunWriter;
+use crate::{Attempt, ExperimentStore, ManifestStart, RunState, StateWord, StoreError, ledger};
+
+/// What [`ExperimentStore::list`] found: one reading of the folder serves any number of runs, which would otherwise
+/// take time that grows with the square of their number.
+///
+/// States are looked up when they are asked for; only which attempts there are is of the listing's moment.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    store: ExperimentStore,
+    /// Attempts by run id, ascending.
+    numbers: BTreeMap<String, Vec<u32>>,
+}
+
+impl Listing {
+    pub(crate) fn new(store: ExperimentStore) -> Result<Self, StoreError> {
+        let numbers = store.numbers()?;
+        Ok(Self { store, numbers })
+    }
+
+    /// State of a run's latest attempt.
+    pub fn state(&self, run_id: &str) -> Result<RunState, StoreError> {
+        Ok(self.latest(run_id)?.map_or(RunState::Planned, |attempt| attempt.state))
+    }
+
+    /// All attempts of a run, oldest first.
+    pub fn attempts(&self, run_id: &str) -> Result<Vec<Attempt>, StoreError> {
+        self.numbers(run_id).iter().map(|number| self.attempt(run_id, *number)).collect()
+    }
+
+    /// Takes up a run: a planned one in a new folder, an interrupted or skipped one in its own, and with `fresh` in a
+    /// new attempt beside the old ones whatever became of them. Attempts that others began since the listing count.
+    ///
+    /// `None`: there is nothing to take, because somebody else holds the run or because it is completed or failed and
+    /// `fresh` was not asked for.
+    ///
+    /// From here on the run counts as started, whatever becomes of it, see [`ExperimentStore::trials`].
+    pub fn claim(
+        &self,
+        run_id: &str,
+        fresh: bool,
+        start: &ManifestStart,
+        spec_toml: &str,
+    ) -> Result<Option<RunWriter>, StoreError> {
+        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(None) };
+        ledger::append(self.store.dir(), start, number)?;
+        self.begin(run_id, number, lock, start, spec_toml).map(Some)
+    }
+
+    /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
+    ///
+    /// `false`: there is nothing to take.
+    pub fn skip(
+        &self,
+        run_id: &str,
+        fresh: bool,
+        start: &ManifestStart,
+        spec_toml: &str,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(false) };
+        self.begin(run_id, number, lock, start, spec_toml)?.skip(reason)?;
+        Ok(true)
+    }
+
+    fn begin(
+        &self,
+        run_id: &str,
+        number: u32,
+        lock: RunLock,
+        start: &ManifestStart,
+        spec_toml: &str,
+    ) -> Result<RunWriter, StoreError> {
+        RunWriter::begin(self.store.attempt_dir(run_id, number), number, start.clone(), spec_toml, lock)
+    }
+
+    /// The attempt to work on, in a folder that is there, and its lock.
+    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, RunLock)>, StoreError> {
+        let folder = self.store.dir();
+        check_run_id(folder, run_id)?;
+        let latest = self.latest(run_id)?;
+        let number = match latest.as_ref().map(|a| (&a.state, a.number)) {
+            None => 1,
+            Some((RunState::Running { .. }, _)) => return Ok(None),
+            Some((_, number)) if fresh => number + 1,
+            Some((RunState::Completed | RunState::Failed { .. }, _)) => return Ok(None),
+            Some((RunState::Planned | RunState::Interrupted | RunState::Skipped { .. }, number)) => number,
+        };
+        let dir = self.store.attempt_dir(run_id, number);
+        fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
+        match fs::create_dir(&dir) {
+            // Somebody else began this attempt since we looked: theirs is as fresh as ours would be.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && fresh && latest.is_some() => return Ok(None),
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+                return Err(StoreError::Io { path: dir, source: e });
+            }
+            _ => {}
+        }
+        let Some(lock) = RunLock::take(&dir)? else { return Ok(None) };
+        // Under the lock: somebody else may have finished it between our look and our lock.
+        let finished =
+            matches!(read_manifest(&dir)?.map(|m| m.state), Some(StateWord::Completed | StateWord::Failed));
+        Ok((!finished).then_some((number, lock)))
+    }
+
+    fn numbers(&self, run_id: &str) -> &[u32] {
+        self.numbers.get(run_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The latest attempt, also when it was begun after the listing: whoever begins one takes the next number.
+    fn latest(&self, run_id: &str) -> Result<Option<Attempt>, StoreError> {
+        let listed = self.numbers(run_id).last().copied().unwrap_or(0);
+        let newer = (listed + 1..).take_while(|n| self.store.attempt_dir(run_id, *n).is_dir()).last();
+        let number = newer.unwrap_or(listed);
+        (number > 0).then(|| self.attempt(run_id, number)).transpose()
+    }
+
+    fn attempt(&self, run_id: &str, number: u32) -> Result<Attempt, StoreError> {
+        let dir = self.store.attempt_dir(run_id, number);
+        let (_, state) = look(&dir)?;
+        Ok(Attempt { number, dir, state })
+    }
+}

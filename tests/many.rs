@@ -1,0 +1,130 @@
+//! A sweep of many small runs, for what it takes in time and memory.
+//!
+//! `many RUNS SEEDS FOLDER [report]` writes an experiment of RUNS runs (arms of SEEDS seeds; a random trader on 250
+//! synthetic bars) into FOLDER and does them as `sweep` does, without a report or with one. It prints lines of
+//! `name value`: seconds of each part, bytes of resident memory after it (`rss/..`), and the peak before the report
+//! and after it.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow, ensure};
+use plugin::Files;
+use report::{PlanInfo, PlannedRun};
+use runner::{ExecuteOptions, Plan, PlanError, Progress, RunEnd, Selection};
+use store::ExperimentStore;
+
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
+
+fn main() -> ExitCode {
+    memory::keep_freed();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [runs, seeds, folder] => sweep(runs, seeds, Path::new(folder), false),
+        [runs, seeds, folder, "report"] => sweep(runs, seeds, Path::new(folder), true),
+        _ => Err(anyhow!("expected `RUNS SEEDS FOLDER [report]`, found `{}`", args.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn sweep(runs: &str, seeds: &str, folder: &Path, with_report: bool) -> anyhow::Result<()> {
+    let (runs, seeds): (usize, usize) = (runs.parse().context("RUNS")?, seeds.parse().context("SEEDS")?);
+    ensure!(seeds > 0 && runs.is_multiple_of(seeds), "RUNS: expected a multiple of SEEDS, found {runs}");
+    let file = folder.join("many.toml");
+    std::fs::write(&file, experiment(runs / seeds, seeds))?;
+    let mut clock = Clock::start();
+
+    let registry = it::registry();
+    let experiment = experiment::load(&file, &[], &[], &registry.sections())?;
+    clock.lap("load");
+    let files = Files { root: folder.to_owned(), ..Files::default() };
+    let store = ExperimentStore::open(&folder.join("runs"), &experiment.name);
+    let plan = Plan::new(&registry, &experiment, &files, store).map_err(told)?;
+    clock.lap("plan");
+    let ready = plan.prepare(Selection::Unfinished).map_err(told)?;
+    ensure!(ready.len() == runs, "{} runs are to be done, expected {runs}", ready.len());
+    clock.lap("prepare");
+    let progress = Progress::default();
+    let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let (plan, outcome) = ready.execute(&ExecuteOptions { jobs, progress: &progress, on_event: &|_| () })?;
+    clock.lap("execute");
+    let completed = outcome.count(|end| *end == RunEnd::Completed);
+    ensure!(completed == runs, "{completed} of {runs} runs completed");
+    println!("memory {}", status("VmHWM:"));
+
+    if with_report {
+        drop(outcome);
+        let planned = plan.runs.iter().map(|run| PlannedRun {
+            arm: plan.arm_of(run).name.clone(),
+            seed: run.seed,
+            run_id: run.id.clone(),
+        });
+        let info = PlanInfo::new(&experiment, planned.collect(), "many");
+        let input = report::collect(&plan.store, &info)?;
+        clock.lap("collect");
+        let page = report::render(&input, &folder.join("reports"))?;
+        clock.lap("render");
+        println!("page {}", page.metadata()?.len());
+        println!("report_memory {}", status("VmHWM:"));
+    }
+    Ok(())
+}
+
+fn experiment(arms: usize, seeds: usize) -> String {
+    let keep_probs: Vec<String> = (0..arms).map(|i| format!("{:.5}", i as f64 / arms as f64)).collect();
+    format!(
+        "seeds = {seeds}\n\
+         backend = \"host\"\n\
+         rules = \"investor-bench\"\n\
+         reward = \"log-return\"\n\
+         agent = \"random\"\n\
+         [data]\n\
+         kind = \"synthetic-news\"\n\
+         generator = {{ bars = 250, start = \"2020-01-01\", news_per_day = 1 }}\n\
+         [split]\n\
+         train = [\"2020-01-01\", \"2020-08-31\"]\n\
+         test = [\"2020-09-01\", \"2020-12-10\"]\n\
+         [sweep]\n\
+         mode = \"grid\"\n\
+         [sweep.axes]\n\
+         \"agent.keep_prob\" = [{}]\n",
+        keep_probs.join(", ")
+    )
+}
+
+fn told(error: PlanError) -> anyhow::Error {
+    anyhow!("{error:?}")
+}
+
+/// Tells the time and memory of one part after the other.
+struct Clock {
+    mark: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { mark: Instant::now() }
+    }
+
+    fn lap(&mut self, part: &str) {
+        println!("{part} {}", self.mark.elapsed().as_secs_f64());
+        println!("rss/{part} {}", status("VmRSS:"));
+        self.mark = Instant::now();
+    }
+}
+
+/// A line of this process's status in bytes; 0 where the system does not tell.
+fn status(name: &str) -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|kib| kib.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
