@@ -50,9 +50,6 @@ fn the_error_is_the_spread_of_ratios_of_skewed_returns() {
     let errors = ratios.iter().map(SharpeRatio::standard_error).sum::<f64>() / 4_000.0;
     // The spread of 4,000 is known to about 1.1%.
     assert!((spread / errors - 1.0).abs() < 0.045, "{spread} {errors}");
-    // Without skew and kurtosis the error would be further off than that.
-    let lo = ratios.iter().map(|r| ((1.0 + r.ratio.powi(2) / 2.0) / 199.0).sqrt()).sum::<f64>() / 4_000.0;
-    assert!((spread / lo - 1.0).abs() < 0.2 && (errors - lo).abs() > 1e-5, "{spread} {lo}");
 }
 
 #[test]
