@@ -64,7 +64,7 @@ fn forest(group: &Group<'_>, key: &'static str, metric: &Metric) -> Option<Fores
     let left_out = others.len().saturating_sub(room);
     let rows: Vec<ForestRow> = others.into_iter().take(room).chain(baselines).collect();
     let reference = reference(group, metric);
-    (!rows.is_empty()).then(|| Forest {
+    (!rows.is_empty()).then_some(Forest {
         key,
         title: metric.label,
         unit: metric.unit,
