@@ -20,9 +20,9 @@ fn sweep(runs: usize) -> HashMap<String, f64> {
     text.lines().map(value).collect()
 }
 
-/// About 5 KB per run were measured here, and 4 KB up to 10,000 runs (`benches/GROWTH.md`): a run's identity, state and
-/// cells of the summary, and its share of an arm's settings. A manifest or an account's curve alone would take more than is
-/// allowed.
+/// About 9 KB per run were measured here, and 7 KB from there to 3,000 runs: a run's identity, state and cells of the
+/// summary (150 of them are its decisions under other rules), and its share of an arm's settings. A manifest alone would take
+/// more than is allowed.
 #[test]
 fn memory_stays_flat_over_runs() {
     let (few, many) = (sweep(100), sweep(1100));
@@ -31,6 +31,6 @@ fn memory_stays_flat_over_runs() {
         return;
     }
     let per_run = (many["memory"] - few["memory"]) / 1000.0;
-    assert!(per_run < 10e3, "{per_run} bytes per run");
+    assert!(per_run < 16e3, "{per_run} bytes per run");
     assert!(many["memory"] < 80e6, "{}", many["memory"]);
 }
