@@ -48,9 +48,9 @@ fn sweep(runs: &str, seeds: &str, folder: &Path, with_report: bool) -> anyhow::R
     clock.lap("load");
     let files = Files { root: folder.to_owned(), ..Files::default() };
     let store = ExperimentStore::open(&folder.join("runs"), &experiment.name);
-    let plan = Plan::new(&registry, &experiment, &files, store).map_err(told)?;
+    let plan = Plan::new(&registry, &experiment, &files, store).map_err(|e| told(&e))?;
     clock.lap("plan");
-    let ready = plan.prepare(Selection::Unfinished).map_err(told)?;
+    let ready = plan.prepare(Selection::Unfinished).map_err(|e| told(&e))?;
     ensure!(ready.len() == runs, "{} runs are to be done, expected {runs}", ready.len());
     clock.lap("prepare");
     let progress = Progress::default();
@@ -101,7 +101,7 @@ fn experiment(arms: usize, seeds: usize) -> String {
     )
 }
 
-fn told(error: PlanError) -> anyhow::Error {
+fn told(error: &PlanError) -> anyhow::Error {
     anyhow!("{error:?}")
 }
 
