@@ -26,14 +26,21 @@ RENDERINGS = {
 }
 FEW = {name: RENDERINGS[name] for name in ("light", "narrow")}
 
-# Scrolls down so that charts are made, which happens when they come near the window.
+# Scrolls down so that charts are made, which happens when they come near the window. A headless browser sometimes draws
+# no frame until something asks for one, so nobody waits for frames without end.
 SCROLL = """async () => {
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 15)));
+  const late = () => new Promise((done) => setTimeout(done, 200));
   for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
     scrollTo({ top: y, behavior: "instant" });
-    await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 15)));
+    await Promise.race([drawn(), late()]);
   }
   scrollTo({ top: 0, behavior: "instant" });
 }"""
+
+# Whether a chart is still to be made.
+WAITING = """() => typeof echarts === "object" &&
+  [...document.querySelectorAll(".chart")].some((element) => !echarts.getInstanceByDom(element))"""
 
 # Charts that have no series data, or whose drawing has no path.
 EMPTY_CHARTS = """() => [...document.querySelectorAll(".chart")].filter((element) => {
@@ -101,7 +108,7 @@ def check_page(browser, path, index, renderings, axe, out, failures):
         page.on("dialog", lambda dialog: (messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.evaluate(SCROLL)
+        scroll(page)
         charts = len(page.query_selector_all(".chart"))
         failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
         check_charts(page, where, failures)
@@ -127,6 +134,16 @@ def check_page(browser, path, index, renderings, axe, out, failures):
         context.close()
     check_without_scripts(browser, path, name, failures)
     print(f"{name}: {charts} charts, {len(renderings)} renderings", flush=True)
+
+
+def scroll(page):
+    """Down and up again, until all charts are made or a few attempts have not been enough."""
+    for _ in range(4):
+        page.evaluate(SCROLL)
+        if not page.evaluate(WAITING):
+            return
+        # Makes the browser draw.
+        page.screenshot()
 
 
 def is_inside(url, path, index):

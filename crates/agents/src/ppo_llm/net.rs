@@ -64,7 +64,7 @@ impl LlmPolicy {
         self.heads(initial, self.body.forward_untrained(shared, batch))
     }
 
-    /// Samples of a minibatch that go through the network at once: as many as [`JOINED`] bytes hold in equal pieces, and at
+    /// Samples of a minibatch that go through the network at once: as many as 64 MiB hold in equal pieces, and at
     /// least `least`.
     pub fn micro_batch_size(&self, minibatch: &[&EncodedSequence], least: usize) -> usize {
         let pieces = self.body.graph_bytes(minibatch).div_ceil(JOINED).max(1);
