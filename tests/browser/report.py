@@ -7,8 +7,8 @@ in light and 360 px wide. Fails on: a console message or script error, a request
 leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
 a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
 window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
-renderings are left in FOLDER. Exit 1 for failures, 3 when the browser stands still for LIMIT seconds in all and nothing had
-failed before.
+renderings are left in FOLDER. Exit 1 for failures, 3 when the browser stands still, twice on one page or
+until LIMIT seconds are over, and nothing had failed before.
 """
 
 import argparse
@@ -105,7 +105,10 @@ def main():
                     # A browser that has come to a stop says nothing of the page; one more has to be enough.
                     print(f"  once more, the browser stands still: {str(error).splitlines()[0]}", flush=True)
                     del failures.found[before:]
-                    with_browser(playwright, args.browser, parts, failures)
+                    try:
+                        with_browser(playwright, args.browser, parts, failures)
+                    except Timeout:
+                        stop(failures)
     print(f"{len(failures.found)} failures")
     return 1 if failures.found else 0
 
