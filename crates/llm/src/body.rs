@@ -27,6 +27,9 @@ use crate::params::{NewParam, ParamSet, to_host};
 use crate::peft::{Factors, LoraAdapter};
 use crate::{Backbone, LlmError, LoraSpec, TrainPlan, TrainSpec, backbone, lora};
 
+/// Tokens that are computed once for several sequences, at least.
+const LEAST_COMMON: usize = 8;
+
 /// A backbone with what one run trains of it.
 #[derive(Debug, Clone)]
 pub struct Body {
@@ -381,7 +384,8 @@ impl Body {
         // Inputs of the norms and their results; queries, keys and values; what attention makes of them; gate, up and
         // their product.
         let per_token = 4 * d + 2 * (q + 2 * kv) + 2 * q + 3 * config.intermediate_size;
-        let tokens: usize = batch.iter().map(|sequence| sequence.n_tokens()).sum();
+        let common = if self.dropout.is_some() { 0 } else { self.common(batch.iter().copied()) };
+        let tokens: usize = common + batch.iter().map(|sequence| sequence.n_tokens() - common).sum::<usize>();
         size_of::<f32>() * per_token * tokens * (self.n_layers() - self.boundary)
     }
 
@@ -400,8 +404,12 @@ impl Body {
             Tensor::cat(rows.collect(), 0)
         } else {
             let lengths: Vec<usize> = batch.iter().map(EncodedSequence::n_tokens).collect();
-            let at = Geometry::padded(self.backbone.rotary(), &lengths, self.device());
-            let mut x = self.padded_rows(batch, &at, graph);
+            let table = self.backbone.rotary();
+            let common = if graph && self.dropout.is_some() { 0 } else { self.common(batch.iter()) };
+            let branching = (common > 0).then(|| Geometry::branching(table, common, &lengths)).flatten();
+            let common = if branching.is_some() { common } else { 0 };
+            let at = branching.unwrap_or_else(|| Geometry::padded(table, &lengths, self.device()));
+            let mut x = self.rows(batch, common, &at, graph);
             for i in self.boundary..self.n_layers() {
                 let layer = self.layer(i, graph);
                 x = if i + 1 == self.n_layers() {
@@ -415,23 +423,51 @@ impl Body {
         rms_norm(x, self.norm(graph), config.rms_norm_eps).cast(FloatDType::F32)
     }
 
-    /// Hidden states at the boundary of all sequences with their padding: `[rows, d]`.
-    fn padded_rows(&self, batch: &[EncodedSequence], at: &Geometry, graph: bool) -> Tensor<2> {
+    /// Tokens with which all sequences begin, when computing them once for all pays.
+    fn common<'a>(&self, mut batch: impl ExactSizeIterator<Item = &'a EncodedSequence>) -> usize {
+        if batch.len() < 2 || !self.backbone.rotary().is_fused() {
+            return 0;
+        }
+        let Some(first) = batch.next() else { return 0 };
+        let equal = |other: &EncodedSequence| {
+            let pairs = first.shared_ids.iter().zip(&*other.shared_ids);
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        let n = batch.map(equal).min().unwrap_or(0);
+        if n < LEAST_COMMON { 0 } else { n }
+    }
+
+    /// Hidden states at the boundary of all sequences with their padding, or the first `common` positions of one before
+    /// what follows in each: `[rows, d]`.
+    fn rows(&self, batch: &[EncodedSequence], common: usize, at: &Geometry, graph: bool) -> Tensor<2> {
         let d = self.backbone.config().hidden_size;
-        let mut pieces = Vec::with_capacity(3 * batch.len());
+        let mut pieces = Vec::with_capacity(3 * batch.len() + 1);
+        let positions = |sequence: &EncodedSequence, range: Range<usize>, pieces: &mut Vec<Tensor<2>>| {
+            let shared = sequence.shared_ids.len();
+            if self.plan.embedding {
+                let ids = sequence.shared_ids.iter().chain(&*sequence.own_ids).copied();
+                let ids: Vec<u32> = ids.skip(range.start).take(range.len()).collect();
+                pieces.push(backbone::lookup(self.param(EMBEDDING, graph), &ids, self.device()));
+                return;
+            }
+            let hidden = sequence.shared_hidden.clone().expect("a sequence of this body");
+            let end = range.end.min(shared);
+            if range.start < end {
+                pieces.push(hidden.narrow(0, range.start, end - range.start));
+            }
+            if range.end > shared {
+                pieces.push(sequence.own_hidden.clone().expect("a sequence of this body"));
+            }
+        };
+        if common > 0 {
+            positions(&batch[0], 0..common, &mut pieces);
+        }
         for sequence in batch {
             let pad = at.padding(sequence.n_tokens());
             if pad > 0 {
                 pieces.push(Tensor::<2>::zeros([pad, d], self.device()).cast(self.backbone.dtype()));
             }
-            if self.plan.embedding {
-                let ids: Vec<u32> = sequence.shared_ids.iter().chain(&*sequence.own_ids).copied().collect();
-                pieces.push(backbone::lookup(self.param(EMBEDDING, graph), &ids, self.device()));
-            } else {
-                for hidden in [&sequence.shared_hidden, &sequence.own_hidden] {
-                    pieces.push(hidden.clone().expect("a sequence of this body"));
-                }
-            }
+            positions(sequence, common..sequence.n_tokens(), &mut pieces);
         }
         Tensor::cat(pieces, 0)
     }

@@ -297,7 +297,7 @@ impl Geometry {
             Known::Plain(rotations) => {
                 Means::Plain(plain::Positions::row(&rotations, past, seq, device, table.dtype))
             }
-            Known::Fused(angles) => Means::Fused(Rows { sequences: ranges(&[seq]), angles }),
+            Known::Fused(angles) => Means::Fused(Rows { common: 0, sequences: ranges(&[seq]), angles }),
         };
         Self { batch: 1, seq, means }
     }
@@ -311,7 +311,7 @@ impl Geometry {
             Known::Plain(rotations) => {
                 Means::Plain(plain::Positions::padded(&rotations, lengths, device, table.dtype))
             }
-            Known::Fused(angles) => Means::Fused(Rows { sequences: ranges(lengths), angles }),
+            Known::Fused(angles) => Means::Fused(Rows { common: 0, sequences: ranges(lengths), angles }),
         };
         Self { batch: lengths.len(), seq, means }
     }
@@ -323,8 +323,22 @@ impl Geometry {
         let Known::Fused(angles) = table.up_to(end) else { return None };
         let lengths: Vec<usize> = sequences.iter().map(|(_, length)| *length).collect();
         let seq = lengths.iter().copied().max().unwrap_or(0);
-        let means = Means::Fused(Rows { sequences: ranges(&lengths), angles });
+        let means = Means::Fused(Rows { common: 0, sequences: ranges(&lengths), angles });
         Some(Self { batch: lengths.len(), seq, means })
+    }
+
+    /// Sequences of the given lengths, whose first `common` positions are the same and stand once, as the first rows.
+    /// None where the operations in use take whole sequences.
+    pub fn branching(table: &RotaryTable, common: usize, lengths: &[usize]) -> Option<Self> {
+        let seq = lengths.iter().copied().max().unwrap_or(0);
+        let Known::Fused(angles) = table.up_to(seq) else { return None };
+        let mut end = common;
+        let mut next = |length: &usize| {
+            end += length - common;
+            end + common - length..end
+        };
+        let sequences = lengths.iter().map(&mut next).collect();
+        Some(Self { batch: lengths.len(), seq, means: Means::Fused(Rows { common, sequences, angles }) })
     }
 
     /// Keys and values of one sequence as later passes of the same kind read them.

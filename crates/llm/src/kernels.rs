@@ -93,9 +93,11 @@ pub(crate) struct Angles {
 /// Where the rows of a batch stand.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
+    /// The first rows, when they stand before every sequence: positions that all of them have in common.
+    pub common: usize,
     /// The rows of each sequence; rows between them are padding.
     pub sequences: Vec<Range<usize>>,
-    /// Of at least as many positions as any sequence has with its past.
+    /// Of at least as many positions as any sequence has with what stands before it.
     pub angles: Arc<Angles>,
 }
 
@@ -209,18 +211,24 @@ impl Attention {
             false => [0, q, q + kv].map(|first| columns(0, q + 2 * kv, first)),
             true => [columns(0, q, 0), columns(1, 2 * kv, 0), columns(1, 2 * kv, kv)],
         };
-        let mut end = 0;
+        let before = self.rows.common;
+        let common =
+            (before > 0).then(|| Sequence { rows: 0..before, padding: 0, past: None, before: 0, last: None });
+        let mut end = before;
         let sequence = |(i, rows): (usize, &Range<usize>)| {
             let padding = rows.start - end;
             end = rows.end;
-            Sequence { rows: rows.clone(), padding, past: self.past.get(i) }
+            Sequence { rows: rows.clone(), padding, past: self.past.get(i), before, last: Some(i) }
         };
         Inputs {
             heads: self.heads,
             queries: of_q,
             keys: of_k,
             values: of_v,
-            sequences: self.rows.sequences.iter().enumerate().map(sequence).collect(),
+            sequences: common
+                .into_iter()
+                .chain(self.rows.sequences.iter().enumerate().map(sequence))
+                .collect(),
             last: self.last,
             angles: [&self.rows.angles.cos, &self.rows.angles.sin],
         }

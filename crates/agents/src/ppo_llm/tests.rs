@@ -442,17 +442,24 @@ fn micro_batches_are_joined_where_memory_is_no_matter() {
         Body::new(backbone.clone(), TrainSpec { n_trainable_layers, ..TrainSpec::default() }, 1).unwrap()
     };
     let policy = LlmPolicy::new(body(1), &PpoConfig::default(), 1);
-    let part = policy.body().encode_shared(&[1; 100]).unwrap();
-    let sequence = policy.body().encode_own(&part, &[2; 28]).unwrap();
-    let one = policy.body().graph_bytes(&[&sequence]);
+    let sequence = |token| {
+        let part = policy.body().encode_shared(&[token; 100]).unwrap();
+        policy.body().encode_own(&part, &[2; 28]).unwrap()
+    };
+    let [one, other] = [sequence(1), sequence(3)];
+    let bytes = policy.body().graph_bytes(&[&one]);
     // 4 (4 d + 2 (q + 2 kv) + 2 q + 3 * 4096) bytes for each of 128 tokens.
-    assert_eq!(one, 4 * (4 * 64 + 2 * (64 + 2 * 32) + 2 * 64 + 3 * 4096) * 128);
-    let size = |n: usize, least: usize| policy.micro_batch_size(&vec![&sequence; n], least);
-    let most = JOINED / one;
+    assert_eq!(bytes, 4 * (4 * 64 + 2 * (64 + 2 * 32) + 2 * 64 + 3 * 4096) * 128);
+    // With nothing in common, and 100 tokens in common.
+    assert_eq!(policy.body().graph_bytes(&[&one, &other]), 2 * bytes);
+    assert_eq!(policy.body().graph_bytes(&[&one, &one]), bytes + bytes / 128 * 28);
+    let batch = |n: usize| [&one, &other].into_iter().cycle().take(n).collect::<Vec<_>>();
+    let size = |n: usize, least: usize| policy.micro_batch_size(&batch(n), least);
+    let most = JOINED / bytes;
     assert_eq!((size(most, 2), size(most + 1, 2)), (most, (most + 1).div_ceil(2)));
     assert_eq!(size(3 * most, most + 3), most + 3);
     assert_eq!(size(1, 4), 4);
     // Nothing of a body without trained layers is kept.
     let heads = LlmPolicy::new(body(0), &PpoConfig::default(), 1);
-    assert_eq!(heads.micro_batch_size(&vec![&sequence; 1000], 4), 1000);
+    assert_eq!(heads.micro_batch_size(&batch(1000), 4), 1000);
 }

@@ -110,6 +110,52 @@ fn a_row_does_not_see_its_companions() {
     }
 }
 
+/// Prompts that begin with the same task: those of one bar, of another, and one that has nothing but the task to share.
+fn branching(body: &Body) -> Vec<EncodedSequence> {
+    let task = ids(1, 11);
+    let rest = [(ids(2, 3), ids(3, 4)), (ids(2, 3), ids(4, 9)), (ids(5, 6), ids(6, 1)), (vec![], ids(7, 5))];
+    rest.iter().map(|(market, own)| encode(body, &[&task, market.as_slice()].concat(), own)).collect()
+}
+
+#[test]
+fn what_sequences_begin_with_together_is_computed_once_and_changes_nothing() {
+    let backbone = backbone();
+    for mut spec in specs() {
+        // Its inputs are drawn anew in every training pass, so there nothing is computed once.
+        spec.lora.dropout = 0.0;
+        let body = moved(&backbone, spec);
+        let rows = branching(&body);
+        assert_eq!(body.common(rows.iter()), 11);
+        let alone = rows.iter().map(std::slice::from_ref);
+        let frozen = to_host(body.forward_frozen(&rows));
+        let expected: Vec<f32> = alone.clone().flat_map(|row| to_host(body.forward_frozen(row))).collect();
+        assert!(distance(&frozen, &expected) < 2e-6, "{:?}", body.spec());
+        if body.rows_are_independent() {
+            assert_eq!(frozen, expected, "{:?}", body.spec());
+        }
+        if body.params().is_empty() {
+            continue;
+        }
+        let gradients = |rows: &[EncodedSequence], weights: Tensor<2>| {
+            let grads = body.params().gradients(&mut body.forward(rows).mul(weights).sum().backward());
+            let n = body.params().len();
+            (0..n).map(|i| to_host(grads.get(i).unwrap())).collect::<Vec<_>>()
+        };
+        let weights = weights_of_loss(&body, rows.len());
+        let together = gradients(&rows, weights.clone());
+        let mut sums: Vec<Vec<f32>> = together.iter().map(|g| vec![0.0; g.len()]).collect();
+        for (i, row) in alone.enumerate() {
+            for (sum, part) in sums.iter_mut().zip(gradients(row, weights.clone().narrow(0, i, 1))) {
+                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            }
+        }
+        for ((together, sum), p) in together.iter().zip(&sums).zip(body.params().iter()) {
+            let size = sum.iter().fold(0.0f32, |most, g| most.max(g.abs()));
+            assert!(size > 0.0 && distance(together, sum) < 1e-4 * size.max(1.0), "{}: {size}", p.name());
+        }
+    }
+}
+
 #[test]
 fn rollout_and_update_see_the_same_values() {
     let backbone = backbone();

@@ -54,7 +54,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// One sequence: rows of keys and values of its own, and those of earlier positions.
+/// One sequence: rows of keys and values of its own, and those of earlier positions, either kept from another pass or
+/// among the rows of this one.
 #[derive(Debug, Clone)]
 pub(super) struct Sequence<'a> {
     /// Its rows among all rows.
@@ -63,12 +64,26 @@ pub(super) struct Sequence<'a> {
     pub padding: usize,
     /// Keys (rotated) and values of earlier positions.
     pub past: Option<&'a Past>,
+    /// Earlier positions that are the first of all rows; none where there is a past.
+    pub before: usize,
+    /// Its row among those of the last positions; none for what only stands before others.
+    pub last: Option<usize>,
 }
 
 impl Sequence<'_> {
     /// Number of earlier positions.
     fn past(&self) -> usize {
         self.past.map_or(0, Past::positions)
+    }
+
+    /// Number of positions whose keys are among the rows of this pass.
+    fn seen(&self) -> usize {
+        self.before + self.rows.len()
+    }
+
+    /// Row of a position whose keys are among the rows of this pass.
+    fn row(&self, position: usize) -> usize {
+        if position < self.before { position } else { self.rows.start + position - self.before }
     }
 }
 
@@ -114,21 +129,19 @@ pub(super) struct Kept<'a> {
 struct Task<'a> {
     inputs: &'a Inputs<'a>,
     sequence: &'a Sequence<'a>,
-    /// Index of the sequence.
-    index: usize,
     /// Key head.
     head: usize,
-    /// Positions within the own part that ask.
+    /// Positions that ask, among those whose keys are among the rows of this pass.
     asking: Range<usize>,
     /// Rotated keys of all rows.
     rotated: &'a [f32],
 }
 
 impl Inputs<'_> {
-    /// Positions of a sequence's own part that ask.
+    /// Positions of a sequence that ask, among those whose keys are among the rows of this pass.
     fn asking(&self, sequence: &Sequence<'_>) -> Range<usize> {
-        let n = sequence.rows.len();
-        if self.last { n - 1..n } else { 0..n }
+        let n = sequence.seen();
+        if self.last { n - usize::from(sequence.last.is_some())..n } else { sequence.before..n }
     }
 
     /// The asking positions of each task of one head. Depends on the sequence alone: with earlier positions, whose
@@ -148,9 +161,9 @@ impl Inputs<'_> {
         let rows = self.sequences.last().map_or(0, |s| s.rows.end);
         let mut positions = Vec::with_capacity(rows);
         for sequence in &self.sequences {
-            let past = sequence.past();
+            let first = sequence.past() + sequence.before;
             positions.extend(std::iter::repeat_n(0, sequence.padding));
-            positions.extend(past..past + sequence.rows.len());
+            positions.extend(first..first + sequence.rows.len());
         }
         build(rows, keys * width, |first, block| {
             wide(
@@ -181,13 +194,12 @@ impl Inputs<'_> {
     ) -> Vec<[Vec<f32>; N]> {
         let Heads { keys, queries, width } = self.heads;
         let mut tasks = Vec::with_capacity(self.sequences.len() * keys);
-        for (index, sequence) in self.sequences.iter().enumerate() {
+        for sequence in &self.sequences {
             let pieces = self.pieces(sequence);
             for head in 0..keys {
                 let task = |asking: &Range<usize>| Task {
                     inputs: self,
                     sequence,
-                    index,
                     head,
                     asking: asking.clone(),
                     rotated,
@@ -195,7 +207,7 @@ impl Inputs<'_> {
                 tasks.extend(pieces.iter().map(task));
             }
         }
-        let cost = |s: &Sequence<'_>| self.asking(s).len() * (s.past() + s.rows.len()) * queries * width;
+        let cost = |s: &Sequence<'_>| self.asking(s).len() * (s.past() + s.seen()) * queries * width;
         let mut results: Vec<[Vec<f32>; N]> = if self.sequences.iter().map(cost).sum::<usize>() < PARALLEL {
             tasks.iter().map(&work).collect()
         } else {
@@ -217,12 +229,17 @@ impl Inputs<'_> {
     }
 
     fn rows_of(&self, sequence: &Sequence<'_>, asking: bool) -> usize {
-        if asking && self.last { 1 } else { sequence.padding + sequence.rows.len() }
+        if asking && self.last {
+            usize::from(sequence.last.is_some())
+        } else {
+            sequence.padding + sequence.rows.len()
+        }
     }
 
     /// A matrix of results of tasks, whose columns are those of each kind in turn, head by head. A kind is the width of
-    /// a head and its index among a task's results, each `[rows of its sequence, width]`. The rows are those that ask
-    /// when `asking` is set; those of padding are zeros.
+    /// a head and its index among a task's results, each `[rows of its sequence, width]`, where more rows than the
+    /// sequence has begin with those before it. The rows are those that ask when `asking` is set; those of padding are
+    /// zeros.
     fn gathered<const N: usize>(
         &self,
         asking: bool,
@@ -235,14 +252,30 @@ impl Inputs<'_> {
         build_parts(&lengths, |i, out| {
             let padding = if asking && self.last { 0 } else { self.sequences[i].padding };
             out.zeros(padding * stride);
-            for row in 0..lengths[i] / stride.max(1) - padding {
+            let rows = lengths[i] / stride.max(1) - padding;
+            for row in 0..rows {
                 for (width, kind) in kinds {
                     for part in &parts[i * keys..][..keys] {
-                        out.copy(&part[*kind][row * width..][..*width]);
+                        let before = part[*kind].len() / width - rows;
+                        out.copy(&part[*kind][(before + row) * width..][..*width]);
                     }
                 }
             }
         })
+    }
+
+    /// Adds what sequences have found for the rows before them to what those rows have found themselves, in order.
+    fn add_before<const N: usize>(&self, kinds: &[usize], parts: &mut [[Vec<f32>; N]]) {
+        let Heads { keys, width, .. } = self.heads;
+        for (i, sequence) in self.sequences.iter().enumerate().filter(|(_, sequence)| sequence.before > 0) {
+            let (first, others) = parts.split_at_mut(i * keys);
+            for (sum, part) in first[..keys].iter_mut().zip(&others[..keys]) {
+                for kind in kinds {
+                    let part = &part[*kind][..sequence.before * width];
+                    sum[*kind].iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+                }
+            }
+        }
     }
 }
 
@@ -257,18 +290,21 @@ impl Task<'_> {
         (start..end).step_by(BLOCK).map(move |at| at..(at + BLOCK).min(end))
     }
 
-    /// Row of the queries and of the result for a position of the own part.
+    /// Row of the queries and of the result for a position.
     fn query_row(&self, position: usize) -> usize {
-        if self.inputs.last { self.index } else { self.sequence.rows.start + position }
+        match self.sequence.last {
+            Some(last) if self.inputs.last => last,
+            _ => self.sequence.row(position),
+        }
     }
 
-    /// Keys and values of the own positions up to the last that asks, each `[positions, width]`.
+    /// Keys and values of this pass up to the last position that asks, each `[positions, width]`.
     fn keys_and_values(&self) -> [Vec<f32>; 2] {
         let Heads { keys, width, .. } = self.inputs.heads;
         let stride = keys * width;
-        let rows = self.sequence.rows.start..self.sequence.rows.start + self.asking.end;
-        let mut both = [Vec::with_capacity(rows.len() * width), Vec::with_capacity(rows.len() * width)];
-        for row in rows {
+        let n = self.asking.end * width;
+        let mut both = [Vec::with_capacity(n), Vec::with_capacity(n)];
+        for row in (0..self.asking.end).map(|position| self.sequence.row(position)) {
             both[0].extend_from_slice(&self.rotated[row * stride + self.head * width..][..width]);
             both[1].extend_from_slice(self.inputs.values.at(row, self.head * width, width));
         }
@@ -447,7 +483,8 @@ pub(super) fn forward(inputs: &Inputs<'_>) -> Mixed {
 /// Gradients of queries, keys and values beside each other, `[rows, (queries + 2 keys) * width]`, or with `last` that
 /// of the queries, `[sequences, queries * width]`, and that of keys and values, `[rows, 2 keys * width]`.
 pub(super) fn backward(inputs: &Inputs<'_>, kept: Kept<'_>, d_mixed: &[f32]) -> Vec<Vec<f32>> {
-    let parts = inputs.each(kept.keys, |task| task.backward(kept, d_mixed));
+    let mut parts = inputs.each(kept.keys, |task| task.backward(kept, d_mixed));
+    inputs.add_before(&[1, 2], &mut parts);
     let width = inputs.heads.width;
     let [queries, keys, values] = [(inputs.heads.group() * width, 0), (width, 1), (width, 2)];
     if inputs.last {
