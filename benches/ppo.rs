@@ -288,6 +288,10 @@ impl Workload {
         let keys = 2 * d * 2 * kv;
         let token = keys + 2 * (2 * d * q + 3 * d * ff);
         let (mut ours, mut theirs) = (0.0, 0.0);
+        // Tokens with which all prompts begin: trained layers compute them once per pass, not once per prompt.
+        let equal = |prompt: &Vec<u32>| prompt.iter().zip(&self.prompts[0]).take_while(|(a, b)| a == b).count();
+        let common = self.prompts.iter().map(equal).chain(self.shared.iter().copied()).min().unwrap_or(0);
+        let saved = |batch: usize| 1.0 - 1.0 / batch as f64;
         for (prompt, shared) in self.prompts.iter().zip(&self.shared) {
             let n = prompt.len();
             let own = n - shared;
@@ -299,8 +303,16 @@ impl Workload {
             let frozen = n_layers - trained;
             let reading = frozen as f64 * layer(own, own)
                 - if trained == 0 { layer(own, own) - layer(own, 1) } else { 0.0 };
-            let top = if trained == 0 { 0.0 } else { (trained - 1) as f64 * layer(n, n) + layer(n, 1) };
-            ours += reading + top * (1.0 + kl + passes * (1.0 + backward));
+            let top = |batch: usize| {
+                if trained == 0 {
+                    return 0.0;
+                }
+                let beginning = (token * common + 4 * q * common * (common + 1) / 2) as f64;
+                let whole = layer(n, n) - saved(batch) * beginning;
+                (trained - 1) as f64 * whole + layer(n, 1) - saved(batch) * (keys * common) as f64
+            };
+            let update = passes * (1.0 + backward);
+            ours += reading + top(self.num_envs) + kl * top(1) + update * top(self.micro_batch_size);
             let all = n_layers as f64 * layer(n, n);
             theirs += all * (1.0 + kl + passes) + passes * backward * trained as f64 * layer(n, n);
         }

@@ -7,8 +7,8 @@ in light and 360 px wide. Fails on: a console message or script error, a request
 leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
 a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
 window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
-renderings are left in FOLDER. Exit 1 for failures, 3 when the browser stands still, twice on one page or
-until LIMIT seconds are over, and nothing had failed before.
+renderings are left in FOLDER. A page on which the browser stands still is opened once more in a new one; twice is a
+failure, and so is LIMIT seconds for everything.
 """
 
 import argparse
@@ -62,14 +62,14 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) =>
 }).map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)"""
 
 
-# Seconds for everything; five minutes are usual.
-LIMIT = 900
+# Seconds for everything; five to ten minutes are usual.
+LIMIT = 1500
 
 
 def stop(failures):
     """Ends the program where it is: a browser that stands still answers nothing, not even a request to end."""
-    print(f"the browser stands still; {len(failures.found)} failures before", flush=True)
-    os._exit(1 if failures.found else 3)
+    print(f"FAILED the browser stands still; {len(failures.found)} failures before", flush=True)
+    os._exit(1)
 
 
 class Failures:
@@ -94,10 +94,10 @@ def main():
     signal.alarm(LIMIT)
     axe = args.axe.read_text()
     with sync_playwright() as playwright:
-        for index in args.reports:
+        for number, index in enumerate(args.reports, 1):
             renderings = RENDERINGS if index == args.reports[0] else FEW
             for page in [index, *samples(index)]:
-                parts = (page.resolve(), index.resolve(), renderings, axe, args.out)
+                parts = (number, page.resolve(), index.resolve(), renderings, axe, args.out)
                 before = len(failures.found)
                 try:
                     with_browser(playwright, args.browser, parts, failures)
@@ -127,8 +127,8 @@ def samples(index):
         yield from sorted((index.parent / folder).glob("*.html"))[:1]
 
 
-def check_page(browser, path, index, renderings, axe, out, failures):
-    name = "-".join(path.relative_to(index.parent.parent).with_suffix("").parts)
+def check_page(browser, number, path, index, renderings, axe, out, failures):
+    name = "-".join([str(number), *path.relative_to(index.parent.parent).with_suffix("").parts])
     charts = 0
     for rendering, options in renderings.items():
         where = f"{name} {rendering}"
@@ -143,8 +143,9 @@ def check_page(browser, path, index, renderings, axe, out, failures):
         page.goto(path.as_uri())
         scroll(page)
         charts = len(page.query_selector_all(".chart"))
-        failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
-        check_charts(page, where, failures)
+        if charts:
+            failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
+            check_charts(page, where, failures)
         if rendering == "print":
             page.emulate_media(media="print")
             page.pdf(path=out / f"{name}-print.pdf", format="A4", print_background=True)
@@ -326,7 +327,7 @@ def check_without_scripts(browser, path, name, failures):
     page = context.new_page()
     page.goto(path.as_uri())
     text = page.inner_text("body")
-    failures.check(re.search(r"\d\.\d\d", text), f"{name}: no number is readable without scripts")
+    failures.check(re.search(r"\d", text), f"{name}: no number is readable without scripts")
     shown = page.locator(".needs-script:visible").count()
     failures.check(shown == 0, f"{name}: {shown} parts that need scripts show without them")
     context.close()

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
 mod browser;
+mod noise;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,7 @@ const FULL: &[Check] = &[
     check("statistics-python", "statistics made again by Python packages", statistics_again),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
+    check("noise", "sweeps on markets in which there is nothing to find", noise::check),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
     check("wgpu", "sweep on wgpu with a software adapter", wgpu),

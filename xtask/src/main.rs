@@ -33,7 +33,7 @@ Data and settings
 
 Project
   ci                   formatting, lints, docs, tests, statistics, sweeps; --full adds transformers, the Python packages
-                       of statistics, PEFT, a browser, cuda, wgpu;
+                       of statistics, PEFT, a browser, sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

@@ -8,7 +8,7 @@ mod demo;
 use std::path::PathBuf;
 
 use demo::Demo;
-use report::ReportInput;
+use report::{ComparedExperiment, ReportInput};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::args().nth(1).ok_or("expected the folder to write into")?);
@@ -63,12 +63,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             rescored: true,
         },
     ];
+    let (root, reports) = (out.join("runs").join(std::process::id().to_string()), out.join("reports"));
+    let mut compared = Vec::new();
     for demo in demos {
         let plan = demo.plan();
-        let runs = out.join("runs").join(format!("{}", std::process::id()));
-        let store = demo.run(&runs, &plan);
+        let store = demo.run(&root, &plan);
         let input = ReportInput { markets: demo.markets(), ..report::collect(&store, &plan)? };
-        println!("{}", report::render(&input, &out.join("reports"))?.display());
+        println!("{}", report::render(&input, &reports)?.display());
+        compared.push(input);
     }
+    let compared: Vec<ComparedExperiment<'_>> = compared[..2]
+        .iter()
+        .map(|input| ComparedExperiment {
+            input,
+            report: Some(format!("../{}/index.html", input.plan.experiment)),
+        })
+        .collect();
+    println!("{}", report::compare(&compared, &reports)?.display());
+    println!("{}", report::index(&report::experiments(&root, &reports)?, &reports)?.display());
     Ok(())
 }

@@ -71,6 +71,9 @@ fn the_summary_has_statistics_of_every_arm() {
     let base = &arms[0];
     assert_eq!((&base["role"], &base["seeds"]), (&json!("arm"), &json!([0, 1, 2])));
     assert_eq!(base["axes"], Value::Object(input.plan.arms[0].axes.clone()));
+    let (page, _) = crate::page::page(&input);
+    let verdict = &page.groups[0].judged.verdicts[0].verdict;
+    assert_eq!((&base["claim"], &base["verdict"]), (&json!(verdict.words), &json!(verdict.sentence)));
     let scores = |name: &str| -> Vec<f64> {
         let runs = input.runs.iter().filter(|run| run.arm == 0);
         runs.map(|run| run.test_metric(name).unwrap()).collect()
@@ -98,4 +101,5 @@ fn the_summary_has_statistics_of_every_arm() {
     assert!(flat["sharpe"]["mean"].is_null() && flat["sharpe"]["undefined"] == 1, "{flat}");
     assert!(flat["cumulative_return"]["mean"] == 0.0 && flat["cumulative_return"]["low"].is_null());
     assert_eq!(flat["role"], "baseline");
+    assert!(flat["claim"].is_null() && flat["verdict"].is_null());
 }

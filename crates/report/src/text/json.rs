@@ -7,6 +7,8 @@ use crate::ReportInput;
 use crate::arm_scores::{Statistic, completed, seed_scores};
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups};
+use crate::judged::judged;
+use crate::record::Records;
 
 /// Scores that the summary has of every arm, in the units of `evaluate`.
 const SCORES: [&str; 5] =
@@ -18,11 +20,19 @@ const RESCORED: [&str; 3] = ["sharpe", "cumulative_return", "max_drawdown"];
 
 /// One object per arm, baseline and control: its scores over the completed seeds as mean, median, interquartile mean,
 /// 95% bootstrap interval of the mean (`low`, `high`), `min` and `max`, with `null` where undefined, and `undefined`,
-/// the number of seeds whose score is. `trials` counts the distinct specifications that were ever started.
+/// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page. `trials` counts the
+/// distinct specifications that were ever started.
 pub fn summary(input: &ReportInput) -> Value {
     let mut arms: Vec<(usize, Value)> = Vec::new();
     for group in groups(input) {
-        arms.extend(group.arms.iter().map(|index| (*index, arm(&group, *index))));
+        let verdicts = judged(&group, Records::of(&group).as_ref(), input.trials).verdicts;
+        for index in &group.arms {
+            let mut value = arm(&group, *index);
+            let verdict = verdicts.iter().map(|v| &v.verdict).find(|v| v.name == group.arm(*index).name);
+            value["claim"] = json!(verdict.map(|v| v.words));
+            value["verdict"] = json!(verdict.map(|v| &v.sentence));
+            arms.push((*index, value));
+        }
     }
     arms.sort_by_key(|(index, _)| *index);
     json!({
