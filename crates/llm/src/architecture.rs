@@ -125,7 +125,7 @@ fn read_common(
         vocab_size: keys.size("vocab_size", defaults.vocab_size)?,
         hidden_size,
         intermediate_size: keys.size("intermediate_size", defaults.intermediate_size)?,
-        num_hidden_layers: keys.size("num_hidden_layers", 32)?,
+        num_hidden_layers: keys.up_to("num_hidden_layers", 32, 10_000)?,
         num_attention_heads: heads,
         num_key_value_heads: kv_heads,
         head_dim: keys.head_dim(hidden_size, heads)?,

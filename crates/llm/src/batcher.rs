@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::body::{Body, EncodedSequence, SharedPart};
+use crate::kernels::release_panels;
 use crate::{Backbone, LlmConfig, LlmError};
 
 /// Own parts to be read: after which shared part, and which tokens.
@@ -116,6 +117,10 @@ impl Lane {
     }
 
     fn leave(&mut self) {
+        if self.phase == Phase::Update {
+            // Memory for one update at a time: another run's comes next.
+            release_panels();
+        }
         let mut state = self.batcher.state();
         match self.phase {
             Phase::Rollout => state.collecting.retain(|(lane, _)| *lane != self.id),

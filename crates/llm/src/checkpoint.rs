@@ -363,7 +363,11 @@ fn write<'a>(
         views.push((name.as_str(), TensorView::new(stored.dtype(), shape.clone(), data).map_err(malformed)?));
     }
     let entries = entries.into_iter().chain([("format", "pt")]);
-    let metadata = entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let entries: Vec<_> = entries.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    // The library writes them in the order of the map, which differs from map to map: equal exports need one order.
+    let metadata = std::iter::repeat_with(|| entries.iter().cloned().collect::<HashMap<String, String>>())
+        .find(|map| map.keys().is_sorted())
+        .unwrap_or_default();
     safetensors::serialize_to_file(views, Some(metadata), path).map_err(malformed)?;
     readable(path).map_err(|e| LlmError::io(path, e))
 }

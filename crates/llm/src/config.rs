@@ -63,6 +63,9 @@ pub struct Biases {
     pub mlp: bool,
 }
 
+/// Numbers in a matrix at most.
+const LARGEST_MATRIX: usize = 1 << 34;
+
 impl LlmConfig {
     /// Reads `config.json` of a model folder.
     pub fn read(dir: &Path) -> Result<Self, LlmError> {
@@ -85,6 +88,18 @@ impl LlmConfig {
         }
         if head_dim == 0 || !head_dim.is_multiple_of(2) {
             return Err(keys.error("head_dim", &head_dim, "an even number > 0"));
+        }
+        // Products below are within their type, and no larger model is published.
+        let matrices = [
+            ("vocab_size", config.vocab_size),
+            ("intermediate_size", config.intermediate_size),
+            ("head_dim", num_attention_heads.saturating_mul(head_dim)),
+        ];
+        for (key, width) in matrices {
+            if width.saturating_mul(config.hidden_size) > LARGEST_MATRIX {
+                let found = format!("a matrix of {width} by {} (hidden_size)", config.hidden_size);
+                return Err(keys.error(key, &found, format!("at most {LARGEST_MATRIX} numbers")));
+            }
         }
         Ok(config)
     }

@@ -31,7 +31,7 @@ use graph::{Operand, record, tensor, values};
 use crate::LlmConfig;
 use linear::Passed;
 pub(crate) use linear::{Linear, Residual, Update};
-pub(crate) use matrix::Packed;
+pub(crate) use matrix::{Packed, release_panels};
 pub(crate) use past::Past;
 
 /// Whether tensors of this device and type can go through the operations of this module.

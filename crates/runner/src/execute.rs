@@ -185,8 +185,14 @@ impl<'a> Ready<'a> {
         };
         let mut writer = match listing.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
-            Ok(None) => return before_end(RunEnd::Elsewhere, 0),
-            Err(error) => return before_end(RunEnd::Failed(Stop::Store(error).to_string()), 0),
+            Ok(None) => {
+                self.release(run.arm);
+                return before_end(RunEnd::Elsewhere, 0);
+            }
+            Err(error) => {
+                self.release(run.arm);
+                return before_end(RunEnd::Failed(Stop::Store(error).to_string()), 0);
+            }
         };
         (options.on_event)(Event::Started { run, arm });
         let mut taken = 0;
@@ -313,7 +319,9 @@ impl Group {
         }
         std::thread::scope(|scope| {
             for i in self.runs.clone() {
-                crate::launcher::run_thread(scope, move || one(i));
+                if !crate::launcher::run_thread(scope, move || one(i)) {
+                    one(i);
+                }
             }
         });
     }

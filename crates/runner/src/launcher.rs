@@ -62,23 +62,26 @@ impl Launcher for Local {
         let share = rayon::current_num_threads() / workers.max(1);
         let share = NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN);
         std::thread::scope(|scope| {
-            for _ in 0..workers {
-                run_thread(scope, || threads::own(share, work));
+            for i in 0..workers {
+                if !run_thread(scope, || threads::own(share, work)) {
+                    // With the threads that there are; without any, here.
+                    if i == 0 {
+                        work();
+                    }
+                    break;
+                }
             }
         });
     }
 }
 
-/// A thread with room for a run.
+/// Begins a thread with room for a run; false when the system has none left.
 pub(crate) fn run_thread<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     work: impl FnOnce() + Send + 'scope,
-) {
-    std::thread::Builder::new()
-        .name("run".to_owned())
-        .stack_size(16 << 20)
-        .spawn_scoped(scope, work)
-        .expect("invariant: the system has threads left");
+) -> bool {
+    let thread = std::thread::Builder::new().name("run".to_owned()).stack_size(16 << 20);
+    thread.spawn_scoped(scope, work).is_ok()
 }
 
 #[cfg(test)]

@@ -45,6 +45,10 @@ fn shifted(envs: &mut EnvBatch, actions: &[Action], shift: usize) -> f64 {
         let action = if envs.observe(0).mask.allows(wish) { wish } else { Action::Hold };
         envs.step(0, action);
         sum += ScoredStep::last(envs, 0).log_return;
+        if envs.ended(0) {
+            // Ruined: the account takes no further step.
+            break;
+        }
     }
     sum
 }

@@ -1,5 +1,6 @@
 //! Files that appear under their name only when they are complete.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -27,6 +28,28 @@ pub(crate) fn publish(file: NamedTempFile, path: &Path) -> Result<(), StoreError
     file.as_file().sync_all().map_err(StoreError::io(path))?;
     file.persist(path).map_err(|e| StoreError::Io { path: path.to_owned(), source: e.error })?;
     Ok(())
+}
+
+/// Brings the names in a folder to the disk, where the system can.
+pub(crate) fn sync_folder(dir: &Path) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(StoreError::io(dir))?;
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+/// Brings all files below a folder to the disk, with their names.
+pub(crate) fn sync_all(dir: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(dir).map_err(StoreError::io(dir))? {
+        let path = entry.map_err(StoreError::io(dir))?.path();
+        if path.is_dir() {
+            sync_all(&path)?;
+        } else {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::io(&path))?;
+        }
+    }
+    sync_folder(dir)
 }
 
 /// Writes the whole of `path` at once.

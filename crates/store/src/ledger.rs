@@ -62,8 +62,9 @@ pub(crate) fn append(dir: &Path, start: &ManifestStart, attempt: u32) -> Result<
 /// manifest stands for it.
 pub(crate) fn read(dir: &Path) -> Result<Vec<Trial>, StoreError> {
     let path = dir.join(NAME);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match std::fs::read(&path) {
+        // A line may be cut within a letter.
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(StoreError::Io { path, source }),
     };

@@ -160,7 +160,8 @@ fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     atomic::write(&path, text.as_bytes())
 }
 
-/// Renames what the agent saved to `checkpoint/`. A crash between this and the manifest leaves a `checkpoint/` that
+/// Brings what the agent saved to the disk, so that a manifest that says `completed` never gets there before it, and
+/// renames it to `checkpoint/`. A crash between this and the manifest leaves a `checkpoint/` that
 /// nobody vouches for; the next attempt in the folder puts it aside.
 fn publish_checkpoint(dir: &Path, from: &Path) -> Result<(), StoreError> {
     let is_empty = std::fs::read_dir(from).map_err(StoreError::io(from))?.next().is_none();
@@ -172,7 +173,9 @@ fn publish_checkpoint(dir: &Path, from: &Path) -> Result<(), StoreError> {
         let aside = unused(dir, "checkpoint");
         std::fs::rename(&to, &aside).map_err(StoreError::io(&aside))?;
     }
-    std::fs::rename(from, &to).map_err(StoreError::io(&to))
+    atomic::sync_all(from)?;
+    std::fs::rename(from, &to).map_err(StoreError::io(&to))?;
+    atomic::sync_folder(dir)
 }
 
 /// A temporary name in `dir` that does not exist. The caller holds the run's lock, so nobody else takes it.

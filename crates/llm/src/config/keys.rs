@@ -28,12 +28,17 @@ impl<'a> Keys<'a> {
         self.value.get(key).filter(|v| !v.is_null())
     }
 
-    /// A whole number > 0.
+    /// A whole number from 1 to 2^24, larger than any of a model.
     pub fn size(&self, key: &str, default: usize) -> Result<usize, LlmError> {
+        self.up_to(key, default, 1 << 24)
+    }
+
+    /// A whole number from 1 to `most`.
+    pub fn up_to(&self, key: &str, default: usize, most: usize) -> Result<usize, LlmError> {
         let Some(found) = self.get(key) else { return Ok(default) };
         match found.as_u64().and_then(|n| usize::try_from(n).ok()) {
-            Some(n) if n > 0 => Ok(n),
-            _ => Err(self.error(key, found, "a whole number > 0")),
+            Some(n) if (1..=most).contains(&n) => Ok(n),
+            _ => Err(self.error(key, found, format!("a whole number > 0 and <= {most}"))),
         }
     }
 

@@ -167,8 +167,19 @@ fn other_models_are_refused_with_key_found_and_expected() {
             json!({ "rope_parameters": { "rope_type": "default", "partial_rotary_factor": 0.5 } }),
             "partial_rotary_factor: expected 1",
         ),
-        (json!({ "hidden_size": -1 }), "hidden_size: expected a whole number > 0, found -1"),
-        (json!({ "hidden_size": "576" }), "hidden_size: expected a whole number > 0, found \"576\""),
+        (json!({ "hidden_size": -1 }), "hidden_size: expected a whole number > 0 and <= 16777216, found -1"),
+        (
+            json!({ "hidden_size": "576" }),
+            "hidden_size: expected a whole number > 0 and <= 16777216, found \"576\"",
+        ),
+        (
+            json!({ "num_hidden_layers": u64::MAX }),
+            "num_hidden_layers: expected a whole number > 0 and <= 10000, found 18446744073709551615",
+        ),
+        (
+            json!({ "hidden_size": 1 << 20, "num_attention_heads": 32, "vocab_size": 1 << 20 }),
+            "vocab_size: expected at most 17179869184 numbers, found a matrix of 1048576 by 1048576",
+        ),
         (json!({ "num_key_value_heads": 5 }), "num_key_value_heads: expected a divisor of"),
         (
             json!({ "hidden_size": 100, "num_attention_heads": 3 }),

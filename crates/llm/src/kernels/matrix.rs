@@ -200,6 +200,12 @@ struct Term<'a> {
     scale: f32,
 }
 
+impl Term<'_> {
+    fn is_packed(&self) -> bool {
+        self.bs.iter().any(|b| b.order != Order::Strided)
+    }
+}
+
 /// A few columns of a result.
 #[derive(Debug, Clone, Copy)]
 struct Panel {
@@ -272,8 +278,9 @@ unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
             assert_eq!(b.columns, like.columns, "columns of a sum");
         }
     }
+    // Packed factors are for our own kernels alone, so what is added to them is theirs too.
     #[cfg(target_arch = "x86_64")]
-    if terms.iter().all(tiles::suits) {
+    if terms.iter().any(Term::is_packed) || terms.iter().all(tiles::suits) {
         // SAFETY: the caller's.
         unsafe {
             if avx512::Avx512::is_available() {
@@ -305,6 +312,12 @@ unsafe fn compute(terms: &[Term<'_>], panels: &[Panel]) {
             }
         }
     }
+}
+
+/// Gives back the memory that products of this thread keep for the next ones.
+pub(crate) fn release_panels() {
+    #[cfg(target_arch = "x86_64")]
+    tiles::release_panels();
 }
 
 /// One whole product through the `gemm` crate, to a target that begins where `start` does.
@@ -418,6 +431,25 @@ mod tests {
                 assert!(beside(a, &[b], Start::Own(start)) == added, "beside {at}");
             }
         }
+    }
+
+    /// The gradient of an input of a frozen weight with an adapter, whose factor is too large to be copied for a few rows
+    /// alone.
+    #[test]
+    fn a_packed_factor_and_a_large_transpose_in_one_sum() {
+        if !has_kernels() {
+            println!("skipped: without our own kernels nothing is packed");
+            return;
+        }
+        let (rows, columns, rank, d_in) = (8, 40, 16, 4864);
+        let (dy, low) = (whole(rows * columns, 1), whole(rows * rank, 2));
+        let (w, a) = (whole(d_in * columns, 3), whole(d_in * rank, 4));
+        let packed = Packed::from_rows(&w, [d_in, columns]);
+        let (dy, low) = (View::new(&dy, [rows, columns], columns), View::new(&low, [rows, rank], rank));
+        let a = View::new(&a, [d_in, rank], rank).transposed();
+        let w = View::new(&w, [d_in, columns], columns).transposed();
+        let expected: Vec<f32> = naive(&dy, &w).iter().zip(naive(&low, &a)).map(|(w, a)| w + a).collect();
+        assert!(sum(&[(dy, packed.view().transposed(), 1.0), (low, a, 1.0)]) == expected);
     }
 
     /// What stands beside a row does not change its bytes.

@@ -89,6 +89,11 @@ thread_local! {
     static PANELS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
 }
 
+/// See [`super::release_panels`].
+pub(super) fn release_panels() {
+    drop(PANELS.take());
+}
+
 /// A pointer that tasks share.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
