@@ -1,11 +1,13 @@
 //! The track record of an arm on the test window: its seeds side by side, day by day.
 
+use std::collections::BTreeMap;
+
 use chrono::{Datelike, NaiveDate, Weekday};
 use stats::Moments;
 use trading_env::Role;
 
 use crate::groups::Group;
-use crate::{Curve, ReportRun};
+use crate::{Curve, ReportRun, settings};
 
 /// Days of a year with trading on weekends, and without.
 const DAYS: [f64; 2] = [365.0, 252.0];
@@ -24,15 +26,22 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn new(arm: usize, curves: &[&Curve]) -> Option<Self> {
-        let n_days = curves.first()?.dates.len();
-        let returns: Vec<Vec<f64>> = curves.iter().map(|c| c.returns()).collect();
+    /// `curves` with the day of each curve that stands at every day of the record, where that is not the same.
+    fn new(arm: usize, curves: &[(&Curve, Option<Vec<usize>>)]) -> Option<Self> {
+        let n_days = curves.first()?.0.dates.len();
+        let returns: Vec<Vec<f64>> = curves
+            .iter()
+            .map(|(curve, days)| {
+                let returns = curve.returns();
+                days.as_ref().map_or_else(|| returns.clone(), |days| days.iter().map(|t| returns[*t]).collect())
+            })
+            .collect();
         let scaled: Vec<Vec<f64>> = returns.iter().filter_map(|r| scaled(r)).collect();
         Some(Self {
             arm,
             per_risk: (!scaled.is_empty()).then(|| mean_by_day(&scaled, n_days)),
             returns: mean_by_day(&returns, n_days),
-            exposure: curves.iter().map(|c| c.exposure).sum::<f64>() / curves.len() as f64,
+            exposure: curves.iter().map(|(c, _)| c.exposure).sum::<f64>() / curves.len() as f64,
         })
     }
 }
@@ -63,8 +72,12 @@ impl Records {
     pub(crate) fn of(group: &Group<'_>) -> Option<Self> {
         let dates =
             group.arms.iter().find_map(|arm| group.runs(*arm).find_map(|r| r.curve.as_ref()))?.dates.clone();
+        let orders = shuffled_days(group, &dates);
         let record = |arm: &usize| {
-            let curves: Vec<&Curve> = curves_over(group, *arm, &dates).map(|(_, curve)| curve).collect();
+            let is_shuffled = shuffles_returns(group, *arm);
+            let days = |run: &ReportRun| orders.get(&run.seed).filter(|_| is_shuffled).cloned();
+            let curves: Vec<_> =
+                curves_over(group, *arm, &dates).map(|(run, curve)| (curve, days(run))).collect();
             Record::new(*arm, &curves)
         };
         let all: Vec<Record> = group.arms.iter().filter_map(record).collect();
@@ -97,6 +110,32 @@ pub(crate) fn curves_over<'a>(
         .runs(arm)
         .filter_map(|run| Some((run, run.curve.as_ref()?)))
         .filter(move |(_, curve)| curve.dates == dates)
+}
+
+fn shuffles_returns(group: &Group<'_>, arm: usize) -> bool {
+    settings::at(&group.arm(arm).spec, "split.shuffle") == Some("returns".into())
+}
+
+/// By seed, the place at which it has each day of the first seed, where every seed has the returns of the window in an order
+/// of its own. The luck of the window is the same for all of them: were other days taken for the same day, it would seem
+/// to be that of as many windows as there are seeds. What Buy & Hold earns tells which day it is.
+fn shuffled_days(group: &Group<'_>, dates: &[NaiveDate]) -> BTreeMap<u64, Vec<usize>> {
+    let hold = group.baseline("buy-and-hold").filter(|arm| shuffles_returns(group, *arm));
+    let Some(hold) = hold else { return BTreeMap::new() };
+    let by_return = |(run, curve): (&ReportRun, &Curve)| {
+        let returns = curve.returns();
+        let mut days: Vec<usize> = (0..returns.len()).collect();
+        days.sort_by(|a, b| returns[*a].total_cmp(&returns[*b]));
+        (run.seed, days)
+    };
+    let orders: BTreeMap<u64, Vec<usize>> = curves_over(group, hold, dates).map(by_return).collect();
+    let Some(first) = orders.values().next().cloned() else { return orders };
+    let places = |own: Vec<usize>| {
+        let mut places = vec![0; own.len()];
+        first.iter().zip(own).for_each(|(day, place)| places[*day] = place);
+        places
+    };
+    orders.into_iter().map(|(seed, own)| (seed, places(own))).collect()
 }
 
 /// What the data say, else 365 where they have weekends and 252 where they have none.
