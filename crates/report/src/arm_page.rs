@@ -5,6 +5,7 @@ use trading_env::Role;
 
 use crate::arms::Look;
 use crate::band::Band;
+use crate::charts::labels;
 use crate::estimate::Cell;
 use crate::figure::{Axis, Figure, FigureLine, Places, at, kept_places};
 use crate::groups::Group;
@@ -104,8 +105,7 @@ fn accounts(group: &Group<'_>, arm: usize) -> Vec<Figure> {
     let hold = hold.map(|(_, curve)| ("Buy & Hold".to_owned(), Look { hue: None, dash: 0 }, true, curve));
     let curves: Vec<(String, Look, bool, &Curve)> = own.chain(hold).collect();
     let kept = kept_places(dates.len() + 1, curves.len(), 2);
-    let mut labels: Vec<String> = dates.iter().map(ToString::to_string).collect();
-    labels.push("next close".to_owned());
+    let labels = labels(dates);
     let figure = |key, title, about: &str, unit, values: &dyn Fn(&Curve) -> Vec<f64>| Figure {
         key,
         title,

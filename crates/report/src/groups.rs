@@ -45,6 +45,14 @@ pub(crate) fn agent_kind(arm: &PlannedArm) -> Option<&str> {
     arm.spec.get("agent")?.get("kind")?.as_str()
 }
 
+/// First and last day of the test window as planned.
+pub(crate) fn planned_window(arm: &PlannedArm) -> Option<(String, String)> {
+    match arm.spec.get("split")?.get("test")?.as_array()?.as_slice() {
+        [first, last] => Some((settings::text(first), settings::text(last))),
+        _ => None,
+    }
+}
+
 impl<'a> Group<'a> {
     /// The arms of a role.
     pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = usize> + '_ {
@@ -101,12 +109,7 @@ impl<'a> Group<'a> {
 
     /// First and last day of the test window as planned.
     pub(crate) fn window(&self) -> Option<(String, String)> {
-        match self.arm(self.arms[0]).spec.get("split")?.get("test")? {
-            Value::Array(ends) if ends.len() == 2 => {
-                Some((settings::text(&ends[0]), settings::text(&ends[1])))
-            }
-            _ => None,
-        }
+        planned_window(self.arm(self.arms[0]))
     }
 
     /// The arm that is like the base in everything but what makes the group, if there is one: with several data sets

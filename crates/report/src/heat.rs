@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stats::SeedScores;
 
-use crate::effects::{axis_values, per_seed, seed_scores};
+use crate::effects::{axis_values, pooled};
 use crate::groups::Group;
 use crate::metric::{SCORES, Unit};
 use crate::settings;
@@ -107,7 +107,7 @@ fn heat_map(group: &Group<'_>, rows: usize, columns: usize) -> Option<HeatMap> {
         let cell = |(_, in_column): &(_, Vec<usize>)| {
             let arms: Vec<usize> = in_row.iter().copied().filter(|arm| in_column.contains(arm)).collect();
             is_pooled |= arms.len() > 1;
-            seed_scores(&per_seed(group, &arms, metric))
+            pooled(group, &arms, metric)
         };
         scores.push(columns.iter().map(cell).collect());
     }

@@ -1,10 +1,10 @@
 //! The verdicts of a group and the numbers behind them.
 
 use serde::Serialize;
-use stats::{AgainstBenchmark, Aggregate, Bootstrap, Runs, Seed, SeedScores};
-use store::RunState;
+use stats::{AgainstBenchmark, Aggregate, Bootstrap, Runs, SeedScores};
 use trading_env::Role;
 
+use crate::arm_scores::{completed, seed_scores};
 use crate::arms::{Look, look};
 use crate::estimate::{Cell, LEVEL};
 use crate::evidence;
@@ -16,7 +16,8 @@ use crate::search::{POWER_AT, Search};
 use crate::verdict::{Beside, Facts, Verdict, p_value, probability};
 use crate::warnings::mark_of_arm;
 
-const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2_000, key: 0x666c_6167_6c61_6221 };
+/// Resamples of the seeds, as many as `SeedScores::interval` takes.
+const RESAMPLES: usize = 2_000;
 /// Confidence of the minimum track record.
 const CONFIDENCE: f64 = 0.95;
 
@@ -99,7 +100,7 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
         });
         let facts = Facts {
             name: group.arm(arm).name.clone(),
-            completed: group.runs(arm).filter(|r| r.state == RunState::Completed).count(),
+            completed: completed(group.input, arm).count(),
             sharpe: own,
             beside,
             controls: if subject == Some(arm) { evidence::controls(group) } else { Vec::new() },
@@ -125,8 +126,7 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
 }
 
 fn sharpe(group: &Group<'_>, arm: usize) -> SeedScores {
-    let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
-    SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(SCORES[0].key))))
+    seed_scores(group.input, arm, SCORES[0].key)
 }
 
 /// Less a number that no seed changes; seeds without a score stay without.
@@ -137,8 +137,9 @@ fn less(scores: &SeedScores, value: f64) -> SeedScores {
 fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: Option<f64>) -> Row {
     let own = sharpe(group, arm);
     let runs = Runs::new([own.clone()]);
+    let bootstrap = Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() };
     let iqm = runs.aggregate(Aggregate::Iqm);
-    let improvement = hold.and_then(|hold| runs.improvement_over_fixed(&[hold], LEVEL, &BOOTSTRAP));
+    let improvement = hold.and_then(|hold| runs.improvement_over_fixed(&[hold], LEVEL, &bootstrap));
     let record = records.arm(arm);
     let market = record.zip(records.hold()).and_then(|(own, hold)| {
         AgainstBenchmark::new(&own.returns, &hold.returns, records.periods_per_year).ok()
@@ -154,7 +155,7 @@ fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: 
         name: group.arm(arm).name.clone(),
         look: look(group, arm),
         cells: vec![
-            Cell::of(labels[0], Unit::Ratio, iqm, runs.interval(Aggregate::Iqm, LEVEL, &BOOTSTRAP)),
+            Cell::of(labels[0], Unit::Ratio, iqm, runs.interval(Aggregate::Iqm, LEVEL, &bootstrap)),
             hold.map_or_else(
                 || plain(1, Unit::Ratio, None),
                 |h| Cell::new(labels[1], Unit::Ratio, &less(&own, h)),

@@ -6,6 +6,7 @@ use serde_json::Value;
 use stats::Drawdown;
 use store::{Manifest, RunState};
 
+use crate::charts::{NEXT_CLOSE, labels};
 use crate::groups::Group;
 use crate::heat::HeatTable;
 use crate::metric::{SCORES, Unit};
@@ -293,7 +294,8 @@ fn scores(manifest: &Manifest) -> Vec<ScoreRow> {
 fn falls(curve: &Curve) -> Vec<Fall> {
     let mut all = Drawdown::all(&curve.growth);
     all.sort_by(|a, b| b.depth.total_cmp(&a.depth).then(a.peak.cmp(&b.peak)));
-    let date = |entry: usize| curve.dates.get(entry).map_or_else(|| NEXT.to_owned(), NaiveDate::to_string);
+    let date =
+        |entry: usize| curve.dates.get(entry).map_or_else(|| NEXT_CLOSE.to_owned(), NaiveDate::to_string);
     let fall = |fall: &Drawdown| Fall {
         depth: numbers::percent(Some(fall.depth), 1),
         peak: date(fall.peak),
@@ -303,9 +305,6 @@ fn falls(curve: &Curve) -> Vec<Fall> {
     };
     all.iter().take(FALLS).map(fall).collect()
 }
-
-/// The close after the last decision, whose date the run does not hold.
-const NEXT: &str = "next close";
 
 fn decisions(curve: &Curve, market: Option<&Market>) -> Vec<DecisionRow> {
     let closes = closes(curve, market);
@@ -332,10 +331,8 @@ fn closes(curve: &Curve, market: Option<&Market>) -> Vec<Option<f64>> {
 
 fn account(curve: &Curve, market: Option<&Market>, hold: Option<&Curve>) -> Account {
     let five = |values: &[f64]| values.iter().map(|v| rounded(*v, 5)).collect::<Vec<f64>>();
-    let mut dates: Vec<String> = curve.dates.iter().map(NaiveDate::to_string).collect();
-    dates.push(NEXT.to_owned());
     Account {
-        dates,
+        dates: labels(&curve.dates),
         prices: closes(curve, market).into_iter().map(|p| p.map(|p| numbers::significant(p, 7))).collect(),
         actions: curve.actions.iter().filter_map(|a| a.word().chars().next()).collect(),
         positions: curve.positions.iter().map(|p| rounded(*p, 4)).collect(),
