@@ -84,7 +84,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     sentences.extend(best.and_then(|_| of_share(&per_seed(group.input, subject, share))));
     for &control in &controls {
         let own = per_seed(group.input, control, timing);
-        sentences.push(of_control(name(control), &own, &of_subject.differences(&own)));
+        sentences.push(of_control(name(control), &of_subject, &own));
     }
     sentences.retain(|s| !s.is_empty());
     let mut rows: Vec<EvidenceRow> =
@@ -205,9 +205,16 @@ pub(crate) fn controls(group: &Group<'_>) -> Vec<Control> {
     group.of_role(Role::Control).map(control).collect()
 }
 
-fn of_control(name: &str, timing: &SeedScores, lost: &SeedScores) -> String {
-    let (Some(own), Some(less)) = (told(timing), told(lost)) else { return String::new() };
+/// `subject` and `timing`: the timing of the arm and of its control.
+pub(crate) fn of_control(name: &str, subject: &SeedScores, timing: &SeedScores) -> String {
+    let lost = subject.differences(timing);
+    let (Some(own), Some(less)) = (told(timing), told(&lost)) else { return String::new() };
+    let has_timing = subject.interval(LEVEL).is_some_and(|i| i.low > 0.0);
     let verdict = match (timing.interval(LEVEL), lost.interval(LEVEL)) {
+        // Where the arm has no timing, nothing of it can be lost.
+        (Some(_), Some(lost)) if lost.low > 0.0 && !has_timing => {
+            "the control does worse, but the arm itself shows no timing"
+        }
         (Some(own), Some(lost)) if lost.low > 0.0 && own.low > 0.0 => {
             "a part of the timing needs what the control takes away, a part does not"
         }
