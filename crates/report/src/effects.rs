@@ -98,7 +98,7 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
         reference: reference(group, metric),
     });
     let note = match (is_pooled, base_at.is_some()) {
-        (true, _) => "Each point averages, seed by seed, over all arms with that value.".to_owned(),
+        (true, _) => "Each point averages, seed by seed, over all arms with that value; seeds that one of them lacks are left out.".to_owned(),
         (false, true) => "All other settings are those of the base.".to_owned(),
         (false, false) => "One arm per value.".to_owned(),
     };
@@ -142,7 +142,8 @@ fn sort_values(values: &mut [(Value, Vec<usize>)], axis: &PlannedAxis) {
     }
 }
 
-/// Score per completed seed, averaged over arms: the seed is what replicates, not the arm.
+/// Score per seed, averaged over arms: the seed is what replicates, not the arm. Undefined for a seed whose score one of
+/// the arms lacks: what is left would average over other arms from one seed and value to the next.
 pub(crate) fn pooled(group: &Group<'_>, arms: &[usize], metric: &Metric) -> SeedScores {
     let mut values: BTreeMap<u64, Vec<Option<f64>>> = BTreeMap::new();
     for run in arms.iter().flat_map(|arm| completed(group.input, *arm)) {
@@ -150,7 +151,7 @@ pub(crate) fn pooled(group: &Group<'_>, arms: &[usize], metric: &Metric) -> Seed
     }
     let mean = |scores: Vec<Option<f64>>| {
         let defined: Vec<f64> = scores.into_iter().flatten().collect();
-        Moments::of(&defined).map(|m| m.mean)
+        Moments::of(&defined).filter(|_| defined.len() == arms.len()).map(|m| m.mean)
     };
     SeedScores::new(values.into_iter().map(|(seed, scores)| (Seed(seed), mean(scores))))
 }

@@ -3,6 +3,7 @@
 mod claims;
 mod compare;
 mod demo;
+mod effects;
 mod evidence;
 mod gate;
 mod index;
