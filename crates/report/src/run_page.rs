@@ -163,7 +163,7 @@ const SHEET: [(&str, &str, &str, Unit); 19] = [
     ("cvar_95", "Expected shortfall, 95%", "mean loss beyond the value at risk", Unit::Fraction),
     ("win_rate", "Win rate", "share of the days with a gain, of those with a gain or a loss", Unit::Fraction),
     ("profit_factor", "Profit factor", "sum of gains over sum of losses", Unit::Ratio),
-    ("psr", "Probabilistic Sharpe ratio", "probability that the true ratio is above 0", Unit::Ratio),
+    ("psr", "Probabilistic Sharpe ratio", "probability that the true ratio is above 0", Unit::Probability),
     ("exposure", "Exposure", "share of the days with a position", Unit::Fraction),
     ("holding_time", "Average holding time", "days", Unit::Number),
     ("trades", "Trades", "fills that change the position", Unit::Number),

@@ -7,6 +7,7 @@ mod effects;
 mod evidence;
 mod gate;
 mod index;
+mod judged;
 mod many;
 mod numbers;
 mod page;
