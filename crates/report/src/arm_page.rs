@@ -34,6 +34,9 @@ pub(crate) struct ArmPage {
     pub legend: Vec<LegendItem>,
     pub hidden_lines: usize,
     pub figures: Vec<Plot>,
+    /// Switches the seeds in the charts of training.
+    pub training_legend: Vec<LegendItem>,
+    pub training_hidden: usize,
     pub thinning: Option<String>,
     pub diagnostics: Vec<Diagnostic>,
     pub ends: Vec<TrainingEnd>,
@@ -68,6 +71,11 @@ pub(crate) fn arm_page(
         .flat_map(|f| &f.lines)
         .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
         .collect();
+    let training_legend: Vec<LegendItem> = training
+        .iter()
+        .flat_map(|t| &t.lines)
+        .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
+        .collect();
     let page = ArmPage {
         experiment: input.plan.experiment.clone(),
         name: spec.name.clone(),
@@ -84,6 +92,8 @@ pub(crate) fn arm_page(
             .iter()
             .map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() })
             .collect(),
+        training_hidden: training_legend.iter().filter(|l| !l.shown).count(),
+        training_legend,
         thinning: training.as_ref().map(Training::thinning),
         diagnostics: training.as_ref().map(|t| t.diagnostics.clone()).unwrap_or_default(),
         ends: training.iter().flat_map(|t| t.lines.iter().map(|l| training_end(l, &t.diagnostics))).collect(),
