@@ -306,11 +306,20 @@ fn falls(curve: &Curve) -> Vec<Fall> {
     all.iter().take(FALLS).map(fall).collect()
 }
 
+/// A change of position that is smaller is none.
+const ROUNDING: f64 = 1e-9;
+
+/// The days on which the position changed. Positions are marked at the close after the decision, so that the shares held
+/// are in units of the first equity.
 fn decisions(curve: &Curve, market: Option<&Market>) -> Vec<DecisionRow> {
     let closes = closes(curve, market);
+    let held = |t: usize| (curve.positions[t], curve.positions[t] * curve.growth[t + 1] / curve.prices[t]);
+    // The share of equity drifts with the price, and a short position is written anew every day: a change is one of both.
     let changed = |t: &usize| {
-        let before = if *t == 0 { 0.0 } else { curve.positions[t - 1] };
-        (curve.positions[*t] - before).abs() > 1e-9
+        let (position, shares) = held(*t);
+        let (position_before, shares_before) = t.checked_sub(1).map_or((0.0, 0.0), held);
+        (position - position_before).abs() > ROUNDING
+            && (shares - shares_before).abs() > ROUNDING * shares.abs().max(shares_before.abs())
     };
     let row = |t: usize| DecisionRow {
         date: curve.dates[t].to_string(),
