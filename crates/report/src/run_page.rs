@@ -58,6 +58,8 @@ pub(crate) struct RunPage {
     /// Changes of position in all.
     pub n_decisions: Option<String>,
     pub has_news: bool,
+    /// Whether Buy & Hold stands beside its account.
+    pub has_hold: bool,
     pub thinning: Option<String>,
     pub diagnostics: Vec<Diagnostic>,
     pub ends: Vec<TrainingEnd>,
@@ -184,6 +186,7 @@ pub(crate) fn run_page(
     let market = input.market_of(run);
     let curve = run.curve.as_ref();
     let training = training_of_runs(&[run], |run| format!("seed {}", run.seed));
+    let account = curve.map(|curve| account(curve, market.map(|m| &input.markets[m]), hold));
     let decisions = curve.map(|c| decisions(c, market.map(|m| &input.markets[m]))).unwrap_or_default();
     let rules = group.rules();
     let (reason, step) = match &run.state {
@@ -216,6 +219,7 @@ pub(crate) fn run_page(
         score_names: SCORES.iter().map(|m| m.label).collect(),
         calendar: curve.and_then(|c| calendar(&c.dates, &c.returns())),
         falls: curve.map(falls).unwrap_or_default(),
+        has_hold: account.as_ref().is_some_and(|account| account.hold.is_some()),
         has_news: decisions.iter().any(|d| !d.news.is_empty()),
         n_decisions: (decisions.len() > MOST_DECISIONS).then(|| numbers::count(decisions.len())),
         decisions: decisions.into_iter().take(MOST_DECISIONS).collect(),
@@ -232,7 +236,6 @@ pub(crate) fn run_page(
         commands: commands(input, run, manifest),
         market: market.map(market_file),
     };
-    let account = curve.map(|curve| account(curve, market.map(|m| &input.markets[m]), hold));
     Some((page, RunCharts { name: format!("{}-seed-{}", run.run_id, run.seed), account, training }))
 }
 

@@ -396,3 +396,19 @@ fn groups_with_names_of_their_own_need_no_settings_to_tell_them_apart() {
     let headings: Vec<_> = page.groups.iter().map(|g| g.heading.as_str()).collect();
     assert_eq!(headings, ["SYN · paper", "SYN · realistic"]);
 }
+
+#[test]
+fn every_table_of_results_can_be_saved_and_its_columns_are_explained_in_the_page() {
+    let html = own_text(&html(&input(3)).unwrap());
+    for name in ["effect-agent.lora.rank-SYN", "training-SYN", "verdicts-SYN", "scores-SYN", "evidence-SYN"] {
+        assert!(html.contains(&format!("data-csv=\"{name}\"")), "{name}");
+    }
+    let (page, _) = page(&input(3));
+    for column in &page.groups[0].judged.columns {
+        assert!(
+            html.contains(&format!("<dt>{}</dt><dd>", column.label.replace('&', "&amp;"))),
+            "{}",
+            column.label
+        );
+    }
+}

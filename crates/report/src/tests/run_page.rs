@@ -122,3 +122,15 @@ fn a_short_position_that_is_written_anew_every_day_has_not_changed() {
     let actions = [Action::Sell, Action::Sell, Action::Hold];
     assert_eq!(changes(&actions, &[-1.0, -1.0, 0.0], &prices, &growth), [0, 2]);
 }
+
+#[test]
+fn buy_and_hold_is_named_beside_the_equity_only_where_it_is_drawn() {
+    let mut input = with_news();
+    let told = "as a multiple of the start, beside Buy &amp; Hold in grey.";
+    assert!(rendered(&input, 0).0.contains(told));
+    let hold = input.plan.arms.iter().position(|arm| arm.name == "buy-and-hold").unwrap();
+    input.runs.iter_mut().filter(|run| run.arm == hold).for_each(|run| run.curve = None);
+    let (html, data) = rendered(&input, 0);
+    assert_eq!(data["account"]["hold"], Value::Null);
+    assert!(html.contains("as a multiple of the start.") && !html.contains("in grey"));
+}
