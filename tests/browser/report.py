@@ -224,7 +224,9 @@ def check_tables(page, where, failures):
         button.focus()
         page.keyboard.press("Enter")
         first = heads[column].get_attribute("aria-sort")
-        values = f"t => ({rows})(t).map(r => r.cells[{column}].dataset.value).filter(v => v !== undefined && v !== '').map(Number)"
+        # What a cell is sorted by: its value, else the number that it shows. Other text is left out.
+        shown = "c => c.dataset.value ?? c.textContent.trim().replace(/\\u2212/g, '-').replace(/[,%]/g, '')"
+        values = f"t => ({rows})(t).map(r => r.cells[{column}]).map({shown}).filter(v => v !== '' && !Number.isNaN(Number(v))).map(Number)"
         descending = table.evaluate(values)
         page.keyboard.press("Enter")
         second = heads[column].get_attribute("aria-sort")
@@ -233,6 +235,17 @@ def check_tables(page, where, failures):
         if first == "descending":
             failures.check(descending == sorted(descending, reverse=True), f"{where}: table {label} does not sort down: {descending[:5]}")
             failures.check(ascending == sorted(ascending), f"{where}: table {label} does not sort up: {ascending[:5]}")
+        # The list that narrow pages have instead of headings: choosing a column again turns the order round.
+        chosen = table.evaluate(f"""t => {{
+          const select = (t.closest(".scroll") || t).previousElementSibling.querySelector("select.sort-by");
+          const choose = () => {{
+            select.value = "{column}";
+            select.dispatchEvent(new Event("change"));
+            return t.tHead.rows[0].cells[{column}].getAttribute("aria-sort");
+          }};
+          return [choose(), choose()];
+        }}""")
+        failures.check(set(chosen) == {"ascending", "descending"}, f"{where}: table {label}: the list sorts {chosen}")
     for search in page.query_selector_all(".tools input[type=search]"):
         table = search.evaluate_handle("i => { const next = i.closest('.tools').nextElementSibling; return next.matches('table') ? next : next.querySelector('table'); }")
         count = "t => [...t.tBodies].flatMap(b => [...b.rows]).filter(r => !r.hidden && !r.classList.contains('divider')).length"
@@ -289,6 +302,9 @@ def check_downloads(page, out, where, failures):
         widths = {len(row) for row in rows}
         label = button.get_attribute("aria-label")
         failures.check(len(rows) > 1 and len(widths) == 1, f"{where}: {label}: {len(rows)} rows of {sorted(widths)} cells")
+        ends = ("95%", "95% low", "95% high")
+        joined = [cell for row in rows[1:] for head, cell in zip(rows[0], row) if head.endswith(ends) and " to " in cell]
+        failures.check(not joined, f"{where}: {label}: both ends of an interval in one cell: {joined[:2]}")
         failures.check(re.fullmatch(r"[\w.-]+\.csv", saved["name"]), f"{where}: {label}: named {saved['name']}")
     chart = page.query_selector("figcaption button.csv")
     if chart:

@@ -5,6 +5,7 @@ use trading_env::Role;
 
 use crate::arms::Look;
 use crate::band::Band;
+use crate::charts::labels;
 use crate::estimate::Cell;
 use crate::figure::{Axis, Figure, FigureLine, Places, at, kept_places};
 use crate::groups::Group;
@@ -33,6 +34,9 @@ pub(crate) struct ArmPage {
     pub legend: Vec<LegendItem>,
     pub hidden_lines: usize,
     pub figures: Vec<Plot>,
+    /// Switches the seeds in the charts of training.
+    pub training_legend: Vec<LegendItem>,
+    pub training_hidden: usize,
     pub thinning: Option<String>,
     pub diagnostics: Vec<Diagnostic>,
     pub ends: Vec<TrainingEnd>,
@@ -67,6 +71,11 @@ pub(crate) fn arm_page(
         .flat_map(|f| &f.lines)
         .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
         .collect();
+    let training_legend: Vec<LegendItem> = training
+        .iter()
+        .flat_map(|t| &t.lines)
+        .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
+        .collect();
     let page = ArmPage {
         experiment: input.plan.experiment.clone(),
         name: spec.name.clone(),
@@ -83,6 +92,8 @@ pub(crate) fn arm_page(
             .iter()
             .map(|f| Plot { key: f.key, title: f.title, about: f.about.clone() })
             .collect(),
+        training_hidden: training_legend.iter().filter(|l| !l.shown).count(),
+        training_legend,
         thinning: training.as_ref().map(Training::thinning),
         diagnostics: training.as_ref().map(|t| t.diagnostics.clone()).unwrap_or_default(),
         ends: training.iter().flat_map(|t| t.lines.iter().map(|l| training_end(l, &t.diagnostics))).collect(),
@@ -104,8 +115,7 @@ fn accounts(group: &Group<'_>, arm: usize) -> Vec<Figure> {
     let hold = hold.map(|(_, curve)| ("Buy & Hold".to_owned(), Look { hue: None, dash: 0 }, true, curve));
     let curves: Vec<(String, Look, bool, &Curve)> = own.chain(hold).collect();
     let kept = kept_places(dates.len() + 1, curves.len(), 2);
-    let mut labels: Vec<String> = dates.iter().map(ToString::to_string).collect();
-    labels.push("next close".to_owned());
+    let labels = labels(dates);
     let figure = |key, title, about: &str, unit, values: &dyn Fn(&Curve) -> Vec<f64>| Figure {
         key,
         title,

@@ -88,9 +88,18 @@ pub(crate) fn completed(input: &ReportInput, arm: usize) -> impl Iterator<Item =
     input.runs.iter().filter(move |run| run.arm == arm && run.state == RunState::Completed)
 }
 
+/// A number of each completed run of an arm, by seed.
+pub(crate) fn per_seed(
+    input: &ReportInput,
+    arm: usize,
+    number: impl Fn(&ReportRun) -> Option<f64>,
+) -> SeedScores {
+    SeedScores::new(completed(input, arm).map(|run| (Seed(run.seed), number(run))))
+}
+
 /// A score over the completed seeds of an arm.
 pub(crate) fn seed_scores(input: &ReportInput, arm: usize, metric: &str) -> SeedScores {
-    SeedScores::new(completed(input, arm).map(|run| (Seed(run.seed), score(run, metric))))
+    per_seed(input, arm, |run| score(run, metric))
 }
 
 /// A score of one run; `None` where undefined or not there.

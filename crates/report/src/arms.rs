@@ -1,10 +1,10 @@
 //! The table of arms, baselines and controls of one group.
 
 use serde::Serialize;
-use stats::{Seed, SeedScores};
-use store::RunState;
+use stats::SeedScores;
 use trading_env::Role;
 
+use crate::arm_scores::{completed, seed_scores};
 use crate::estimate::Cell;
 use crate::groups::Group;
 use crate::links::Links;
@@ -76,15 +76,8 @@ pub(crate) struct Row {
 pub(crate) fn table(group: &Group<'_>, metrics: &[Metric], links: &Links) -> Table {
     let base = group.base();
     let row = |index: usize| {
-        let completed = || group.runs(index).filter(|r| r.state == RunState::Completed);
-        let cell = |m: &Metric| {
-            Cell::new(
-                m.label,
-                m.unit,
-                &SeedScores::new(completed().map(|r| (Seed(r.seed), r.test_metric(m.key)))),
-            )
-        };
-        let (n, planned) = (completed().count(), group.runs(index).count());
+        let cell = |m: &Metric| Cell::new(m.label, m.unit, &seed_scores(group.input, index, m.key));
+        let (n, planned) = (completed(group.input, index).count(), group.runs(index).count());
         Row {
             name: group.arm(index).name.clone(),
             link: links.arm_page(index).map(|page| format!("arms/{page}")),

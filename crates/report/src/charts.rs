@@ -1,5 +1,6 @@
 //! The lines of the equity and drawdown charts.
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use trading_env::Role;
 
@@ -72,9 +73,15 @@ pub(crate) fn accounts(group: &Group<'_>) -> Option<Accounts> {
             drawdown,
         });
     }
-    let mut labels: Vec<String> = dates.iter().map(|d| d.to_string()).collect();
-    labels.push("next close".to_owned());
-    Some(Accounts { dates: at(&labels, &kept), lines })
+    Some(Accounts { dates: at(&labels(dates), &kept), lines })
+}
+
+/// The close after the last decision, whose date a run does not hold.
+pub(crate) const NEXT_CLOSE: &str = "next close";
+
+/// Where an account stands: at each decision's date and after the last one, `n + 1`.
+pub(crate) fn labels(dates: &[NaiveDate]) -> Vec<String> {
+    dates.iter().map(NaiveDate::to_string).chain([NEXT_CLOSE.to_owned()]).collect()
 }
 
 /// Whether a line is drawn before anybody has asked for it; `arms_before`: lines of arms that come before it.

@@ -10,6 +10,7 @@ use trading_env::Role;
 
 use crate::arm_scores::{completed, score, seed_scores};
 use crate::estimate::Cell;
+use crate::groups::planned_window;
 use crate::index::link;
 use crate::metric::{Metric, SCORES};
 use crate::plain_page::plain_page;
@@ -107,13 +108,6 @@ fn row(input: &ReportInput, index: usize) -> Option<(Compared, Row)> {
         planned: input.runs.iter().filter(|run| run.arm == index).count(),
     };
     Some((table, row))
-}
-
-fn planned_window(arm: &PlannedArm) -> Option<(String, String)> {
-    match arm.spec.get("split")?.get("test")?.as_array()?.as_slice() {
-        [first, last] => Some((settings::text(first), settings::text(last))),
-        _ => None,
-    }
 }
 
 impl Compared {

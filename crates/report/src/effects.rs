@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use stats::{Moments, Seed, SeedScores};
-use store::RunState;
 use trading_env::Role;
 
+use crate::arm_scores::{completed, seed_scores};
 use crate::estimate::{Cell, Point};
 use crate::groups::Group;
 use crate::metric::{Metric, SCORES, Unit};
-use crate::{PlannedArm, PlannedAxis, ReportRun, settings};
+use crate::{PlannedArm, PlannedAxis, settings};
 
 /// Scores against the values of one axis.
 #[derive(Debug, Clone, Serialize)]
@@ -73,35 +73,32 @@ fn effect(group: &Group<'_>, axis: &PlannedAxis) -> Option<Effect> {
     let base_at = base.and_then(|b| values.iter().position(|(_, arms)| arms.contains(&b)));
     // The base stands for its value only where it is that value's single arm.
     let base_at = base_at.filter(|i| values[*i].1.len() == 1);
-    let pooled = values.iter().any(|(_, arms)| arms.len() > 1);
+    let is_pooled = values.iter().any(|(_, arms)| arms.len() > 1);
     let labels: Vec<String> = values.iter().map(|(v, _)| settings::text(v)).collect();
 
     let sharpe = &SCORES[0];
-    let base_scores = base_at.map(|i| per_seed(group, &values[i].1, sharpe));
+    let base_scores = base_at.map(|i| pooled(group, &values[i].1, sharpe));
     let rows = values.iter().enumerate().map(|(i, (_, arms))| {
-        let scores = per_seed(group, arms, sharpe);
+        let scores = pooled(group, arms, sharpe);
         let against = base_scores.as_ref().filter(|_| base_at != Some(i));
         EffectRow {
             value: labels[i].clone(),
             is_base: base_at == Some(i),
-            score: Cell::new(sharpe.label, sharpe.unit, &seed_scores(&scores)),
+            score: Cell::new(sharpe.label, sharpe.unit, &scores),
             difference: against
-                .map(|base| Cell::new("Difference from base", sharpe.unit, &paired(&scores, base))),
-            seeds: scores.len(),
+                .map(|base| Cell::new("Difference from base", sharpe.unit, &scores.differences(base))),
+            seeds: scores.len() + scores.missing(),
         }
     });
     let rows = rows.collect();
     let metrics = SCORES.iter().map(|metric| EffectMetric {
         label: metric.label,
         unit: metric.unit,
-        points: values
-            .iter()
-            .map(|(_, arms)| Point::new(&seed_scores(&per_seed(group, arms, metric))))
-            .collect(),
+        points: values.iter().map(|(_, arms)| Point::new(&pooled(group, arms, metric))).collect(),
         reference: reference(group, metric),
     });
-    let note = match (pooled, base_at.is_some()) {
-        (true, _) => "Each point averages, seed by seed, over all arms with that value.".to_owned(),
+    let note = match (is_pooled, base_at.is_some()) {
+        (true, _) => "Each point averages, seed by seed, over all arms with that value; seeds that one of them lacks are left out.".to_owned(),
         (false, true) => "All other settings are those of the base.".to_owned(),
         (false, false) => "One arm per value.".to_owned(),
     };
@@ -145,34 +142,25 @@ fn sort_values(values: &mut [(Value, Vec<usize>)], axis: &PlannedAxis) {
     }
 }
 
-/// Score per completed seed, averaged over arms: the seed is what replicates, not the arm.
-pub(crate) fn per_seed(group: &Group<'_>, arms: &[usize], metric: &Metric) -> BTreeMap<u64, Option<f64>> {
+/// Score per seed, averaged over arms: the seed is what replicates, not the arm. Undefined for a seed whose score one of
+/// the arms lacks: what is left would average over other arms from one seed and value to the next.
+pub(crate) fn pooled(group: &Group<'_>, arms: &[usize], metric: &Metric) -> SeedScores {
     let mut values: BTreeMap<u64, Vec<Option<f64>>> = BTreeMap::new();
-    let completed = |r: &&ReportRun| r.state == RunState::Completed;
-    for run in arms.iter().flat_map(|arm| group.runs(*arm)).filter(completed) {
+    for run in arms.iter().flat_map(|arm| completed(group.input, *arm)) {
         values.entry(run.seed).or_default().push(run.test_metric(metric.key));
     }
     let mean = |scores: Vec<Option<f64>>| {
         let defined: Vec<f64> = scores.into_iter().flatten().collect();
-        Moments::of(&defined).map(|m| m.mean)
+        Moments::of(&defined).filter(|_| defined.len() == arms.len()).map(|m| m.mean)
     };
-    values.into_iter().map(|(seed, scores)| (seed, mean(scores))).collect()
-}
-
-pub(crate) fn seed_scores(scores: &BTreeMap<u64, Option<f64>>) -> SeedScores {
-    SeedScores::new(scores.iter().map(|(seed, score)| (Seed(*seed), *score)))
-}
-
-/// Differences of the seeds that both have.
-fn paired(scores: &BTreeMap<u64, Option<f64>>, base: &BTreeMap<u64, Option<f64>>) -> SeedScores {
-    seed_scores(scores).differences(&seed_scores(base))
+    SeedScores::new(values.into_iter().map(|(seed, scores)| (Seed(seed), mean(scores))))
 }
 
 /// Buy & Hold, or the first baseline that has the score.
 pub(crate) fn reference(group: &Group<'_>, metric: &Metric) -> Option<(String, f64)> {
     let value = |arm: usize| {
-        let scores = SeedScores::new(group.runs(arm).map(|r| (Seed(r.seed), r.test_metric(metric.key))));
-        scores.mean().map(|v| (group.arm(arm).name.clone(), v))
+        let mean = seed_scores(group.input, arm, metric.key).mean();
+        mean.map(|v| (group.arm(arm).name.clone(), v))
     };
     let hold = group.baseline("buy-and-hold").and_then(value);
     hold.or_else(|| group.of_role(Role::Baseline).find_map(value))

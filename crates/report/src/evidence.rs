@@ -5,13 +5,12 @@
 //! at the same average position: an agent that trades at random has a negative gain in a rising market, and no timing
 //! in any. Policies of equal turnover are a control that needs no runs of its own, see `store::EqualTurnover`.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use stats::{Interval, Seed, SeedScores};
+use stats::{Interval, SeedScores};
 use store::{EqualTurnover, RunState};
 use trading_env::Role;
 
+use crate::arm_scores::per_seed;
 use crate::estimate::{Cell, LEVEL};
 use crate::groups::Group;
 use crate::metric::Unit;
@@ -37,9 +36,6 @@ pub(crate) struct EvidenceRow {
     pub seeds: usize,
 }
 
-/// A number per completed seed.
-type PerSeed = BTreeMap<u64, Option<f64>>;
-
 /// `None` where there is neither a control nor an oracle, no Buy & Hold to compare with, or no finished run of the
 /// subject.
 pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
@@ -53,29 +49,29 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     let hold = hold(group)?;
     let gain = |run: &ReportRun| Some(log_return(run)? - hold);
     let timing = |run: &ReportRun| timing(run, hold);
-    let of_subject = per_seed(group, subject, timing);
-    if of_subject.is_empty() {
+    let of_subject = per_seed(group.input, subject, timing);
+    if of_subject.len() + of_subject.missing() == 0 {
         return None;
     }
-    let best = oracle.and_then(|arm| scores(&per_seed(group, arm, gain)).mean()).filter(|gain| *gain > 0.0);
+    let best = oracle.and_then(|arm| per_seed(group.input, arm, gain).mean()).filter(|gain| *gain > 0.0);
     let share = |run: &ReportRun| Some(gain(run)? / best?);
 
     let has_lost = !controls.is_empty() || with_shifts;
     let cell = |label, scores: &SeedScores| Some(Cell::new(label, Unit::Fraction, scores));
     let row = |arm: usize| {
-        let own = per_seed(group, arm, timing);
+        let own = per_seed(group.input, arm, timing);
         let is_control = group.arm(arm).role == Role::Control;
-        let mut cells = vec![cell(GAIN, &scores(&per_seed(group, arm, gain)))];
-        cells.extend(best.map(|_| cell(SHARE, &scores(&per_seed(group, arm, share)))));
-        cells.push(cell(TIMING, &scores(&own)));
+        let mut cells = vec![cell(GAIN, &per_seed(group.input, arm, gain))];
+        cells.extend(best.map(|_| cell(SHARE, &per_seed(group.input, arm, share))));
+        cells.push(cell(TIMING, &own));
         if has_lost {
-            cells.push(if is_control { cell(LOST, &difference(&of_subject, &own)) } else { None });
+            cells.push(if is_control { cell(LOST, &of_subject.differences(&own)) } else { None });
         }
         EvidenceRow {
             name: group.arm(arm).name.clone(),
             changes: if is_control { changes(group, subject, arm) } else { String::new() },
             cells,
-            seeds: own.len(),
+            seeds: own.len() + own.missing(),
         }
     };
     let mut columns = vec![GAIN];
@@ -84,11 +80,11 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     columns.extend(has_lost.then_some(LOST));
 
     let name = |arm: usize| group.arm(arm).name.as_str();
-    let mut sentences = vec![of_timing(name(subject), &scores(&of_subject))];
-    sentences.extend(best.and_then(|_| of_share(&scores(&per_seed(group, subject, share)))));
+    let mut sentences = vec![of_timing(name(subject), &of_subject)];
+    sentences.extend(best.and_then(|_| of_share(&per_seed(group.input, subject, share))));
     for &control in &controls {
-        let own = per_seed(group, control, timing);
-        sentences.push(of_control(name(control), &scores(&own), &difference(&of_subject, &own)));
+        let own = per_seed(group.input, control, timing);
+        sentences.push(of_control(name(control), &of_subject, &own));
     }
     sentences.retain(|s| !s.is_empty());
     let mut rows: Vec<EvidenceRow> =
@@ -97,7 +93,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
         let shifted = |run: &ReportRun| Some(shifts(run)?.mean_log_return - hold);
         let lost = |run: &ReportRun| Some(log_return(run)? - shifts(run)?.mean_log_return);
         let left = |run: &ReportRun| Some(timing(run)? - lost(run)?);
-        let of = |number: &dyn Fn(&ReportRun) -> Option<f64>| scores(&per_seed(group, subject, number));
+        let of = |number: &dyn Fn(&ReportRun) -> Option<f64>| per_seed(group.input, subject, number);
         let mut cells = vec![cell(GAIN, &of(&shifted))];
         cells.extend(best.map(|best| cell(SHARE, &of(&|run| Some(shifted(run)? / best)))));
         cells.extend([cell(TIMING, &of(&left)), cell(LOST, &of(&lost))]);
@@ -141,26 +137,12 @@ fn log_return(run: &ReportRun) -> Option<f64> {
 
 /// Log return of Buy & Hold.
 fn hold(group: &Group<'_>) -> Option<f64> {
-    scores(&per_seed(group, group.baseline("buy-and-hold")?, log_return)).mean()
+    per_seed(group.input, group.baseline("buy-and-hold")?, log_return).mean()
 }
 
 /// Log return above what Buy & Hold, with log return `hold`, earns at the same average position.
 fn timing(run: &ReportRun, hold: f64) -> Option<f64> {
     Some(log_return(run)? - run.curve.as_ref()?.exposure * hold)
-}
-
-fn per_seed(group: &Group<'_>, arm: usize, number: impl Fn(&ReportRun) -> Option<f64>) -> PerSeed {
-    let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
-    completed.map(|run| (run.seed, number(run))).collect()
-}
-
-fn scores(numbers: &PerSeed) -> SeedScores {
-    SeedScores::new(numbers.iter().map(|(seed, number)| (Seed(*seed), *number)))
-}
-
-/// The subject's numbers less the control's, where both have the seed.
-fn difference(subject: &PerSeed, control: &PerSeed) -> SeedScores {
-    scores(subject).differences(&scores(control))
 }
 
 /// `12.3% (95% interval 4.5% to 20.1%, 5 seeds)`.
@@ -213,19 +195,26 @@ fn of_shifts(name: &str, group: &Group<'_>, arm: usize) -> Option<String> {
 /// The controls of a group's subject beside it.
 pub(crate) fn controls(group: &Group<'_>) -> Vec<Control> {
     let Some((subject, hold)) = group.of_role(Role::Arm).next().zip(hold(group)) else { return Vec::new() };
-    let of = |arm: usize| per_seed(group, arm, |run| timing(run, hold));
+    let of = |arm: usize| per_seed(group.input, arm, |run| timing(run, hold));
     let own = of(subject);
     let control = |arm: usize| Control {
         name: group.arm(arm).name.clone(),
         is_null: settings::at(&group.arm(arm).spec, "split.shuffle") == Some("returns".into()),
-        lost: difference(&own, &of(arm)),
+        lost: own.differences(&of(arm)),
     };
     group.of_role(Role::Control).map(control).collect()
 }
 
-fn of_control(name: &str, timing: &SeedScores, lost: &SeedScores) -> String {
-    let (Some(own), Some(less)) = (told(timing), told(lost)) else { return String::new() };
+/// `subject` and `timing`: the timing of the arm and of its control.
+pub(crate) fn of_control(name: &str, subject: &SeedScores, timing: &SeedScores) -> String {
+    let lost = subject.differences(timing);
+    let (Some(own), Some(less)) = (told(timing), told(&lost)) else { return String::new() };
+    let has_timing = subject.interval(LEVEL).is_some_and(|i| i.low > 0.0);
     let verdict = match (timing.interval(LEVEL), lost.interval(LEVEL)) {
+        // Where the arm has no timing, nothing of it can be lost.
+        (Some(_), Some(lost)) if lost.low > 0.0 && !has_timing => {
+            "the control does worse, but the arm itself shows no timing"
+        }
         (Some(own), Some(lost)) if lost.low > 0.0 && own.low > 0.0 => {
             "a part of the timing needs what the control takes away, a part does not"
         }

@@ -1,15 +1,15 @@
 //! Forest plots: every arm's mean with its interval under one another, beside the baselines.
 
 use serde::Serialize;
-use stats::{Seed, SeedScores};
-use store::RunState;
 use trading_env::Role;
 
+use crate::arm_scores::seed_scores;
 use crate::arms::{Look, look};
 use crate::effects::reference;
 use crate::estimate::Point;
 use crate::groups::Group;
 use crate::metric::{Metric, SCORES, Unit};
+use crate::rescored::role;
 
 /// Rows at most: beyond that the eye reads the table.
 const MOST_ROWS: usize = 60;
@@ -44,15 +44,12 @@ pub(crate) fn forests(group: &Group<'_>) -> Vec<Forest> {
 
 fn forest(group: &Group<'_>, key: &'static str, metric: &Metric) -> Option<Forest> {
     let row = |arm: usize| {
-        let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
-        let point =
-            Point::new(&SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(metric.key)))));
-        let role = match group.arm(arm).role {
-            Role::Arm => "arm",
-            Role::Baseline => "baseline",
-            Role::Control => "control",
+        let row = ForestRow {
+            name: group.arm(arm).name.clone(),
+            role: role(group.arm(arm).role),
+            look: look(group, arm),
+            point: Point::new(&seed_scores(group.input, arm, metric.key)),
         };
-        let row = ForestRow { name: group.arm(arm).name.clone(), role, look: look(group, arm), point };
         row.point.mean.is_some().then_some(row)
     };
     let roles = [Role::Arm, Role::Control, Role::Baseline];

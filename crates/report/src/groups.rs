@@ -1,12 +1,17 @@
 //! Runs that may stand in one table: same data, same split (a control's order aside), same trading rules.
 
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
 use trading_env::Role;
 
 use crate::{PlannedArm, ReportInput, ReportRun, settings};
 
 /// The sections that make a group.
 pub(crate) const SECTIONS: [&str; 3] = ["data", "split", "rules"];
+
+/// What a control may change in them.
+const SHUFFLE: &str = "split.shuffle";
 
 /// Arms in the charts of a group at most.
 pub(crate) const MOST_DRAWN: usize = 48;
@@ -40,9 +45,44 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
     groups
 }
 
+/// Settings that tell each group from the others of the same name, as `key = value`; none where no other has its name.
+pub(crate) fn told_apart(groups: &[Group<'_>]) -> Vec<Vec<String>> {
+    let names: Vec<(String, String)> = groups.iter().map(|group| (group.symbol(), group.rules())).collect();
+    let sections: Vec<BTreeMap<String, Value>> = groups.iter().map(Group::settings).collect();
+    let of = |group: usize| -> Vec<String> {
+        let alike: Vec<usize> = (0..groups.len()).filter(|other| names[*other] == names[group]).collect();
+        let keys: BTreeSet<&String> = alike.iter().flat_map(|other| sections[*other].keys()).collect();
+        let own = &sections[group];
+        let differ = |key: &&String| alike.iter().any(|other| sections[*other].get(*key) != own.get(*key));
+        let told = |key: &String| {
+            format!("{key} = {}", own.get(key).map_or_else(|| "not set".to_owned(), settings::text))
+        };
+        keys.into_iter().filter(differ).map(told).collect()
+    };
+    (0..groups.len()).map(of).collect()
+}
+
+/// No two are the same: the asset, the rules where not all groups have the same, and what else tells groups apart.
+pub(crate) fn headings(groups: &[Group<'_>]) -> Vec<String> {
+    let has_rules = groups.iter().any(|group| group.rules() != groups[0].rules());
+    let heading = |(group, apart): (&Group<'_>, Vec<String>)| {
+        let rules = has_rules.then(|| group.rules());
+        std::iter::once(group.symbol()).chain(rules).chain(apart).collect::<Vec<_>>().join(" · ")
+    };
+    groups.iter().zip(told_apart(groups)).map(heading).collect()
+}
+
 /// Kind of an arm's agent.
 pub(crate) fn agent_kind(arm: &PlannedArm) -> Option<&str> {
     arm.spec.get("agent")?.get("kind")?.as_str()
+}
+
+/// First and last day of the test window as planned.
+pub(crate) fn planned_window(arm: &PlannedArm) -> Option<(String, String)> {
+    match arm.spec.get("split")?.get("test")?.as_array()?.as_slice() {
+        [first, last] => Some((settings::text(first), settings::text(last))),
+        _ => None,
+    }
 }
 
 impl<'a> Group<'a> {
@@ -81,6 +121,14 @@ impl<'a> Group<'a> {
         self.arms.iter().find_map(|arm| self.runs(*arm).find_map(|r| r.manifest.as_ref()))
     }
 
+    /// Every setting that makes the group.
+    fn settings(&self) -> BTreeMap<String, Value> {
+        let sections = self.arm(self.arms[0]).spec.iter();
+        let ours = sections.filter(|(section, _)| SECTIONS.contains(&section.as_str()));
+        let ours: Map<String, Value> = ours.map(|(name, section)| (name.clone(), section.clone())).collect();
+        settings::flatten(&ours).into_iter().filter(|(key, _)| key != SHUFFLE).collect()
+    }
+
     fn spec(&self, key: &str) -> Option<String> {
         settings::at(&self.arm(self.arms[0]).spec, key).filter(|v| !v.is_null()).map(|v| settings::text(&v))
     }
@@ -101,12 +149,7 @@ impl<'a> Group<'a> {
 
     /// First and last day of the test window as planned.
     pub(crate) fn window(&self) -> Option<(String, String)> {
-        match self.arm(self.arms[0]).spec.get("split")?.get("test")? {
-            Value::Array(ends) if ends.len() == 2 => {
-                Some((settings::text(&ends[0]), settings::text(&ends[1])))
-            }
-            _ => None,
-        }
+        planned_window(self.arm(self.arms[0]))
     }
 
     /// The arm that is like the base in everything but what makes the group, if there is one: with several data sets

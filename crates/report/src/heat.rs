@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stats::SeedScores;
 
-use crate::effects::{axis_values, per_seed, seed_scores};
+use crate::effects::{axis_values, pooled};
 use crate::groups::Group;
 use crate::metric::{SCORES, Unit};
 use crate::settings;
@@ -32,6 +32,8 @@ pub(crate) struct HeatCell {
     pub value: Option<f64>,
     /// `low to high`.
     pub interval: Option<String>,
+    /// How many seeds have no value, where some have.
+    pub missing: Option<String>,
 }
 
 /// How values become colours.
@@ -66,6 +68,7 @@ impl HeatCell {
             level: value.map_or_else(|| "none".to_owned(), |v| scale.level(v)),
             value: value.map(|v| crate::numbers::significant(v, 6)),
             interval: None,
+            missing: None,
         }
     }
 }
@@ -107,7 +110,7 @@ fn heat_map(group: &Group<'_>, rows: usize, columns: usize) -> Option<HeatMap> {
         let cell = |(_, in_column): &(_, Vec<usize>)| {
             let arms: Vec<usize> = in_row.iter().copied().filter(|arm| in_column.contains(arm)).collect();
             is_pooled |= arms.len() > 1;
-            seed_scores(&per_seed(group, &arms, metric))
+            pooled(group, &arms, metric)
         };
         scores.push(columns.iter().map(cell).collect());
     }
@@ -116,7 +119,8 @@ fn heat_map(group: &Group<'_>, rows: usize, columns: usize) -> Option<HeatMap> {
     let scale = Scale::around(reference.as_ref().map_or(0.0, |(_, v)| *v), means());
     let cell = |scores: &SeedScores| {
         let estimate = crate::estimate::Cell::new(metric.label, metric.unit, scores);
-        HeatCell { interval: estimate.interval, ..HeatCell::new(metric.unit, scores.mean(), &scale) }
+        let cell = HeatCell::new(metric.unit, scores.mean(), &scale);
+        HeatCell { interval: estimate.interval, missing: estimate.missing, ..cell }
     };
     let name = |(value, _): &(serde_json::Value, Vec<usize>)| settings::text(value);
     let table = HeatTable {

@@ -1,10 +1,10 @@
 //! The verdicts of a group and the numbers behind them.
 
 use serde::Serialize;
-use stats::{AgainstBenchmark, Aggregate, Bootstrap, Runs, Seed, SeedScores};
-use store::RunState;
+use stats::{AgainstBenchmark, Aggregate, Bootstrap, Runs, SeedScores};
 use trading_env::Role;
 
+use crate::arm_scores::{completed, seed_scores};
 use crate::arms::{Look, look};
 use crate::estimate::{Cell, LEVEL};
 use crate::evidence;
@@ -16,7 +16,8 @@ use crate::search::{POWER_AT, Search};
 use crate::verdict::{Beside, Facts, Verdict, p_value, probability};
 use crate::warnings::mark_of_arm;
 
-const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2_000, key: 0x666c_6167_6c61_6221 };
+/// Resamples of the seeds, as many as `SeedScores::interval` takes.
+const RESAMPLES: usize = 2_000;
 /// Confidence of the minimum track record.
 const CONFIDENCE: f64 = 0.95;
 
@@ -99,7 +100,7 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
         });
         let facts = Facts {
             name: group.arm(arm).name.clone(),
-            completed: group.runs(arm).filter(|r| r.state == RunState::Completed).count(),
+            completed: completed(group.input, arm).count(),
             sharpe: own,
             beside,
             controls: if subject == Some(arm) { evidence::controls(group) } else { Vec::new() },
@@ -118,15 +119,14 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
     });
     Judged {
         verdicts: group.of_role(Role::Arm).map(verdict).collect(),
-        window: search.as_ref().map(|s| window(group, s)).unwrap_or_default(),
+        window: records.zip(search.as_ref()).map(|(r, s)| window(group, r, s)).unwrap_or_default(),
         columns: COLUMNS.to_vec(),
         rows: rows.unwrap_or_default(),
     }
 }
 
 fn sharpe(group: &Group<'_>, arm: usize) -> SeedScores {
-    let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
-    SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(SCORES[0].key))))
+    seed_scores(group.input, arm, SCORES[0].key)
 }
 
 /// Less a number that no seed changes; seeds without a score stay without.
@@ -137,8 +137,9 @@ fn less(scores: &SeedScores, value: f64) -> SeedScores {
 fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: Option<f64>) -> Row {
     let own = sharpe(group, arm);
     let runs = Runs::new([own.clone()]);
+    let bootstrap = Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() };
     let iqm = runs.aggregate(Aggregate::Iqm);
-    let improvement = hold.and_then(|hold| runs.improvement_over_fixed(&[hold], LEVEL, &BOOTSTRAP));
+    let improvement = hold.and_then(|hold| runs.improvement_over_fixed(&[hold], LEVEL, &bootstrap));
     let record = records.arm(arm);
     let market = record.zip(records.hold()).and_then(|(own, hold)| {
         AgainstBenchmark::new(&own.returns, &hold.returns, records.periods_per_year).ok()
@@ -146,25 +147,22 @@ fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: 
     let ratio = search.sharpe.get(&arm);
     let labels = COLUMNS.map(|c| c.label);
     let plain = |k: usize, unit: Unit, v: Option<f64>| Cell::plain(labels[k], unit.write(v), v);
-    let chance = |k: usize, p: Option<f64>, text: fn(f64) -> String| {
-        Cell::plain(labels[k], p.map_or_else(|| numbers::UNDEFINED.to_owned(), text), p)
-    };
+    let above = search.tests.get(&arm).and_then(|t| t.above);
+    let bare = |p: f64| p_value(p).replace("p = ", "").replace("p ", "");
     let days = ratio.and_then(|s| s.minimum_track_record(0.0, CONFIDENCE));
     Row {
         name: group.arm(arm).name.clone(),
         look: look(group, arm),
         cells: vec![
-            Cell::of(labels[0], Unit::Ratio, iqm, runs.interval(Aggregate::Iqm, LEVEL, &BOOTSTRAP)),
+            Cell::of(labels[0], Unit::Ratio, iqm, runs.interval(Aggregate::Iqm, LEVEL, &bootstrap)),
             hold.map_or_else(
                 || plain(1, Unit::Ratio, None),
                 |h| Cell::new(labels[1], Unit::Ratio, &less(&own, h)),
             ),
-            Cell::of(labels[2], Unit::Ratio, improvement.map(|i| i.point), improvement),
-            chance(3, search.tests.get(&arm).and_then(|t| t.above), |p| {
-                p_value(p).replace("p = ", "").replace("p ", "")
-            }),
-            chance(4, ratio.and_then(|s| s.probabilistic(0.0)), probability),
-            chance(5, search.deflated.get(&arm).map(|d| d.probability), probability),
+            Cell::of(labels[2], Unit::Probability, improvement.map(|i| i.point), improvement),
+            Cell::plain(labels[3], above.map_or_else(|| numbers::UNDEFINED.to_owned(), bare), above),
+            plain(4, Unit::Probability, ratio.and_then(|s| s.probabilistic(0.0))),
+            plain(5, Unit::Probability, search.deflated.get(&arm).map(|d| d.probability)),
             Cell::plain(
                 labels[6],
                 days.map_or_else(|| numbers::UNDEFINED.to_owned(), |d| numbers::count(d.ceil() as usize)),
@@ -178,7 +176,7 @@ fn row(group: &Group<'_>, arm: usize, records: &Records, search: &Search, hold: 
 }
 
 /// What the window can show, what luck reaches, and whether choosing the best arm means anything.
-fn window(group: &Group<'_>, search: &Search) -> Vec<String> {
+fn window(group: &Group<'_>, records: &Records, search: &Search) -> Vec<String> {
     let mut sentences = Vec::new();
     let power: Option<Vec<f64>> = search.power.iter().copied().collect();
     if let Some(power) = power {
@@ -190,14 +188,14 @@ fn window(group: &Group<'_>, search: &Search) -> Vec<String> {
             })
             .collect();
         sentences.push(format!(
-            "Power: a test at 5% over these {} days finds a true Sharpe ratio of {}.",
+            "Power: one uncorrected test at 5% over these {} days finds a true Sharpe ratio (against 0, not Buy & Hold) of {}.",
             numbers::count(search.n_days),
             told.join(", ")
         ));
     }
     if let Some(luck) = search.luck.filter(|_| search.trials > 1) {
         sentences.push(format!(
-            "Trials: the best of {} without skill would show a Sharpe ratio of {} on average.",
+            "Trials: the best of {} without skill would show a Sharpe ratio of {} on average, its seeds as a portfolio.",
             numbers::count(search.trials),
             numbers::fixed(Some(luck), 2)
         ));
@@ -210,9 +208,10 @@ fn window(group: &Group<'_>, search: &Search) -> Vec<String> {
         ));
     }
     if let Some(pbo) = &search.pbo {
-        let n = group.of_role(Role::Arm).count();
+        // An arm of which nothing has completed takes no part.
+        let n = records.subjects(group).count();
         sentences.push(format!(
-            "Overfitting: of the {} arms the one that is best in one half of the days is below the middle in the other half with probability {} (PBO).",
+            "Overfitting: of the {} arms with completed runs the one that is best in one half of the days is at or below the middle in the other half with probability {} (PBO).",
             numbers::count(n),
             probability(pbo.probability)
         ));

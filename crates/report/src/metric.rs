@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::numbers;
+use crate::verdict::probability;
 
 /// One score of the test split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) enum Unit {
     Percent,
     /// A plain number, three decimals as in the published tables.
     PaperRatio,
+    /// A probability, two decimals, never a rounded 0 or 1.
+    Probability,
     /// A plain number of any size, three significant digits.
     Number,
 }
@@ -40,6 +43,9 @@ impl Unit {
             Unit::Ratio => numbers::fixed(value, 2),
             Unit::Fraction => numbers::percent(value, 1),
             Unit::Percent | Unit::PaperRatio => numbers::fixed(value, 3),
+            Unit::Probability => {
+                value.filter(|p| p.is_finite()).map_or_else(|| numbers::UNDEFINED.to_owned(), probability)
+            }
             Unit::Number => numbers::digits(value, 3),
         }
     }

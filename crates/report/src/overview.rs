@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use stats::{Seed, SeedScores};
-use store::RunState;
 use trading_env::Role;
 
+use crate::arm_scores::seed_scores;
 use crate::estimate::Cell;
 use crate::groups::{Group, SECTIONS};
 use crate::metric::SCORES;
@@ -48,8 +47,7 @@ pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
                     rows.push(OverviewRow { name, is_baseline, cells: vec![None; groups.len()] });
                     rows.len() - 1
                 });
-                let completed = group.runs(index).filter(|r| r.state == RunState::Completed);
-                let scores = SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(SCORES[0].key))));
+                let scores = seed_scores(group.input, index, SCORES[0].key);
                 rows[row].cells[g] = Some(Cell::new(SCORES[0].label, SCORES[0].unit, &scores));
             }
         }

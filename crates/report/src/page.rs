@@ -14,7 +14,7 @@ use crate::effects::{Effect, EffectChart, effects};
 use crate::evidence::{Evidence, evidence};
 use crate::figure::Figure;
 use crate::forest::{Forest, forests};
-use crate::groups::{Group, groups};
+use crate::groups::{Group, groups, headings};
 use crate::heat::{HeatMap, heat_maps};
 use crate::judged::{Judged, judged};
 use crate::links::{Links, run_page};
@@ -167,7 +167,6 @@ pub(crate) struct TrainingPage {
     /// Place of the group in the charts' data.
     pub group: usize,
     pub heading: String,
-    pub symbol: String,
     /// How many updates a point stands for.
     pub thinning: String,
     pub diagnostics: Vec<Diagnostic>,
@@ -222,8 +221,8 @@ pub(crate) struct ChartData {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct GroupCharts {
     pub id: String,
-    pub symbol: String,
-    pub rules: String,
+    /// Part of the names of CSV files.
+    pub heading: String,
     pub accounts: Option<Accounts>,
     pub figures: Vec<Figure>,
     pub forests: Vec<Forest>,
@@ -236,13 +235,11 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let plan = &input.plan;
     let groups = groups(input);
     let links = Links::of(input);
-    let (mut pages, charts): (Vec<_>, Vec<_>) =
-        groups.par_iter().enumerate().map(|(i, g)| group_page(i, g, &links)).unzip();
+    let headings = headings(&groups);
+    let (pages, charts): (Vec<_>, Vec<_>) =
+        groups.par_iter().enumerate().map(|(i, g)| group_page(i, g, &headings[i], &links)).unzip();
     let grades: Vec<Grade> =
         pages.iter().flat_map(|g: &GroupPage| &g.judged.verdicts).map(|v| v.verdict.grade).collect();
-    if groups.iter().any(|g| g.rules() != groups[0].rules()) {
-        pages.iter_mut().for_each(|g| g.heading = format!("{} · {}", g.symbol, g.rules));
-    }
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
@@ -297,7 +294,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     (page, ChartData { experiment: plan.experiment.clone(), groups: charts })
 }
 
-fn group_page(index: usize, group: &Group<'_>, links: &Links) -> (GroupPage, GroupCharts) {
+fn group_page(index: usize, group: &Group<'_>, heading: &str, links: &Links) -> (GroupPage, GroupCharts) {
     let accounts = accounts(group);
     let effects = effects(group);
     let records = Records::of(group);
@@ -314,10 +311,10 @@ fn group_page(index: usize, group: &Group<'_>, links: &Links) -> (GroupPage, Gro
     let forests = forests(group);
     let page = GroupPage {
         id: format!("group-{}", index + 1),
-        heading: group.symbol(),
+        heading: heading.to_owned(),
         symbol: group.symbol(),
         rules_note: rules_note(&rules_name),
-        rules: rules_name.clone(),
+        rules: rules_name,
         window: group.window(),
         decisions: records.as_ref().map(|r| numbers::count(r.dates.len())),
         judged: judged(group, records.as_ref(), group.input.trials),
@@ -345,8 +342,7 @@ fn group_page(index: usize, group: &Group<'_>, links: &Links) -> (GroupPage, Gro
     };
     let charts = GroupCharts {
         id: page.id.clone(),
-        symbol: page.symbol.clone(),
-        rules: rules_name,
+        heading: page.heading.clone(),
         accounts,
         figures,
         forests,
@@ -376,7 +372,6 @@ fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPa
         Some(TrainingPage {
             group,
             heading: page.heading.clone(),
-            symbol: page.symbol.clone(),
             thinning: training.thinning(),
             diagnostics: training.diagnostics.clone(),
             hidden_lines: legend.iter().filter(|l| !l.shown).count(),

@@ -1,9 +1,9 @@
 //! Performance profiles: the share of an arm's seeds above each Sharpe ratio.
 
-use stats::{Bootstrap, Runs, Seed, SeedScores};
-use store::RunState;
+use stats::{Bootstrap, Runs, SeedScores};
 use trading_env::Role;
 
+use crate::arm_scores::seed_scores;
 use crate::arms::look;
 use crate::band::Band;
 use crate::charts::shown_at_first;
@@ -15,7 +15,8 @@ use crate::numbers::rounded;
 
 /// Thresholds along the axis.
 const THRESHOLDS: usize = 61;
-const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1_000, key: 0x666c_6167_6c61_6221 };
+/// A band at every threshold: fewer than an interval of one number has.
+const RESAMPLES: usize = 1_000;
 
 /// `None` when no seed has a Sharpe ratio, or all have the same.
 pub(crate) fn profile(group: &Group<'_>) -> Option<Figure> {
@@ -23,10 +24,7 @@ pub(crate) fn profile(group: &Group<'_>) -> Option<Figure> {
     let scores: Vec<(usize, SeedScores)> = group
         .arms
         .iter()
-        .map(|&arm| {
-            let completed = group.runs(arm).filter(|r| r.state == RunState::Completed);
-            (arm, SeedScores::new(completed.map(|r| (Seed(r.seed), r.test_metric(metric.key)))))
-        })
+        .map(|&arm| (arm, seed_scores(group.input, arm, metric.key)))
         .filter(|(_, scores)| !scores.is_empty())
         .collect();
     let ends =
@@ -38,11 +36,12 @@ pub(crate) fn profile(group: &Group<'_>) -> Option<Figure> {
     let room = (high - low) * 0.04;
     let step = (high - low + 2.0 * room) / (THRESHOLDS - 1) as f64;
     let thresholds: Vec<f64> = (0..THRESHOLDS).map(|i| rounded(low - room + step * i as f64, 4)).collect();
+    let bootstrap = Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() };
     let mut arms = 0;
     let mut lines = Vec::new();
     for (arm, scores) in scores {
         let n = scores.len();
-        let Some(profile) = Runs::new([scores]).profile(&thresholds, LEVEL, &BOOTSTRAP) else { continue };
+        let Some(profile) = Runs::new([scores]).profile(&thresholds, LEVEL, &bootstrap) else { continue };
         let look = look(group, arm);
         let ends = |end: fn(&stats::Interval) -> f64| {
             let bands = profile.bands.as_ref().filter(|_| group.arm(arm).role != Role::Baseline)?;

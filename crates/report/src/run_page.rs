@@ -6,6 +6,7 @@ use serde_json::Value;
 use stats::Drawdown;
 use store::{Manifest, RunState};
 
+use crate::charts::{NEXT_CLOSE, labels};
 use crate::groups::Group;
 use crate::heat::HeatTable;
 use crate::metric::{SCORES, Unit};
@@ -57,6 +58,8 @@ pub(crate) struct RunPage {
     /// Changes of position in all.
     pub n_decisions: Option<String>,
     pub has_news: bool,
+    /// Whether Buy & Hold stands beside its account.
+    pub has_hold: bool,
     pub thinning: Option<String>,
     pub diagnostics: Vec<Diagnostic>,
     pub ends: Vec<TrainingEnd>,
@@ -162,7 +165,7 @@ const SHEET: [(&str, &str, &str, Unit); 19] = [
     ("cvar_95", "Expected shortfall, 95%", "mean loss beyond the value at risk", Unit::Fraction),
     ("win_rate", "Win rate", "share of the days with a gain, of those with a gain or a loss", Unit::Fraction),
     ("profit_factor", "Profit factor", "sum of gains over sum of losses", Unit::Ratio),
-    ("psr", "Probabilistic Sharpe ratio", "probability that the true ratio is above 0", Unit::Ratio),
+    ("psr", "Probabilistic Sharpe ratio", "probability that the true ratio is above 0", Unit::Probability),
     ("exposure", "Exposure", "share of the days with a position", Unit::Fraction),
     ("holding_time", "Average holding time", "days", Unit::Number),
     ("trades", "Trades", "fills that change the position", Unit::Number),
@@ -183,6 +186,7 @@ pub(crate) fn run_page(
     let market = input.market_of(run);
     let curve = run.curve.as_ref();
     let training = training_of_runs(&[run], |run| format!("seed {}", run.seed));
+    let account = curve.map(|curve| account(curve, market.map(|m| &input.markets[m]), hold));
     let decisions = curve.map(|c| decisions(c, market.map(|m| &input.markets[m]))).unwrap_or_default();
     let rules = group.rules();
     let (reason, step) = match &run.state {
@@ -215,6 +219,7 @@ pub(crate) fn run_page(
         score_names: SCORES.iter().map(|m| m.label).collect(),
         calendar: curve.and_then(|c| calendar(&c.dates, &c.returns())),
         falls: curve.map(falls).unwrap_or_default(),
+        has_hold: account.as_ref().is_some_and(|account| account.hold.is_some()),
         has_news: decisions.iter().any(|d| !d.news.is_empty()),
         n_decisions: (decisions.len() > MOST_DECISIONS).then(|| numbers::count(decisions.len())),
         decisions: decisions.into_iter().take(MOST_DECISIONS).collect(),
@@ -231,7 +236,6 @@ pub(crate) fn run_page(
         commands: commands(input, run, manifest),
         market: market.map(market_file),
     };
-    let account = curve.map(|curve| account(curve, market.map(|m| &input.markets[m]), hold));
     Some((page, RunCharts { name: format!("{}-seed-{}", run.run_id, run.seed), account, training }))
 }
 
@@ -293,7 +297,8 @@ fn scores(manifest: &Manifest) -> Vec<ScoreRow> {
 fn falls(curve: &Curve) -> Vec<Fall> {
     let mut all = Drawdown::all(&curve.growth);
     all.sort_by(|a, b| b.depth.total_cmp(&a.depth).then(a.peak.cmp(&b.peak)));
-    let date = |entry: usize| curve.dates.get(entry).map_or_else(|| NEXT.to_owned(), NaiveDate::to_string);
+    let date =
+        |entry: usize| curve.dates.get(entry).map_or_else(|| NEXT_CLOSE.to_owned(), NaiveDate::to_string);
     let fall = |fall: &Drawdown| Fall {
         depth: numbers::percent(Some(fall.depth), 1),
         peak: date(fall.peak),
@@ -304,14 +309,20 @@ fn falls(curve: &Curve) -> Vec<Fall> {
     all.iter().take(FALLS).map(fall).collect()
 }
 
-/// The close after the last decision, whose date the run does not hold.
-const NEXT: &str = "next close";
+/// A change of position that is smaller is none.
+const ROUNDING: f64 = 1e-9;
 
+/// The days on which the position changed. Positions are marked at the close after the decision, so that the shares held
+/// are in units of the first equity.
 fn decisions(curve: &Curve, market: Option<&Market>) -> Vec<DecisionRow> {
     let closes = closes(curve, market);
+    let held = |t: usize| (curve.positions[t], curve.positions[t] * curve.growth[t + 1] / curve.prices[t]);
+    // The share of equity drifts with the price, and a short position is written anew every day: a change is one of both.
     let changed = |t: &usize| {
-        let before = if *t == 0 { 0.0 } else { curve.positions[t - 1] };
-        (curve.positions[*t] - before).abs() > 1e-9
+        let (position, shares) = held(*t);
+        let (position_before, shares_before) = t.checked_sub(1).map_or((0.0, 0.0), held);
+        (position - position_before).abs() > ROUNDING
+            && (shares - shares_before).abs() > ROUNDING * shares.abs().max(shares_before.abs())
     };
     let row = |t: usize| DecisionRow {
         date: curve.dates[t].to_string(),
@@ -332,10 +343,8 @@ fn closes(curve: &Curve, market: Option<&Market>) -> Vec<Option<f64>> {
 
 fn account(curve: &Curve, market: Option<&Market>, hold: Option<&Curve>) -> Account {
     let five = |values: &[f64]| values.iter().map(|v| rounded(*v, 5)).collect::<Vec<f64>>();
-    let mut dates: Vec<String> = curve.dates.iter().map(NaiveDate::to_string).collect();
-    dates.push(NEXT.to_owned());
     Account {
-        dates,
+        dates: labels(&curve.dates),
         prices: closes(curve, market).into_iter().map(|p| p.map(|p| numbers::significant(p, 7))).collect(),
         actions: curve.actions.iter().filter_map(|a| a.word().chars().next()).collect(),
         positions: curve.positions.iter().map(|p| rounded(*p, 4)).collect(),

@@ -3,8 +3,11 @@
 mod claims;
 mod compare;
 mod demo;
+mod effects;
+mod evidence;
 mod gate;
 mod index;
+mod judged;
 mod many;
 mod numbers;
 mod page;

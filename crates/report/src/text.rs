@@ -9,7 +9,7 @@ use trading_env::Role;
 use crate::arm_scores::{completed, seed_scores};
 use crate::compare::comparison;
 use crate::estimate::LEVEL;
-use crate::groups::{Group, groups};
+use crate::groups::{Group, groups, told_apart};
 use crate::{ReportInput, numbers};
 pub use json::summary;
 pub(crate) use table::{Part, TextTable};
@@ -25,7 +25,8 @@ pub enum TableFormat {
 
 /// The main table of an experiment, one per test window and rules.
 pub fn tables(input: &ReportInput, format: TableFormat) -> String {
-    join(groups(input).iter().map(of_group), format)
+    let groups = groups(input);
+    join(groups.iter().zip(told_apart(&groups)).map(|(group, apart)| of_group(group, &apart)), format)
 }
 
 /// Arms of several experiments side by side, one table per test window and rules.
@@ -37,7 +38,8 @@ pub(crate) fn join(tables: impl Iterator<Item = TextTable>, format: TableFormat)
     tables.map(|table| table.write(format)).collect::<Vec<_>>().join("\n")
 }
 
-fn of_group(group: &Group<'_>) -> TextTable {
+/// `apart`: what tells the group from others of its name.
+fn of_group(group: &Group<'_>, apart: &[String]) -> TextTable {
     let input = group.input;
     let row = |arm: usize| {
         let cells = COLUMNS.iter().map(|c| c.cell(&seed_scores(input, arm, c.key)));
@@ -48,9 +50,10 @@ fn of_group(group: &Group<'_>) -> TextTable {
         title,
         rows: group.of_role(role).map(row).collect(),
     };
+    let name = std::iter::once(group.symbol()).chain(apart.iter().cloned()).collect::<Vec<_>>().join(", ");
     let heads = ["Arm"].into_iter().chain(COLUMNS.iter().map(|c| c.head)).chain(["Runs"]);
     TextTable {
-        caption: caption(&group.symbol(), &group.rules(), group.window().as_ref(), &trials(input.trials)),
+        caption: caption(&name, &group.rules(), group.window().as_ref(), &trials(input.trials)),
         heads: heads.map(str::to_owned).collect(),
         words: 1,
         parts: PARTS.into_iter().map(part).collect(),

@@ -19,7 +19,7 @@ pub(crate) enum Grade {
     Open,
     /// Fewer than 3 seeds.
     Anecdote,
-    /// There is no Buy & Hold to compare with.
+    /// No completed Buy & Hold has a Sharpe ratio to compare with.
     Alone,
     /// No completed run with a Sharpe ratio.
     Absent,
@@ -77,8 +77,8 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Whether it does as well as the arm; `None` with too few seeds to say.
-    fn does_as_well(&self) -> Option<bool> {
+    /// Whether it is not shown to do worse than the arm; `None` with too few seeds to say.
+    fn is_not_worse(&self) -> Option<bool> {
         Some(self.lost.interval(LEVEL)?.low <= 0.0)
     }
 }
@@ -118,7 +118,7 @@ fn grade(facts: &Facts) -> Grade {
     }
     let Some(beside) = &facts.beside else { return Grade::Alone };
     let Some(interval) = beside.difference.interval(LEVEL) else { return Grade::Alone };
-    let nothing_found = facts.controls.iter().any(|c| c.is_null && c.does_as_well() == Some(true));
+    let nothing_found = facts.controls.iter().any(|c| c.is_null && c.is_not_worse() == Some(true));
     let has_timing =
         is_small(beside.tests.timing) && beside.shifts.is_none_or(beats_shifts) && !nothing_found;
     if interval.low > 0.0 && is_small(beside.tests.above) && has_timing {
@@ -144,12 +144,15 @@ fn sentence(facts: &Facts, grade: Grade) -> String {
     }
     match &facts.beside {
         Some(beside) => parts.extend(of_beside(beside)),
-        None => parts.push("no Buy & Hold among the baselines to compare it with".to_owned()),
+        None => parts.push("no completed Buy & Hold with a Sharpe ratio to compare it with".to_owned()),
     }
     parts.extend(facts.deflated.map(|p| {
         let trials = numbers::count(facts.trials);
         let s = if facts.trials == 1 { "" } else { "s" };
-        format!("after {trials} trial{s} the deflated Sharpe probability is {}", probability(p))
+        format!(
+            "after {trials} trial{s} the deflated Sharpe probability of its seeds as a portfolio is {}",
+            probability(p)
+        )
     }));
     parts.extend(of_controls(&facts.controls));
     format!("{}.", parts.join("; "))
@@ -219,18 +222,26 @@ fn of_beside(beside: &Beside) -> Vec<String> {
     parts
 }
 
+/// A difference that is not shown is no equality: what is said is which controls are shown to do worse and which not.
 fn of_controls(controls: &[Control]) -> Option<String> {
     let judged: Vec<(&str, bool)> =
-        controls.iter().filter_map(|c| Some((c.name.as_str(), c.does_as_well()?))).collect();
-    if judged.is_empty() {
-        return None;
+        controls.iter().filter_map(|c| Some((c.name.as_str(), c.is_not_worse()?))).collect();
+    let named = |is_not_worse: bool| -> Vec<&str> {
+        judged.iter().filter(|(_, open)| *open == is_not_worse).map(|(name, _)| *name).collect()
+    };
+    let (open, worse) = (named(true), named(false));
+    if open.is_empty() && worse.len() == controls.len() && !worse.is_empty() {
+        return Some("every control is shown to do worse".to_owned());
     }
-    let equal: Vec<&str> = judged.iter().filter(|(_, equal)| *equal).map(|(name, _)| *name).collect();
-    Some(match equal.as_slice() {
-        [] => "no control does as well".to_owned(),
-        [one] => format!("the control {one} does as well"),
-        [first @ .., last] => format!("the controls {} and {last} do as well", first.join(", ")),
-    })
+    // Some controls have too few seeds to say: those that have enough are named.
+    let (names, not) = if open.is_empty() { (worse, "") } else { (open, "not ") };
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("the control {one} is {not}shown to do worse")),
+        [first @ .., last] => {
+            Some(format!("the controls {} and {last} are {not}shown to do worse", first.join(", ")))
+        }
+    }
 }
 
 /// The page in one sentence.
@@ -246,20 +257,24 @@ pub(crate) fn headline(grades: &[Grade]) -> String {
             if k == 1 { "is" } else { "are" }
         ),
     };
-    let [better, worse, anecdote, absent] =
-        [Grade::Better, Grade::Worse, Grade::Anecdote, Grade::Absent].map(count);
+    let [better, worse, anecdote, alone, absent] =
+        [Grade::Better, Grade::Worse, Grade::Anecdote, Grade::Alone, Grade::Absent].map(count);
     match () {
         () if n == 0 => "The plan has no arm.".to_owned(),
-        () if absent == n => "There is no result yet.".to_owned(),
+        () if absent == n => {
+            "No arm has a Sharpe ratio: no run has completed, or its returns never vary.".to_owned()
+        }
         () if better > 0 => format!("{} shown to be better than Buy & Hold.", arms(better)),
         () if anecdote + absent == n => {
             "With fewer than 3 seeds an arm, these results are anecdotes.".to_owned()
+        }
+        () if alone + anecdote + absent == n => {
+            "There is no completed Buy & Hold to compare the arms with.".to_owned()
         }
         () if worse == n => "Every arm is shown to be worse than Buy & Hold.".to_owned(),
         () if worse > 0 => {
             format!("No arm is shown to be better than Buy & Hold; {} worse.", lower(&arms(worse)))
         }
-        () if count(Grade::Alone) > 0 => "There is no Buy & Hold to compare the arms with.".to_owned(),
         () => "No arm is shown to be better than Buy & Hold.".to_owned(),
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use trading_env::Role;
 
 use super::demo::many;
+use crate::arm_page::arm_page;
+use crate::groups::groups;
 use crate::render::html;
 use crate::{ReportInput, render};
 
@@ -57,6 +59,13 @@ fn with_more_runs_arms_have_pages_of_their_own() {
     let arm = std::fs::read_to_string(folder.join("arms/01.html")).unwrap();
     let to_runs: Vec<String> = links(&arm).filter(|l| l.starts_with("../runs/")).collect();
     assert_eq!(to_runs.len(), 4);
+    // Both kinds of charts have switches: beyond the sixth, seeds are not drawn at first.
+    let seeds = |section: &str| {
+        let rest = arm.split(&format!("<section id=\"{section}\">")).nth(1).unwrap();
+        rest.split("</section>").next().unwrap().matches("<button type=\"button\" aria-pressed").count()
+    };
+    assert_eq!((seeds("accounts"), seeds("training")), (4 + 1, 4), "all seeds, and Buy & Hold");
+    assert!(arm.contains("The charts of training need scripts"));
     for link in links(&arm) {
         assert!(folder.join("arms").join(&link).is_file(), "{link}");
     }
@@ -94,4 +103,16 @@ fn rendering_1000_runs_writes_them_all() {
 
 fn size(path: &Path) -> usize {
     usize::try_from(std::fs::metadata(path).unwrap().len()).unwrap()
+}
+
+#[test]
+fn seeds_beyond_the_sixth_are_one_click_away_in_the_charts_of_training() {
+    let input = input(1, 8, 30, 2);
+    let (page, charts) = arm_page(&input, &groups(&input)[0], 0, None, Vec::new());
+    let shown: Vec<bool> = page.training_legend.iter().map(|item| item.shown).collect();
+    assert_eq!((shown.len(), page.training_hidden), (8, 2));
+    // In the order of the lines, which the script goes by.
+    let lines = charts.training.unwrap().lines;
+    assert!(lines.iter().zip(&page.training_legend).all(|(line, item)| line.name == item.name));
+    assert_eq!(shown, lines.iter().map(|line| line.shown).collect::<Vec<_>>());
 }

@@ -351,3 +351,64 @@ fn a_plan_without_any_run_makes_a_page() {
     assert!(html.contains("No run has been started") && html.contains("Not finished"));
     assert_eq!(plan.arms.iter().filter(|a| a.role == Role::Arm).count(), 8);
 }
+
+/// Half of the arms under the same rules with costs.
+pub(super) fn with_costs() -> ReportInput {
+    let demo = Demo { troubled: false, ..ablation(3) };
+    let mut plan = demo.plan();
+    for (i, arm) in plan.arms.iter_mut().enumerate() {
+        arm.spec["rules"] = json!({"kind": "realistic", "fee_bps": if i % 2 == 0 { 0.0 } else { 10.0 }});
+    }
+    demo.input(&plan)
+}
+
+#[test]
+fn groups_that_differ_in_a_parameter_of_the_rules_have_names_of_their_own() {
+    let input = with_costs();
+    let (shown, charts) = page(&input);
+    let headings: Vec<_> = shown.groups.iter().map(|g| g.heading.as_str()).collect();
+    assert_eq!(headings, ["SYN · rules.fee_bps = 0.0", "SYN · rules.fee_bps = 10.0"]);
+    assert_eq!(charts.groups.iter().map(|g| g.heading.as_str()).collect::<Vec<_>>(), headings);
+    assert_eq!(shown.training.iter().map(|t| t.heading.as_str()).collect::<Vec<_>>(), headings);
+    let html = html(&input).unwrap();
+    for heading in headings {
+        assert!(html.contains(&format!("{heading}</h2>")), "{heading}");
+        assert!(html.contains(&format!("{heading}</a>")), "{heading} in the list of sections");
+        assert!(html.contains(&format!("<th scope=\"col\" class=\"num\">{heading}</th>")), "{heading}");
+    }
+    let mut files: Vec<&str> =
+        html.split("data-csv=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let n = files.len();
+    files.sort_unstable();
+    files.dedup();
+    assert_eq!(files.len(), n, "no two tables are saved under one name: {files:?}");
+}
+
+#[test]
+fn groups_with_names_of_their_own_need_no_settings_to_tell_them_apart() {
+    let mut input = with_costs();
+    for (i, arm) in input.plan.arms.iter_mut().enumerate() {
+        arm.spec["rules"]["kind"] = json!(if i % 2 == 0 { "paper" } else { "realistic" });
+    }
+    // Another order of the window is no other window.
+    input.plan.arms[2].spec["split"]["shuffle"] = json!("returns");
+    let (page, _) = page(&input);
+    let headings: Vec<_> = page.groups.iter().map(|g| g.heading.as_str()).collect();
+    assert_eq!(headings, ["SYN · paper", "SYN · realistic"]);
+}
+
+#[test]
+fn every_table_of_results_can_be_saved_and_its_columns_are_explained_in_the_page() {
+    let html = own_text(&html(&input(3)).unwrap());
+    for name in ["effect-agent.lora.rank-SYN", "training-SYN", "verdicts-SYN", "scores-SYN", "evidence-SYN"] {
+        assert!(html.contains(&format!("data-csv=\"{name}\"")), "{name}");
+    }
+    let (page, _) = page(&input(3));
+    for column in &page.groups[0].judged.columns {
+        assert!(
+            html.contains(&format!("<dt>{}</dt><dd>", column.label.replace('&', "&amp;"))),
+            "{}",
+            column.label
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stats::{Seed, SeedScores};
 
-use super::page::{ablation, input, input_of};
+use super::page::{ablation, input, input_of, with_costs};
 use crate::{ReportRun, TableFormat, summary, tables};
 
 #[test]
@@ -102,4 +102,13 @@ fn the_summary_has_statistics_of_every_arm() {
     assert!(flat["cumulative_return"]["mean"] == 0.0 && flat["cumulative_return"]["low"].is_null());
     assert_eq!(flat["role"], "baseline");
     assert!(flat["claim"].is_null() && flat["verdict"].is_null());
+}
+
+#[test]
+fn captions_tell_groups_apart_that_differ_in_a_parameter_only() {
+    let text = tables(&with_costs(), TableFormat::Markdown);
+    for fee in ["0.0", "10.0"] {
+        let caption = format!("SYN, rules.fee\\_bps = {fee}, ");
+        assert_eq!(text.lines().filter(|line| line.starts_with(&caption)).count(), 1, "{text}");
+    }
 }

@@ -48,7 +48,7 @@ fn an_arm_that_passes_everything_is_better() {
         verdict.sentence,
         "Sharpe 1.50 [1.38, 1.62] over 5 seeds; above Buy & Hold in 5 of 5 seeds, the interval of the difference is \
          above zero; over days, corrected for all trials, p = 0.010; after 36 trials the deflated Sharpe probability \
-         is 0.71; no control does as well."
+         of its seeds as a portfolio is 0.71; every control is shown to do worse."
     );
 }
 
@@ -71,13 +71,14 @@ fn each_rule_alone_withholds_the_claim() {
 }
 
 #[test]
-fn a_null_control_that_does_as_well_withholds_the_claim_and_others_are_named() {
+fn a_null_control_that_is_not_shown_to_do_worse_withholds_the_claim_and_others_are_named() {
     let mut facts = facts();
     facts.controls = vec![control("shuffled-returns", true, &[-0.1, 0.0, 0.1, 0.1, -0.1])];
     let verdict = Verdict::new(&facts);
     assert_eq!(verdict.grade, Grade::Open);
-    assert!(verdict.sentence.ends_with("the control shuffled-returns does as well."), "{}", verdict.sentence);
-    // Without the language it does as well: better it is, though not by the language.
+    let told = "the control shuffled-returns is not shown to do worse.";
+    assert!(verdict.sentence.ends_with(told), "{}", verdict.sentence);
+    // Nothing is shown without the language: better it is, though nobody knows whether by the language.
     facts.controls = vec![
         control("random-weights", false, &[-0.1, 0.0, 0.1, 0.1, -0.1]),
         control("ppo-mlp", false, &[-0.1, 0.0, 0.1, 0.1, -0.1]),
@@ -85,7 +86,7 @@ fn a_null_control_that_does_as_well_withholds_the_claim_and_others_are_named() {
     let verdict = Verdict::new(&facts);
     assert_eq!(verdict.grade, Grade::Better);
     assert!(
-        verdict.sentence.ends_with("the controls random-weights and ppo-mlp do as well."),
+        verdict.sentence.ends_with("the controls random-weights and ppo-mlp are not shown to do worse."),
         "{}",
         verdict.sentence
     );
@@ -148,7 +149,7 @@ fn without_results_or_without_buy_and_hold_nothing_is_claimed() {
     alone.beside = None;
     let verdict = Verdict::new(&alone);
     assert_eq!(verdict.grade, Grade::Alone);
-    assert!(verdict.sentence.contains("no Buy & Hold among the baselines"));
+    assert!(verdict.sentence.contains("no completed Buy & Hold with a Sharpe ratio to compare it with"));
 }
 
 #[test]
@@ -177,7 +178,8 @@ fn probabilities_never_claim_certainty() {
 fn the_headline_counts_claims_only() {
     use Grade::*;
     assert_eq!(headline(&[]), "The plan has no arm.");
-    assert_eq!(headline(&[Absent, Absent]), "There is no result yet.");
+    let absent = "No arm has a Sharpe ratio: no run has completed, or its returns never vary.";
+    assert_eq!(headline(&[Absent, Absent]), absent);
     assert_eq!(headline(&[Anecdote, Absent]), "With fewer than 3 seeds an arm, these results are anecdotes.");
     assert_eq!(headline(&[Open, Anecdote]), "No arm is shown to be better than Buy & Hold.");
     assert_eq!(
@@ -187,5 +189,20 @@ fn the_headline_counts_claims_only() {
     assert_eq!(headline(&[Worse, Worse]), "Every arm is shown to be worse than Buy & Hold.");
     assert_eq!(headline(&[Better]), "The arm is shown to be better than Buy & Hold.");
     assert_eq!(headline(&[Better, Open, Better]), "2 of 3 arms are shown to be better than Buy & Hold.");
-    assert_eq!(headline(&[Alone, Alone]), "There is no Buy & Hold to compare the arms with.");
+    let alone = "There is no completed Buy & Hold to compare the arms with.";
+    assert_eq!(headline(&[Alone, Alone]), alone);
+    assert_eq!(headline(&[Alone, Anecdote, Absent]), alone);
+    // One group of several lacks it: the other arms were compared.
+    assert_eq!(headline(&[Open, Open, Alone]), "No arm is shown to be better than Buy & Hold.");
+}
+
+#[test]
+fn a_control_is_told_only_where_its_seeds_say_something() {
+    let of = |controls: Vec<Control>| Verdict::new(&Facts { controls, ..facts() }).sentence;
+    let [lost, open, few] = [&[0.1, 0.2, 0.3][..], &[-0.1, 0.0, 0.1], &[0.2]];
+    let [a, b] = ["a", "b"].map(|name| move |values: &[f64]| control(name, false, values));
+    assert!(of(vec![a(lost), b(lost)]).ends_with("; every control is shown to do worse."));
+    assert!(of(vec![a(lost), b(few)]).ends_with("; the control a is shown to do worse."));
+    assert!(of(vec![a(lost), b(open)]).ends_with("; the control b is not shown to do worse."));
+    assert!(of(vec![a(open), b(open)]).ends_with("; the controls a and b are not shown to do worse."));
 }

@@ -18,7 +18,7 @@
   }
 
   function wireGroup(group, index) {
-    const prefix = `${data.experiment}-${group.symbol}`;
+    const prefix = `${data.experiment}-${group.heading}`;
     const own = (selector) => all(`${selector}[data-group="${index}"]`);
     own(".charts").forEach((box) => {
       const state = firstState(group.accounts.lines);

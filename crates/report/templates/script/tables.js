@@ -1,9 +1,15 @@
   // Tables that sort by any column, by mouse or keyboard, and that can be searched; each can be saved as CSV.
-  const valueOf = (cell) => {
+  // A number as the page writes it: "1,234.50", a real minus sign, percent as a fraction. Other text stays text.
+  function numberOf(text) {
+    const plain = text.replace(/\u2212/g, "-").replace(/,(?=\d{3})/g, "");
+    if (!/^-?\d+(\.\d+)?(e-?\d+)?%?$/.test(plain)) return text;
+    return Number(plain.endsWith("%") ? plain.slice(0, -1) + "e-2" : plain);
+  }
+  function valueOf(cell, text = cell.textContent.trim()) {
     if (cell.dataset.value !== undefined) return cell.dataset.value === "" ? null : Number(cell.dataset.value);
-    const text = cell.textContent.trim();
-    return text === "" || text === "–" ? null : text;
-  };
+    if (text === "" || text === "–") return null;
+    return cell.classList.contains("num") ? numberOf(text) : text;
+  }
   // Numbers by size, texts by alphabet with numbers in them by size; what is undefined comes last either way.
   function compare(a, b, sign) {
     if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
@@ -45,7 +51,12 @@
       head.append(button);
       choose.append(new Option(button.textContent, String(column)));
     });
-    choose.addEventListener("change", () => { if (choose.value !== "") toggle(Number(choose.value)); });
+    // Back to the first entry: choosing the same column again turns the order round.
+    choose.addEventListener("change", () => {
+      if (choose.value === "") return;
+      toggle(Number(choose.value));
+      choose.value = "";
+    });
     return choose;
   }
 
@@ -78,15 +89,17 @@
     const text = (node) => node.textContent.replace(/\s+/g, " ").trim();
     const heads = [...table.tHead.rows[0].cells].map(text);
     const rows = [...table.tBodies].flatMap(bodyRows);
-    const intervals = heads.map((_, i) => rows.some((row) => row.cells[i] && row.cells[i].querySelector(".interval:not(.missing)")));
-    const wide = (cells) => cells.flatMap((cell, i) => (intervals[i] ? [cell.value, cell.interval] : [cell.value]));
-    const read = (cell) => {
-      const interval = cell.querySelector(".interval:not(.missing)");
+    const intervalOf = (cell) => cell.querySelector(".interval:not(.missing)");
+    const has = heads.map((_, i) => rows.some((row) => row.cells[i] && intervalOf(row.cells[i])));
+    const read = (cell, i) => {
       const named = cell.querySelector(".name") || cell.querySelector(".mean") || cell;
-      const value = cell.dataset.value === undefined ? text(named) : valueOf(cell);
-      return { value, interval: interval ? text(interval) : null };
+      const value = valueOf(cell, text(named));
+      if (!has[i]) return [value];
+      const interval = intervalOf(cell);
+      return [value, ...(interval ? text(interval).split(" to ").map(numberOf) : [null, null])];
     };
-    return [wide(heads.map((head) => ({ value: head, interval: head + " 95%" }))), ...rows.map((row) => wide([...row.cells].map(read)))];
+    const head = (name, i) => (has[i] ? [name, `${name} 95% low`, `${name} 95% high`] : [name]);
+    return [heads.flatMap(head), ...rows.map((row) => [...row.cells].flatMap(read))];
   }
 
   // Fewer rows need no search.
