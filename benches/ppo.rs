@@ -289,7 +289,8 @@ impl Workload {
         let token = keys + 2 * (2 * d * q + 3 * d * ff);
         let (mut ours, mut theirs) = (0.0, 0.0);
         // Tokens with which all prompts begin: trained layers compute them once per pass, not once per prompt.
-        let equal = |prompt: &Vec<u32>| prompt.iter().zip(&self.prompts[0]).take_while(|(a, b)| a == b).count();
+        let equal =
+            |prompt: &Vec<u32>| prompt.iter().zip(&self.prompts[0]).take_while(|(a, b)| a == b).count();
         let common = self.prompts.iter().map(equal).chain(self.shared.iter().copied()).min().unwrap_or(0);
         let saved = |batch: usize| 1.0 - 1.0 / batch as f64;
         for (prompt, shared) in self.prompts.iter().zip(&self.shared) {

@@ -33,7 +33,8 @@ impl Record {
             .iter()
             .map(|(curve, days)| {
                 let returns = curve.returns();
-                days.as_ref().map_or_else(|| returns.clone(), |days| days.iter().map(|t| returns[*t]).collect())
+                days.as_ref()
+                    .map_or_else(|| returns.clone(), |days| days.iter().map(|t| returns[*t]).collect())
             })
             .collect();
         let scaled: Vec<Vec<f64>> = returns.iter().filter_map(|r| scaled(r)).collect();

@@ -46,7 +46,10 @@ fn browser() -> anyhow::Result<PathBuf> {
     let folders: Vec<PathBuf> =
         std::env::var_os("PATH").map_or_else(Vec::new, |p| std::env::split_paths(&p).collect());
     let files = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    files.into_iter().find(|file| file.is_file()).context("no Chromium is installed (Debian: chromium-headless-shell)")
+    files
+        .into_iter()
+        .find(|file| file.is_file())
+        .context("no Chromium is installed (Debian: chromium-headless-shell)")
 }
 
 /// `axe.min.js`, fetched once into the target folder.

@@ -6,7 +6,7 @@ use super::demo::{Demo, Noise, scores};
 use super::page::ablation;
 use crate::page::page;
 use crate::verdict::Grade;
-use crate::{Curve, ReportInput};
+use crate::{Curve, ReportInput, ReportRun};
 
 const DAYS: usize = 252;
 const SEEDS: u64 = 5;
@@ -21,14 +21,36 @@ struct Policies {
 
 /// A sweep over a market without structure. `first` decides for the first arm, `others` for the rest.
 fn sweep(key: u64, first: &Policies, others: &Policies) -> ReportInput {
+    sweep_on(key, first, others, false)
+}
+
+/// The same with the market's days in an order of every seed's own, if they are `shuffled`.
+fn sweep_on(key: u64, first: &Policies, others: &Policies, shuffled: bool) -> ReportInput {
     let demo = Demo { seeds: SEEDS, days: DAYS, updates: 0, troubled: false, ..ablation(SEEDS) };
     let mut input = demo.input(&demo.plan());
     input.markets.clear();
     let mut market = Noise(key);
-    let drift = 0.0006 * market.normal();
+    // Buy & Hold is not better in truth where its luck is what is looked at.
+    let drift = if shuffled { 0.0 } else { 0.0006 * market.normal() };
     let returns: Vec<f64> = (0..DAYS).map(|_| drift + 0.011 * market.normal()).collect();
+    if shuffled {
+        for arm in &mut input.plan.arms {
+            arm.spec["split"]["shuffle"] = "returns".into();
+        }
+        // Every seed has a Buy & Hold of its own.
+        let hold =
+            input.runs.iter().find(|run| input.plan.arms[run.arm].name == "buy-and-hold").unwrap().clone();
+        input.runs.extend((1..SEEDS).map(|seed| ReportRun { seed, ..hold.clone() }));
+    }
     for run in &mut input.runs {
         let arm = &input.plan.arms[run.arm];
+        let mut returns = returns.clone();
+        if shuffled {
+            let mut order = Noise(key ^ (run.seed + 1) << 30);
+            let mut keyed: Vec<(f64, f64)> = returns.iter().map(|r| (order.normal(), *r)).collect();
+            keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+            returns = keyed.into_iter().map(|(_, r)| r).collect();
+        }
         let place = run.arm as u64;
         let policies = if run.arm == 0 { first } else { others };
         let mut common = Noise(key ^ (place + 1) << 20);
@@ -100,6 +122,18 @@ fn on_pure_noise_pages_claim_nothing() {
     };
     let n = (0..20).filter(|key| claims(*key)).count();
     assert!(n <= 2, "{n} of 20 pages on pure noise claim that an arm is better");
+}
+
+/// What the window gave by luck it gave to every order of its days: it is no reason to call anything better or worse.
+#[test]
+fn the_luck_of_a_shuffled_window_is_one_luck() {
+    let nothing = Policies { right: None, shared: 0.0 };
+    let claims = |key: u64| {
+        let found = grades(&sweep_on(5_000 + 7919 * key, &nothing, &nothing, true));
+        found.contains(&Grade::Better) || found.contains(&Grade::Worse)
+    };
+    let n = (0..20).filter(|key| claims(*key)).count();
+    assert!(n <= 3, "{n} of 20 pages on shuffled noise claim that an arm is better or worse");
 }
 
 #[test]
