@@ -43,9 +43,11 @@ impl Unit {
             Unit::Ratio => numbers::fixed(value, 2),
             Unit::Fraction => numbers::percent(value, 1),
             Unit::Percent | Unit::PaperRatio => numbers::fixed(value, 3),
-            Unit::Probability => {
-                value.filter(|p| p.is_finite()).map_or_else(|| numbers::UNDEFINED.to_owned(), probability)
-            }
+            // The words of a sentence are too wide for a column.
+            Unit::Probability => value.filter(|p| p.is_finite()).map_or_else(
+                || numbers::UNDEFINED.to_owned(),
+                |p| probability(p).replace("below ", "< ").replace("above ", "> "),
+            ),
             Unit::Number => numbers::digits(value, 3),
         }
     }

@@ -45,9 +45,9 @@ fn no_probability_is_told_as_certain() {
         (scores["sharpe"], scores["psr"]) = (json!(90 + run.seed), json!(1.0));
     }
     let improvement = &page(&input).0.groups[0].judged.rows[0].cells[2];
-    assert_eq!((improvement.mean.as_str(), improvement.value), ("above 0.99", Some(1.0)));
-    assert_eq!(improvement.interval.as_deref(), Some("above 0.99 to above 0.99"));
+    assert_eq!((improvement.mean.as_str(), improvement.value), ("> 0.99", Some(1.0)));
+    assert_eq!(improvement.interval.as_deref(), Some("> 0.99 to > 0.99"));
     let (sheet, _) = run_page(&input, &groups(&input)[0], &input.runs[0], None, None).unwrap();
     let psr = sheet.scores.iter().find(|row| row.name == "Probabilistic Sharpe ratio").unwrap();
-    assert_eq!(psr.values, ["above 0.99"]);
+    assert_eq!(psr.values, ["> 0.99"]);
 }
