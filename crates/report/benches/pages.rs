@@ -12,6 +12,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
+
 fn bench(c: &mut Criterion) {
     let (demo, plan) = demo::many(196, 5, 252, 20);
     let input = demo.input(&plan);

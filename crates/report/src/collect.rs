@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use rayon::prelude::*;
 use serde_json::Value;
 use store::{ExperimentStore, Manifest, RunState, StoredRun};
 use trading_env::{Action, SplitName, StepRecord, UpdateRecord};
 
-use crate::{Market, PlanInfo, ReportError};
+use crate::{Market, PlanInfo, PlannedRun, ReportError};
 
 /// Everything a report is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,9 +118,12 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
         store.runs()?.into_iter().map(|r| (r.manifest.start.run_id.clone(), r)).collect();
     let arm_index: HashMap<&str, usize> =
         plan.arms.iter().enumerate().map(|(i, a)| (a.name.as_str(), i)).collect();
-    let mut runs = Vec::new();
-    for planned in &plan.runs {
-        let Some(&arm) = arm_index.get(planned.arm.as_str()) else { continue };
+    let planned = plan.runs.iter().filter_map(|planned| {
+        let arm = *arm_index.get(planned.arm.as_str())?;
+        Some((arm, planned, stored.remove(&planned.run_id)))
+    });
+    let planned: Vec<_> = planned.collect();
+    let read = |(arm, planned, found): (usize, &PlannedRun, Option<StoredRun>)| -> Result<_, ReportError> {
         let mut run = ReportRun {
             arm,
             seed: planned.seed,
@@ -129,7 +133,7 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             curve: None,
             updates: Vec::new(),
         };
-        if let Some(found) = stored.remove(&planned.run_id) {
+        if let Some(found) = found {
             if found.state == RunState::Completed {
                 let initial = plan.arms[arm].spec.get("env").and_then(|e| e.get("initial_cash"));
                 let steps = store.read_steps(&found.dir, Some(SplitName::Test))?;
@@ -141,8 +145,9 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             run.state = found.state;
             run.manifest = Some(found.manifest);
         }
-        runs.push(run);
-    }
+        Ok(run)
+    };
+    let runs = planned.into_par_iter().map(read).collect::<Result<Vec<ReportRun>, _>>()?;
     let trials = store.trials()?.iter().filter(|t| t.role == trading_env::Role::Arm).count();
     Ok(ReportInput { plan: plan.clone(), runs, trials, markets: Vec::new() })
 }

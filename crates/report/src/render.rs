@@ -46,9 +46,10 @@ const CHARTS: &str = include_str!("../vendor/echarts/echarts.common.min.js");
 pub fn render(input: &ReportInput, out: &Path) -> Result<PathBuf, ReportError> {
     let tera = templates()?;
     let dir = out.join(&input.plan.experiment);
-    let (page, charts) = page(input);
     write_assets(input, &dir.join("assets"))?;
-    write_runs(input, &tera, &dir.join("runs"))?;
+    let write_runs = || write_runs(input, &tera, &dir.join("runs"));
+    let ((page, charts), written) = rayon::join(|| page(input), write_runs);
+    written?;
     if page.is_large {
         write_arms(input, &page, &tera, &dir.join("arms"))?;
     }
