@@ -20,7 +20,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 pub use self::merged::BodyDigest;
 pub use self::parts::{EncodedSequence, SharedPart};
 use crate::decoder::{Adapter, Geometry, Layer, Past, Product, Weight, rms_norm};
-use crate::kernels::{Packed, on_pool};
+use crate::kernels::{Packed, on_flex, on_pool};
 use crate::lora::Dropout;
 use crate::names::{EMBEDDING, NORM, Projection, input_norm, layer_tensors, post_norm};
 use crate::params::{NewParam, ParamSet, to_host};
@@ -274,7 +274,7 @@ impl Body {
         sequences.iter().try_for_each(|(shared, ids)| self.backbone.check_tokens(shared.ids.len(), ids))
     }
 
-    /// The same for several sequences at once, where the operations in use can. Unless
+    /// The same for several sequences at once. Unless
     /// [rows are independent](Body::rows_are_independent), the bytes of an own part can depend on its companions, because
     /// a matrix library may choose another kernel for another number of rows: equal calls give equal bytes.
     ///
@@ -287,11 +287,8 @@ impl Body {
         if self.plan.embedding || sequences.is_empty() {
             return Ok(encoded);
         }
-        let x = |own: Range<usize>| {
-            let ids: Vec<u32> = sequences[own].iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
-            self.backbone.embed(&ids)
-        };
-        let x = self.continued(sequences, 0..self.boundary, x);
+        let ids: Vec<u32> = sequences.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let x = self.continued(sequences, 0..self.boundary, self.backbone.embed(&ids));
         let mut first = 0;
         for sequence in &mut encoded {
             // One row per sequence when no layer is trained.
@@ -312,9 +309,9 @@ impl Body {
     /// When a sequence was encoded by a body with another boundary, or the embedding is trained.
     pub fn forward_untrained(&self, shared: &[Arc<SharedPart>], batch: &[&EncodedSequence]) -> Tensor<2> {
         let hidden = |s: &EncodedSequence| s.own_hidden.clone().expect("a sequence of this body");
-        let x = |own: Range<usize>| Tensor::cat(batch[own].iter().map(|s| hidden(s)).collect(), 0);
+        let x = Tensor::cat(batch.iter().map(|s| hidden(s)).collect(), 0);
         let x = if self.boundary == self.n_layers() {
-            x(0..batch.len())
+            x
         } else {
             let sequences: Vec<_> =
                 shared.iter().zip(batch).map(|(part, s)| (&**part, &*s.own_ids)).collect();
@@ -323,26 +320,40 @@ impl Body {
         rms_norm(x, self.backbone.norm(), self.backbone.config().rms_norm_eps).cast(FloatDType::F32)
     }
 
-    /// Carries own parts through frozen layers, all at once where the operations in use can: hidden states of all rows,
-    /// or of the last one of each sequence after the last layer. `x` gives the rows of a range of the sequences at the first
-    /// of the layers.
+    /// Carries own parts, whose rows at the first of the layers are `x`, through frozen layers: hidden states of all rows,
+    /// or of the last one of each sequence after the last layer.
     fn continued(
         &self,
         sequences: &[(&SharedPart, &[u32])],
         layers: Range<usize>,
-        x: impl Fn(Range<usize>) -> Tensor<2>,
+        x: Tensor<2>,
     ) -> Tensor<2> {
         let lengths: Vec<_> = sequences.iter().map(|(shared, ids)| (shared.ids.len(), ids.len())).collect();
-        if let Some(at) = Geometry::continued(self.backbone.rotary(), &lengths) {
-            let x = x(0..sequences.len());
+        let at = Geometry::continued(self.backbone.rotary(), &lengths, self.device());
+        if self.backbone.rotary().is_fused() {
             let work = self.work(x.dims()[0], layers.len());
             return on_pool(work, || self.continue_at(x, sequences, layers, &at));
         }
-        let one = |(i, (past, own)): (usize, &(usize, usize))| {
-            let at = Geometry::row(self.backbone.rotary(), *past, *own, self.device());
-            self.continue_at(x(i..i + 1), &sequences[i..=i], layers.clone(), &at)
-        };
-        Tensor::cat(lengths.iter().enumerate().map(one).collect(), 0)
+        let is_last = layers.end == self.n_layers() && !layers.is_empty();
+        let own: Vec<usize> = lengths.iter().map(|(_, own)| *own).collect();
+        let x = self.continue_at(self.with_padding(x, &own, &at), sequences, layers, &at);
+        if is_last { x } else { without_padding(x, &own, &at) }
+    }
+
+    /// Rows of sequences of these lengths with the padding before each that `at` asks for.
+    fn with_padding(&self, x: Tensor<2>, lengths: &[usize], at: &Geometry) -> Tensor<2> {
+        if lengths.iter().all(|n| at.padding(*n) == 0) {
+            return x;
+        }
+        let d = x.dims()[1];
+        let (mut pieces, mut first) = (Vec::with_capacity(2 * lengths.len()), 0);
+        for n in lengths {
+            let zeros = Tensor::<2>::zeros([at.padding(*n), d], self.device()).cast(self.backbone.dtype());
+            pieces.extend((at.padding(*n) > 0).then_some(zeros));
+            pieces.push(x.clone().narrow(0, first, *n));
+            first += n;
+        }
+        Tensor::cat(pieces, 0)
     }
 
     fn continue_at(
@@ -375,6 +386,11 @@ impl Body {
     /// When the batch is empty or a sequence was encoded by a body with another boundary.
     pub fn forward(&self, batch: &[EncodedSequence]) -> Tensor<2> {
         self.run(batch, true)
+    }
+
+    /// Whether it computes on a device with memory of its own rather than on the processor.
+    pub fn is_on_accelerator(&self) -> bool {
+        !on_flex(self.device())
     }
 
     /// Memory that the graph of [`Body::forward`] keeps for these sequences until the backward pass, in bytes, about.
@@ -564,4 +580,17 @@ impl Body {
             false => self.backbone.lm_head(last),
         }))
     }
+}
+
+/// The inverse of [`Body::with_padding`].
+fn without_padding(x: Tensor<2>, lengths: &[usize], at: &Geometry) -> Tensor<2> {
+    if lengths.iter().all(|n| at.padding(*n) == 0) {
+        return x;
+    }
+    let mut end = 0;
+    let mut own = |n: &usize| {
+        end += at.padding(*n) + n;
+        x.clone().narrow(0, end - n, *n)
+    };
+    Tensor::cat(lengths.iter().map(&mut own).collect(), 0)
 }

@@ -316,15 +316,19 @@ impl Geometry {
         Self { batch: lengths.len(), seq, means }
     }
 
-    /// Sequences of the given lengths, each after `past` others: `(past, length)`. None where the operations in use
-    /// take one such sequence at a time.
-    pub fn continued(table: &RotaryTable, sequences: &[(usize, usize)]) -> Option<Self> {
+    /// Sequences of the given lengths, each after `past` others: `(past, length)`. For the plain operations shorter ones
+    /// are padded on the left, as in [`Geometry::padded`].
+    pub fn continued(table: &RotaryTable, sequences: &[(usize, usize)], device: &Device) -> Self {
         let end = sequences.iter().map(|(past, length)| past + length).max().unwrap_or(0);
-        let Known::Fused(angles) = table.up_to(end) else { return None };
         let lengths: Vec<usize> = sequences.iter().map(|(_, length)| *length).collect();
         let seq = lengths.iter().copied().max().unwrap_or(0);
-        let means = Means::Fused(Rows { common: 0, sequences: ranges(&lengths), angles });
-        Some(Self { batch: lengths.len(), seq, means })
+        let means = match table.up_to(end) {
+            Known::Plain(rotations) => {
+                Means::Plain(plain::Positions::continued(&rotations, sequences, device, table.dtype))
+            }
+            Known::Fused(angles) => Means::Fused(Rows { common: 0, sequences: ranges(&lengths), angles }),
+        };
+        Self { batch: lengths.len(), seq, means }
     }
 
     /// Sequences of the given lengths, whose first `common` positions are the same and stand once, as the first rows.

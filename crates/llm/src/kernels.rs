@@ -26,6 +26,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Device, Tensor};
 
 use attention::{Columns, Heads, Inputs, Kept, Sequence};
+pub(crate) use graph::on_flex;
 use graph::{Operand, record, tensor, values};
 
 use crate::LlmConfig;
@@ -36,7 +37,7 @@ pub(crate) use past::Past;
 
 /// Whether tensors of this device and type can go through the operations of this module.
 pub(crate) fn support(device: &Device, dtype: DType) -> bool {
-    dtype == DType::F32 && graph::on_flex(device)
+    dtype == DType::F32 && on_flex(device)
 }
 
 /// `x / sqrt(mean(x^2) + eps) * w` along rows of `x: [rows, d]`, with `w: [1, d]`; and `x` as what a later product of

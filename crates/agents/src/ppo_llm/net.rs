@@ -64,10 +64,11 @@ impl LlmPolicy {
         self.heads(initial, self.body.forward_untrained(shared, batch))
     }
 
-    /// Samples of a minibatch that go through the network at once: as many as 64 MiB hold in equal pieces, and at
-    /// least `least`.
+    /// Samples of a minibatch that go through the network at once: as many as 64 MiB hold in equal pieces, 1 GiB on an
+    /// accelerator, which few samples leave idle; and at least `least`.
     pub fn micro_batch_size(&self, minibatch: &[&EncodedSequence], least: usize) -> usize {
-        let pieces = self.body.graph_bytes(minibatch).div_ceil(JOINED).max(1);
+        let room = if self.body.is_on_accelerator() { JOINED_ON_ACCELERATOR } else { JOINED };
+        let pieces = self.body.graph_bytes(minibatch).div_ceil(room).max(1);
         minibatch.len().div_ceil(pieces).max(least)
     }
 
@@ -81,6 +82,8 @@ impl LlmPolicy {
 
 /// Bytes of a graph that no machine is short of.
 pub(super) const JOINED: usize = 64 << 20;
+/// The same of an accelerator.
+const JOINED_ON_ACCELERATOR: usize = 1 << 30;
 
 fn owned(batch: &[&EncodedSequence]) -> Vec<EncodedSequence> {
     batch.iter().map(|sequence| (*sequence).clone()).collect()

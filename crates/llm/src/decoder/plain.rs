@@ -89,6 +89,21 @@ impl Product {
 }
 
 impl KeyValues {
+    fn positions(&self) -> usize {
+        self.keys.dims()[1]
+    }
+
+    /// The same after as many positions that nobody sees as there are less than `positions`.
+    fn padded_to(&self, positions: usize) -> Self {
+        let [batch, own, heads, width] = self.keys.dims();
+        if own == positions {
+            return self.clone();
+        }
+        let shape = [batch, positions - own, heads, width];
+        let zeros = Tensor::zeros(shape, (&self.keys.device(), self.keys.dtype()));
+        Self { keys: zeros.clone(), values: zeros }.then(self.clone())
+    }
+
     /// Appends later positions.
     fn then(self, later: Self) -> Self {
         Self {
@@ -169,7 +184,10 @@ fn after(past: Option<&[Past]>, own: KeyValues) -> KeyValues {
     match past {
         Some([past]) => past.plain().clone().then(own),
         Some(several) => {
-            unreachable!("{} pasts: `Geometry::continued` is for fused operations", several.len())
+            let longest = several.iter().map(|past| past.plain().positions()).max().unwrap_or(0);
+            let padded: Vec<KeyValues> = several.iter().map(|past| past.plain().padded_to(longest)).collect();
+            let (keys, values) = padded.into_iter().map(|past| (past.keys, past.values)).unzip();
+            KeyValues { keys: Tensor::cat(keys, 0), values: Tensor::cat(values, 0) }.then(own)
         }
         None => own,
     }
@@ -306,6 +324,35 @@ impl Positions {
         }
         let mask = Tensor::<4>::from_data(TensorData::new(mask, [1, 1, seq, keys]), device).cast(dtype);
         Self { rotation: rotations.range(past, seq), mask }
+    }
+
+    /// See [`Geometry::continued`].
+    pub fn continued(
+        rotations: &Rotations,
+        sequences: &[(usize, usize)],
+        device: &Device,
+        dtype: FloatDType,
+    ) -> Self {
+        let batch = sequences.len();
+        let longest = |of: fn(&(usize, usize)) -> usize| sequences.iter().map(of).max().unwrap_or(0);
+        let (past, seq) = (longest(|(past, _)| *past), longest(|(_, own)| *own));
+        if sequences.iter().all(|sequence| *sequence == (past, seq)) {
+            return Self::row(rotations, past, seq, device, dtype);
+        }
+        let keys = past + seq;
+        let mut mask = vec![HIDDEN; batch * seq * keys];
+        let mut positions = vec![0i32; batch * seq];
+        for (row, (before, own)) in sequences.iter().enumerate() {
+            let pad = seq - own;
+            for query in pad..seq {
+                let start = (row * seq + query) * keys;
+                mask[start + past - before..start + past].fill(0.0);
+                mask[start + past + pad..=start + past + query].fill(0.0);
+                positions[row * seq + query] = (before + query - pad) as i32;
+            }
+        }
+        let mask = Tensor::<4>::from_data(TensorData::new(mask, [batch, 1, seq, keys]), device).cast(dtype);
+        Self { rotation: rotations.at(positions, batch, seq, device), mask }
     }
 
     /// See [`Geometry::padded`].

@@ -192,6 +192,47 @@ fn fused_and_plain_agree_after_a_past() {
     }
 }
 
+/// Sequences of different lengths after pasts of different lengths, together and one at a time.
+#[test]
+fn sequences_after_different_pasts_go_together() {
+    let config = config();
+    let weights = Weights::new(&config, true, true, false);
+    let device = Device::flex();
+    for fused in [false, true] {
+        let table = RotaryTable::with(&config, &device, FloatDType::F32, fused);
+        let mut tensors = weights.tensors.iter().cloned();
+        let layer = weights.layer(&config, &mut |_, _| tensors.next().expect("one tensor per name"));
+        let lengths = [(100, 5), (40, 9), (70, 1)];
+        let past = |(past, _): &(usize, usize)| {
+            let at = Geometry::row(&table, 0, *past, &device);
+            at.keep(layer.forward(&config, tensor("first", [*past, 44]), &at, None).1)
+        };
+        let pasts: Vec<Past> = lengths.iter().map(past).collect();
+        let x = |(i, (_, own)): (usize, &(usize, usize))| tensor(&format!("then {i}"), [*own, 44]);
+        let at = Geometry::continued(&table, &lengths, &device);
+        let mut pieces = Vec::new();
+        for (i, length) in lengths.iter().enumerate() {
+            let padding = at.padding(length.1);
+            pieces.extend((padding > 0).then(|| Tensor::<2>::zeros([padding, 44], &device)));
+            pieces.push(x((i, length)));
+        }
+        let together = Tensor::cat(pieces, 0);
+        let all = layer.forward(&config, together.clone(), &at, Some(&pasts)).0;
+        let last = to_host(layer.forward_last(&config, together, &at, Some(&pasts)));
+        let mut end = 0;
+        for (i, (before, own)) in lengths.iter().enumerate() {
+            let alone = Geometry::row(&table, *before, *own, &device);
+            let y = layer.forward(&config, x((i, &lengths[i])), &alone, Some(&pasts[i..=i])).0;
+            end += at.padding(*own) + own;
+            let found = to_host(all.clone().narrow(0, end - own, *own));
+            let expected = to_host(y);
+            assert!(distance(&found, &expected) < 1e-5, "fused {fused}, sequence {i}");
+            let last = &last[i * 44..][..44];
+            assert!(distance(last, &expected[expected.len() - 44..]) < 1e-5, "fused {fused}, sequence {i}");
+        }
+    }
+}
+
 /// The same bytes from pools of one to four threads.
 #[test]
 fn bytes_do_not_depend_on_the_number_of_threads() {
