@@ -213,8 +213,13 @@ impl Attention {
             true => [columns(0, q, 0), columns(1, 2 * kv, 0), columns(1, 2 * kv, kv)],
         };
         let before = self.rows.common;
-        let common =
-            (before > 0).then(|| Sequence { rows: 0..before, padding: 0, past: None, before: 0, last: None });
+        let common = (before > 0).then_some(Sequence {
+            rows: 0..before,
+            padding: 0,
+            past: None,
+            before: 0,
+            last: None,
+        });
         let mut end = before;
         let sequence = |(i, rows): (usize, &Range<usize>)| {
             let padding = rows.start - end;
