@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType};
+use chrono::NaiveDate;
 use hub::{Located, RepoId};
 use llm::{Backbone, LlmConfig, LlmError};
 use plugin::{BuildError, Content, Files, ParamError, SharedPool};
@@ -34,6 +35,10 @@ pub struct ModelParams {
     pub weights: Weights,
     /// Seed of random weights; absent: the run's own, so that every seed has another model.
     pub weights_seed: Option<u64>,
+    /// Last day (`YYYY-MM-DD`) of the text that the model was trained on, as its publisher says; absent: unknown. The
+    /// report sets it beside the test window.
+    #[schemars(extend("x-unhashed" = true))]
+    pub knowledge_until: Option<String>,
 }
 
 impl Default for ModelParams {
@@ -43,6 +48,7 @@ impl Default for ModelParams {
             revision: None,
             weights: Weights::Checkpoint,
             weights_seed: None,
+            knowledge_until: None,
         }
     }
 }
@@ -82,6 +88,11 @@ impl ModelParams {
         if let (Weights::Checkpoint, Some(seed)) = (self.weights, self.weights_seed) {
             let expected = "nothing, because weights = \"checkpoint\" draws none (or weights = \"random\")";
             errors.push(error("weights_seed", seed.to_string(), expected));
+        }
+        if let Some(day) = &self.knowledge_until
+            && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err()
+        {
+            errors.push(error("knowledge_until", format!("{day:?}"), "a day as YYYY-MM-DD"));
         }
         errors
     }

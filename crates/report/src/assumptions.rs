@@ -136,6 +136,22 @@ fn knowledge(group: &Group<'_>) -> Option<String> {
     }
     let name = settings::at(&first.spec, "agent.model.path").map(|v| settings::text(&v));
     let name = name.or_else(|| agent_kind(first).map(str::to_owned)).unwrap_or_default();
+    let until = |arm: &&PlannedArm| {
+        let day = settings::at(&arm.spec, "agent.model.knowledge_until")?;
+        Some(day.as_str()?.to_owned()).filter(|_| !is_random(arm))
+    };
+    // ISO dates are in the order of time.
+    let until: Option<Vec<String>> = models.iter().filter(|arm| !is_random(arm)).map(until).collect();
+    if let Some((day, (from, _))) = until.and_then(|days| days.into_iter().max()).zip(group.window()) {
+        return Some(match day < from {
+            true => {
+                format!("text up to {day}, as the experiment says: before the test window begins on {from}")
+            }
+            false => format!(
+                "text up to {day}, as the experiment says: the test window begins on {from}, so what the model has read could tell it the outcome, and no test here would show that"
+            ),
+        });
+    }
     let window = group.window().map(|(from, _)| format!(" of {from} and later")).unwrap_or_default();
     Some(format!(
         "cut-off of {name} unknown: what it has read{window} could tell it the outcome, and no test here would show that"

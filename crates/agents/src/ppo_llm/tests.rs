@@ -399,6 +399,10 @@ fn relations_are_checked_without_the_model() {
     assert!(
         error(json!({ "model": { "weights_seed": 3 } })).starts_with("model.weights_seed: expected nothing")
     );
+    assert_eq!(
+        error(json!({ "model": { "knowledge_until": "2024-13-01" } })),
+        "model.knowledge_until: expected a day as YYYY-MM-DD, found \"2024-13-01\""
+    );
     assert!(error(json!({ "model": { "path": "" } })).starts_with("model.path: expected a folder"));
     assert!(
         error(json!({ "model": { "revision": "../x" } })).starts_with("model.revision: expected a branch")

@@ -118,6 +118,18 @@ fn assumptions_name_fills_costs_periods_knowledge_and_trials() {
         arm.spec["data"]["kind"] = "investor-bench".into();
     }
     assert!(shown(&input)("Knowledge of the model").contains("unknown"));
+    let window = page(&input).0.groups.remove(0).window.unwrap().0;
+    for (day, said) in
+        [("1999-12-31", "before the test window"), (window.as_str(), "could tell it the outcome")]
+    {
+        for arm in &mut input.plan.arms {
+            if arm.spec.get("agent").and_then(|agent| agent.get("model")).is_some() {
+                arm.spec["agent"]["model"]["knowledge_until"] = day.into();
+            }
+        }
+        let text = shown(&input)("Knowledge of the model");
+        assert!(text.starts_with(&format!("text up to {day}")) && text.contains(said), "{text}");
+    }
     input.markets = ablation(3).markets();
     assert_eq!(shown(&input)("Periods per year"), "252, as the data say");
 }
