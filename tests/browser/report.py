@@ -7,8 +7,8 @@ in light and 360 px wide. Fails on: a console message or script error, a request
 leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
 a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
 window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
-renderings are left in FOLDER. A page on which the browser stands still is opened once more in a new one; twice is a
-failure, and so is LIMIT seconds for everything.
+renderings are left in FOLDER. A page on which the browser stands still for LIMIT seconds is opened again in a new one;
+ATTEMPTS of them are a failure.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import signal
 import sys
 from pathlib import Path
 
-from playwright.sync_api import TimeoutError as Timeout
+from playwright.sync_api import Error
 from playwright.sync_api import sync_playwright
 
 RENDERINGS = {
@@ -62,14 +62,36 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) =>
 }).map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)"""
 
 
-# Seconds for everything; five to ten minutes are usual.
-LIMIT = 1500
+# Seconds for one page in all its renderings; a minute is usual. Now and then a browser waits for itself without end, at
+# any place: then another one opens the page.
+LIMIT = 200
+ATTEMPTS = 4
 
 
-def stop(failures):
-    """Ends the program where it is: a browser that stands still answers nothing, not even a request to end."""
-    print(f"FAILED the browser stands still; {len(failures.found)} failures before", flush=True)
-    os._exit(1)
+def descendants(pid):
+    """Processes that this one has started, and those that they have."""
+    children = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name before may hold anything, brackets too.
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = list(children.get(pid, []))
+    for child in found:
+        found.extend(children.get(child, []))
+    return found
+
+
+def end_browser(*_):
+    """Ends the browser that stands still, so that whatever waits for it fails."""
+    for pid in descendants(os.getpid()):
+        try:
+            if "chrom" in Path(f"/proc/{pid}/comm").read_text():
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
 
 
 class Failures:
@@ -90,35 +112,36 @@ def main():
     parser.add_argument("reports", nargs="+", type=Path)
     args = parser.parse_args()
     failures = Failures()
-    signal.signal(signal.SIGALRM, lambda *_: stop(failures))
-    signal.alarm(LIMIT)
+    signal.signal(signal.SIGALRM, end_browser)
     axe = args.axe.read_text()
     with sync_playwright() as playwright:
         for number, index in enumerate(args.reports, 1):
             renderings = RENDERINGS if index == args.reports[0] else FEW
             for page in [index, *samples(index)]:
                 parts = (number, page.resolve(), index.resolve(), renderings, axe, args.out)
-                before = len(failures.found)
-                try:
-                    with_browser(playwright, args.browser, parts, failures)
-                except Timeout as error:
-                    # A browser that has come to a stop says nothing of the page; one more has to be enough.
-                    print(f"  once more, the browser stands still: {str(error).splitlines()[0]}", flush=True)
-                    del failures.found[before:]
-                    try:
-                        with_browser(playwright, args.browser, parts, failures)
-                    except Timeout:
-                        stop(failures)
+                check_with_a_browser(playwright, args.browser, parts, failures)
     print(f"{len(failures.found)} failures")
     return 1 if failures.found else 0
 
 
-def with_browser(playwright, path, parts, failures):
-    browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-    try:
-        check_page(browser, *parts, failures)
-    finally:
-        browser.close()
+def check_with_a_browser(playwright, path, parts, failures):
+    """A browser that stands still says nothing of the page: the page is then opened in another."""
+    before = len(failures.found)
+    for attempt in range(1, ATTEMPTS + 1):
+        signal.alarm(LIMIT)
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            check_page(browser, *parts, failures)
+            signal.alarm(0)
+            browser.close()
+            return
+        except Error as error:
+            signal.alarm(0)
+            end_browser()
+            print(f"  attempt {attempt} of {ATTEMPTS}: {str(error).splitlines()[0]}", flush=True)
+            if attempt < ATTEMPTS:
+                del failures.found[before:]
+    failures.check(False, f"{parts[1]}: no browser came to the end of the page")
 
 
 def samples(index):
