@@ -64,8 +64,8 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) =>
 
 # Seconds for one page in all its renderings; a minute is usual. Now and then a browser waits for itself without end, at
 # any place: then another one opens the page.
-LIMIT = 200
-ATTEMPTS = 4
+LIMIT = 240
+ATTEMPTS = 6
 
 
 def descendants(pid):
