@@ -33,8 +33,10 @@ impl Record {
             .iter()
             .map(|(curve, days)| {
                 let returns = curve.returns();
-                days.as_ref()
-                    .map_or_else(|| returns.clone(), |days| days.iter().map(|t| returns[*t]).collect())
+                match days {
+                    Some(days) => days.iter().map(|t| returns[*t]).collect(),
+                    None => returns,
+                }
             })
             .collect();
         let scaled: Vec<Vec<f64>> = returns.iter().filter_map(|r| scaled(r)).collect();
