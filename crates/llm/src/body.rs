@@ -400,7 +400,7 @@ impl Body {
         // Inputs of the norms and their results; queries, keys and values; what attention makes of them; gate, up and
         // their product.
         let per_token = 4 * d + 2 * (q + 2 * kv) + 2 * q + 3 * config.intermediate_size;
-        let common = if self.dropout.is_some() { 0 } else { self.common(batch.iter().copied()) };
+        let common = self.common(batch.iter().copied(), true);
         let tokens: usize = common + batch.iter().map(|sequence| sequence.n_tokens() - common).sum::<usize>();
         size_of::<f32>() * per_token * tokens * (self.n_layers() - self.boundary)
     }
@@ -421,9 +421,8 @@ impl Body {
         } else {
             let lengths: Vec<usize> = batch.iter().map(EncodedSequence::n_tokens).collect();
             let table = self.backbone.rotary();
-            let common = if graph && self.dropout.is_some() { 0 } else { self.common(batch.iter()) };
-            let branching = (common > 0).then(|| Geometry::branching(table, common, &lengths)).flatten();
-            let common = if branching.is_some() { common } else { 0 };
+            let common = self.common(batch.iter(), graph);
+            let branching = Geometry::branching(table, common, &lengths);
             let at = branching.unwrap_or_else(|| Geometry::padded(table, &lengths, self.device()));
             let mut x = self.rows(batch, common, &at, graph);
             for i in self.boundary..self.n_layers() {
@@ -439,9 +438,15 @@ impl Body {
         rms_norm(x, self.norm(graph), config.rms_norm_eps).cast(FloatDType::F32)
     }
 
-    /// Tokens with which all sequences begin, when computing them once for all pays.
-    fn common<'a>(&self, mut batch: impl ExactSizeIterator<Item = &'a EncodedSequence>) -> usize {
-        if batch.len() < 2 || !self.backbone.rotary().is_fused() {
+    /// Tokens with which all sequences begin, when computing them once for all pays. None where dropout draws for every
+    /// sequence of a pass with a graph.
+    fn common<'a>(
+        &self,
+        mut batch: impl ExactSizeIterator<Item = &'a EncodedSequence>,
+        graph: bool,
+    ) -> usize {
+        let dropped = graph && self.dropout.is_some();
+        if batch.len() < 2 || dropped || !self.backbone.rotary().is_fused() {
             return 0;
         }
         let Some(first) = batch.next() else { return 0 };

@@ -125,7 +125,7 @@ fn what_sequences_begin_with_together_is_computed_once_and_changes_nothing() {
         spec.lora.dropout = 0.0;
         let body = moved(&backbone, spec);
         let rows = branching(&body);
-        assert_eq!(body.common(rows.iter()), 11);
+        assert_eq!(body.common(rows.iter(), true), 11);
         let alone = rows.iter().map(std::slice::from_ref);
         let frozen = to_host(body.forward_frozen(&rows));
         let expected: Vec<f32> = alone.clone().flat_map(|row| to_host(body.forward_frozen(row))).collect();
