@@ -40,7 +40,7 @@ impl Expected {
             return Ok(Some(format!("expected {size} bytes, found {found}")));
         }
         let (word, expected, found) = match self {
-            Self::Sha256(hex) => ("sha256", hex, hex_digest(Sha256::new(), path)?),
+            Self::Sha256(hex) => ("sha256", hex, sha256_of(path)?),
             Self::GitBlob(hex) => {
                 let header = Sha1::new_with_prefix(format!("blob {size}\0"));
                 ("git sha1", hex, hex_digest(header, path)?)
@@ -48,6 +48,14 @@ impl Expected {
         };
         Ok((found != *expected).then(|| format!("expected {word} {expected}, found {found}")))
     }
+}
+
+/// sha256 of a file's content, in hex.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
+    hex_digest(Sha256::new(), path)
 }
 
 /// Digest of what went into `hash` and the file after it, in hex.
@@ -60,7 +68,11 @@ fn hex_digest(mut hash: impl Digest, path: &Path) -> io::Result<String> {
             n => hash.update(&block[..n]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

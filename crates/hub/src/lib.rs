@@ -1,8 +1,9 @@
-//! Models of the Hugging Face hub: fetched into its cache and found there again.
+//! What others have published, brought to this machine: models of the Hugging Face hub into its cache, where they are
+//! found again, and data sets whose bytes are known here into a folder.
 //!
-//! [`Hub::fetch`] alone uses the network, for the command that says so. [`locate`] turns what an experiment names, a
-//! folder or a repository, into a folder on this machine, and never downloads. The cache has the layout of
-//! `huggingface_hub`, so that both find what the other has fetched.
+//! [`Hub::fetch`] and [`Published::fetch`] alone use the network, for the commands that say so. [`locate`] turns what
+//! an experiment names, a folder or a repository, into a folder on this machine, and never downloads. The cache has
+//! the layout of `huggingface_hub`, so that both find what the other has fetched.
 
 mod digest;
 mod error;
@@ -10,11 +11,14 @@ mod fetch;
 mod locate;
 #[cfg(test)]
 mod loopback;
+mod published;
 mod repo_id;
 
+pub use digest::sha256_of;
 pub use error::HubError;
 pub use fetch::{Fetched, Hub};
 pub use locate::{Located, locate};
+pub use published::{Published, PublishedError, PublishedFile, dataset, datasets};
 pub use repo_id::RepoId;
 
 use std::path::PathBuf;

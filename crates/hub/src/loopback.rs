@@ -1,5 +1,5 @@
-//! A hub on the loopback interface with one repository, for tests: the requests that `hf-hub` makes, answered as
-//! huggingface.co answers them, with the faults that a test asks for.
+//! A server on the loopback interface, for tests: a hub with one repository, which answers the requests that `hf-hub`
+//! makes as huggingface.co answers them, or plain files by their paths; with the faults that a test asks for.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -17,9 +17,11 @@ pub struct Content {
     pub commits: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     /// Commit that `main` stands for.
     pub main: String,
+    /// Files by path; the same path behind `moved/` redirects to them.
+    pub plain: BTreeMap<String, Vec<u8>>,
     /// Token without which requests are refused.
     pub token: Option<String>,
-    /// A file that is sent with its first byte changed.
+    /// A file, by name or plain path, that is sent with its first byte changed.
     pub corrupt: Option<String>,
     /// A file of which only so many bytes are sent before the connection closes, once.
     pub cut: Option<(String, usize)>,
@@ -40,11 +42,23 @@ pub const ID: &str = "org/tiny";
 impl Loopback {
     /// Serves `files` as the only commit.
     pub fn serve(commit: &str, files: &[(&str, &[u8])]) -> Self {
+        let server = Self::start();
+        server.commit(commit, files);
+        server
+    }
+
+    /// Serves `files` by their paths.
+    pub fn plain(files: &[(&str, &[u8])]) -> Self {
+        let server = Self::start();
+        server.content().plain = owned(files);
+        server
+    }
+
+    fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let content = Arc::new(Mutex::new(Content::default()));
         let server = Self { endpoint, content };
-        server.commit(commit, files);
         let (content, endpoint) = (server.content.clone(), server.endpoint.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -57,9 +71,8 @@ impl Loopback {
 
     /// Adds a commit, to which `main` moves.
     pub fn commit(&self, commit: &str, files: &[(&str, &[u8])]) {
-        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
         let mut content = self.content();
-        content.commits.insert(commit.to_owned(), files);
+        content.commits.insert(commit.to_owned(), owned(files));
         content.main = commit.to_owned();
     }
 
@@ -67,6 +80,10 @@ impl Loopback {
     pub fn content(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap()
     }
+}
+
+fn owned(files: &[(&str, &[u8])]) -> BTreeMap<String, Vec<u8>> {
+    files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
 }
 
 struct Request {
@@ -102,7 +119,11 @@ fn answer(mut stream: TcpStream, content: &Mutex<Content>, endpoint: &str) -> st
     let range =
         request.range.map(|(from, to)| format!(" {from}-{}", to.map_or(String::new(), |n| n.to_string())));
     content.requests.push(request.path.clone() + &range.unwrap_or_default());
-    let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    let path = request.path.trim_start_matches('/');
+    if let Some(bytes) = content.plain.get(path).cloned() {
+        return send(&mut stream, &mut content, "", path, &bytes, request.range);
+    }
+    let parts: Vec<&str> = path.split('/').collect();
     let is_cdn = parts[0] == "cdn";
     if !is_cdn && content.token.is_some() && content.token != request.token {
         return whole(&mut stream, "401 Unauthorized", &[], b"");
@@ -138,6 +159,10 @@ fn answer(mut stream: TcpStream, content: &Mutex<Content>, endpoint: &str) -> st
             let headers: Vec<_> = headers.into_iter().chain([("X-Repo-Commit", sha)]).collect();
             whole(&mut stream, "302 Found", &headers, b"")
         }
+        ["moved", ..] => {
+            let location = ("Location", request.path.replacen("/moved", "", 1));
+            whole(&mut stream, "302 Found", &[location], b"")
+        }
         ["cdn" | "cache", commit, file] => {
             let bytes = content.commits[commit][file].clone();
             send(&mut stream, &mut content, commit, file, &bytes, request.range)
@@ -162,15 +187,19 @@ fn send(
     if content.corrupt.as_deref() == Some(file) {
         sent[0] ^= 1;
     }
-    let Some((from, to)) = range else { return whole(stream, "200 OK", &etag, &sent) };
-    if from >= total {
-        return whole(stream, "416 Range Not Satisfiable", &etag, b"");
-    }
-    let to = to.unwrap_or(total - 1).min(total - 1);
+    let part = match range {
+        Some((from, _)) if from >= total => {
+            return whole(stream, "416 Range Not Satisfiable", &etag, b"");
+        }
+        Some((from, to)) => from..to.map_or(total, |to| total.min(to + 1)),
+        None => 0..total,
+    };
     let mut headers = etag.to_vec();
-    headers.push(("Content-Range", format!("bytes {from}-{to}/{total}")));
-    headers.push(("Content-Length", (to - from + 1).to_string()));
-    let mut body = &sent[from..=to];
+    if range.is_some() {
+        headers.push(("Content-Range", format!("bytes {}-{}/{total}", part.start, part.end - 1)));
+    }
+    headers.push(("Content-Length", part.len().to_string()));
+    let mut body = &sent[part];
     // The request for one byte is that for the size.
     if let Some((name, length)) = content.cut.clone()
         && name == file
@@ -179,7 +208,8 @@ fn send(
         content.cut = None;
         body = &body[..length];
     }
-    raw(stream, "206 Partial Content", &headers, body)
+    let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
+    raw(stream, status, &headers, body)
 }
 
 /// A whole answer.
