@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod dataset;
+mod dataset_fetch;
 mod evaluate;
 mod failures;
 mod folder;

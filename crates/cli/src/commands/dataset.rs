@@ -1,4 +1,6 @@
-//! `dataset`: canonical data sets, folders with `bars.parquet` and `metadata.json`.
+//! `dataset`: canonical data sets, folders with `bars.parquet` and `metadata.json`; and published ones, as they are.
+
+mod fetch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +42,8 @@ enum Command {
     Import(Box<Import>),
     /// Generate a synthetic market whose headlines carry a planted signal.
     Synth(Synth),
+    /// Download a published data set, check every byte, and print its folder, licence and revision.
+    Fetch(fetch::Args),
 }
 
 #[derive(clap::Args)]
@@ -96,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Command::Check { dir } => check(dir),
         Command::Import(args) => import(args),
         Command::Synth(args) => synth(args),
+        Command::Fetch(args) => fetch::run(args),
     }
 }
 

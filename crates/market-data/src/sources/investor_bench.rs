@@ -64,9 +64,9 @@ impl DataSource for Source {
                 }
             };
             return Err(BuildError::Invalid(format!(
-                "investor-bench: prices and news of {} not found ({looked}). They are in the folder `data` of \
-                 https://github.com/felis33/INVESTOR-BENCH; set the environment variable FLAGLAB_DATA or \
-                 `data.path` to the folder that holds its JSON files",
+                "investor-bench: prices and news of {} not found ({looked}). `cargo xtask dataset fetch \
+                 investor-bench` downloads them from https://github.com/felis33/INVESTOR-BENCH; then set the \
+                 environment variable FLAGLAB_DATA or `data.path` to the folder that holds the JSON files",
                 self.symbol
             )));
         };
