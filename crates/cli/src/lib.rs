@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use runner::Registry;
 
-use crate::commands::{dataset, evaluate, metrics, model, options, plugins, report, sweep};
+use crate::commands::{dataset, evaluate, metrics, model, options, paper, plugins, report, sweep};
 use crate::failure::Failure;
 
 /// Experiments with LLM trading agents.
@@ -38,6 +38,8 @@ enum Command {
     Retry(sweep::RetryArgs),
     /// Render the report again from what is stored.
     Report(report::Args),
+    /// The published tables of FLAG-Trader, audited and beside what the same rules and data give here.
+    Paper(paper::Args),
     /// Score a list of decisions, or a trained policy, under trading rules: metrics as JSON.
     Evaluate(evaluate::Args),
     /// Tear-sheet numbers of a return series as JSON.
@@ -70,6 +72,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Sweep(args) => sweep::run(&registry, &args),
         Command::Retry(args) => sweep::retry(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
+        Command::Paper(args) => paper::run(&registry, &args),
         Command::Evaluate(args) => evaluate::run(&registry, &args),
         Command::Metrics(args) => metrics::run(&args),
         Command::Plugins(args) => plugins::run(&registry, &args),

@@ -40,12 +40,17 @@ impl Paths {
     /// Where relative paths of settings start; repositories are not pinned.
     pub fn files(&self) -> Files {
         let root = self.root.clone();
-        Files { root, data: data_folder(), hub: hub::cache_folder(), ..Files::default() }
+        let data = Some(self.data()).filter(|data| data.is_dir() || data_variable().is_some());
+        Files { root, data, hub: hub::cache_folder(), ..Files::default() }
+    }
+
+    /// The folder of real data: `FLAGLAB_DATA`, or `data` below the root.
+    pub fn data(&self) -> PathBuf {
+        data_variable().unwrap_or_else(|| self.root.join("data"))
     }
 }
 
-/// `FLAGLAB_DATA`: the folder of real data.
-pub(crate) fn data_folder() -> Option<PathBuf> {
+fn data_variable() -> Option<PathBuf> {
     std::env::var_os("FLAGLAB_DATA").filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 

@@ -42,7 +42,7 @@ pub use segment::{Segment, Shuffle};
 pub use series::{Bar, BarSeries, Columns, History};
 pub use sources::{
     CsvFile, CsvParams, InvestorBench, InvestorBenchParams, ParquetFile, ParquetParams, SOURCES,
-    SyntheticNews, SyntheticNewsParams,
+    SyntheticNews, SyntheticNewsParams, investor_bench_file,
 };
 pub use split::{DateRange, SplitSpec, Splits};
 

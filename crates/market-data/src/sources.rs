@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::SourceKind;
 
 pub use csv::{CsvFile, CsvParams};
-pub use investor_bench::{InvestorBench, InvestorBenchParams};
+pub use investor_bench::{InvestorBench, InvestorBenchParams, investor_bench_file};
 pub use parquet::{ParquetFile, ParquetParams};
 pub use synthetic_news::{SyntheticNews, SyntheticNewsParams};
 

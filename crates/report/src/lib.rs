@@ -61,6 +61,8 @@ pub use compare::{ComparedExperiment, compare, compared_summary};
 pub use error::ReportError;
 pub use gate::{Gate, GateError, Verdict};
 pub use index::{IndexEntry, experiments, index, index_table};
+pub use numbers::fixed;
+pub use plain_page::publish_page;
 pub use market::{Market, MarketDay};
 pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
 pub use render::render;

@@ -3,8 +3,8 @@
 /// What stands where a number is undefined.
 pub(crate) const UNDEFINED: &str = "–";
 
-/// `decimals` places.
-pub(crate) fn fixed(value: Option<f64>, decimals: usize) -> String {
+/// A number with `decimals` places as pages write it: a real minus sign, grouped thousands, a dash where undefined.
+pub fn fixed(value: Option<f64>, decimals: usize) -> String {
     match value.filter(|v| v.is_finite()) {
         Some(v) => group(&format!("{v:.decimals$}")),
         None => UNDEFINED.to_owned(),

@@ -5,6 +5,7 @@ pub(crate) mod evaluate;
 pub(crate) mod metrics;
 pub(crate) mod model;
 pub(crate) mod options;
+pub(crate) mod paper;
 pub(crate) mod plugins;
 pub(crate) mod report;
 pub(crate) mod sweep;

@@ -40,22 +40,78 @@ pub(crate) struct RetryArgs {
 }
 
 #[derive(clap::Args)]
-struct Common {
+pub(super) struct Common {
     /// Experiment file.
-    file: PathBuf,
+    pub file: PathBuf,
     /// Override of one key, as it would stand in the file: `agent.lora.rank=4`. May be given again.
     #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    pub set: Vec<String>,
     /// Runs at the same time, where those that read a large model together count as one; default `run.jobs` of the file, else
     /// one per core.
     #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    pub jobs: Option<NonZeroUsize>,
     /// Who carries out the runs, see `plugins launcher`.
     #[arg(long, value_name = "NAME")]
-    launcher: Option<String>,
+    pub launcher: Option<String>,
     /// How to print the result.
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    pub format: Format,
+}
+
+/// What a sweep came to.
+pub(super) struct Swept {
+    /// Name of the experiment.
+    pub name: String,
+    /// What is stored of it.
+    pub input: ReportInput,
+    /// Its report.
+    pub report: PathBuf,
+    runs_folder: PathBuf,
+    states: Vec<&'static str>,
+    /// Runs that were carried out; `None`: there was nothing left to do.
+    did: Option<usize>,
+    /// One line per failed or skipped run.
+    failures: Vec<String>,
+}
+
+impl Swept {
+    fn count(&self, word: &str) -> usize {
+        self.states.iter().filter(|state| **state == word).count()
+    }
+
+    /// Runs that are neither completed, failed nor skipped.
+    fn unfinished(&self) -> usize {
+        self.states.len() - self.count("completed") - self.count("failed") - self.count("skipped")
+    }
+
+    /// Whether a run of the plan failed or was not done.
+    pub fn lacks_runs(&self) -> bool {
+        self.count("failed") + self.unfinished() > 0
+    }
+
+    /// Counts in words, and why runs failed or were skipped, a line each.
+    pub fn words(&self) -> String {
+        let (completed, total) = (self.count("completed"), self.states.len());
+        let mut text = match self.did {
+            None => format!("nothing left to do: {completed} of {total} runs completed"),
+            Some(_) => format!("{completed} of {total} runs completed"),
+        };
+        let others = [
+            (self.count("failed"), "failed"),
+            (self.count("skipped"), "skipped"),
+            (self.unfinished(), "not finished"),
+        ];
+        for (n, word) in others {
+            if n > 0 {
+                text += &format!(", {n} {word}");
+            }
+        }
+        text.push('\n');
+        for reason in &self.failures {
+            text += &format!("  {reason}\n");
+        }
+        text
+    }
 }
 
 /// Loads an experiment with overrides of the environment and `set` on top.
@@ -98,6 +154,19 @@ fn go(
     selection: Selection,
     plan_only: bool,
 ) -> Result<ExitCode, Failure> {
+    match sweep(registry, args, selection, plan_only)? {
+        Some(swept) => Ok(finish(&swept, args.format)),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Plans, runs what is selected and renders the report; with `plan_only` prints the plan and does nothing.
+pub(super) fn sweep(
+    registry: &Registry,
+    args: &Common,
+    selection: Selection,
+    plan_only: bool,
+) -> Result<Option<Swept>, Failure> {
     let mut set = args.set.clone();
     set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
     let experiment = load(registry, &args.file, &set)?;
@@ -108,7 +177,7 @@ fn go(
     let (plan, mut lock) = plan(registry, &experiment, &files, lock, store)?;
     if plan_only {
         print_plan(&plan, args.format);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(None);
     }
     let total = plan.runs.len();
     let ready = plan.prepare(selection)?;
@@ -125,7 +194,15 @@ fn go(
         (plan, Some(outcome))
     };
     let (report, input) = super::report::render(&plan, &paths, &set)?;
-    finish(&plan, outcome.as_ref(), &input, &report, args.format)
+    Ok(Some(Swept {
+        name: plan.experiment.name.clone(),
+        input,
+        report,
+        runs_folder: plan.store.dir().to_owned(),
+        states: plan.runs.iter().map(|run| run.state.word()).collect(),
+        did: outcome.map(|o| o.count(|end| *end != RunEnd::Elsewhere)),
+        failures: reasons(&plan),
+    }))
 }
 
 fn execute(ready: Ready<'_>, jobs: NonZeroUsize) -> Result<(Plan<'_>, Outcome), Failure> {
@@ -179,54 +256,26 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
 }
 
 /// Prints what the sweep came to: counts, reasons, test scores, and the report's path last; exit 1 while a run of the plan is failed or was not done.
-fn finish(
-    plan: &Plan<'_>,
-    outcome: Option<&Outcome>,
-    input: &ReportInput,
-    report: &Path,
-    format: Format,
-) -> Result<ExitCode, Failure> {
-    let count = |word: &str| plan.runs.iter().filter(|r| r.state.word() == word).count();
-    let total = plan.runs.len();
-    let (completed, failed, skipped) = (count("completed"), count("failed"), count("skipped"));
-    let unfinished = total - completed - failed - skipped;
-    let did = outcome.map_or(0, |o| o.count(|end| *end != RunEnd::Elsewhere));
+fn finish(swept: &Swept, format: Format) -> ExitCode {
     if format == Format::Json {
         output::print_json(&json!({
-            "experiment": plan.experiment.name,
-            "runs": total,
-            "executed": did,
-            "completed": completed,
-            "failed": failed,
-            "skipped": skipped,
-            "unfinished": unfinished,
-            "failures": reasons(plan),
-            "trials": input.trials,
-            "scores": scores::json(input),
-            "runs_folder": shown(plan.store.dir()),
-            "report": shown(report),
+            "experiment": swept.name,
+            "runs": swept.states.len(),
+            "executed": swept.did.unwrap_or(0),
+            "completed": swept.count("completed"),
+            "failed": swept.count("failed"),
+            "skipped": swept.count("skipped"),
+            "unfinished": swept.unfinished(),
+            "failures": swept.failures,
+            "trials": swept.input.trials,
+            "scores": scores::json(&swept.input),
+            "runs_folder": shown(&swept.runs_folder),
+            "report": shown(&swept.report),
         }));
     } else {
-        let mut text = String::new();
-        if outcome.is_none() {
-            text += &format!("nothing left to do: {completed} of {total} runs completed");
-        } else {
-            text += &format!("{completed} of {total} runs completed");
-        }
-        for (n, word) in [(failed, "failed"), (skipped, "skipped"), (unfinished, "not finished")] {
-            if n > 0 {
-                text += &format!(", {n} {word}");
-            }
-        }
-        text.push('\n');
-        for reason in reasons(plan) {
-            text += &format!("  {reason}\n");
-        }
-        text += &scores::table(input);
-        text += &shown(report);
-        output::print(&text);
+        output::print(&(swept.words() + &scores::table(&swept.input) + &shown(&swept.report)));
     }
-    Ok(if failed + unfinished > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    if swept.lacks_runs() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
 
 /// One line per failed or skipped run.

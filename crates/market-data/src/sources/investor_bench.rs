@@ -43,14 +43,25 @@ impl Source {
         let symbol = params.symbol.trim();
         let name = format!("{}.json", symbol.to_lowercase());
         let candidates = if params.path.is_empty() {
-            let data = files.data.iter();
-            data.flat_map(|data| [data.join("investor-bench").join(&name), data.join(&name)]).collect()
+            places(symbol, files)
         } else {
             let path = locate(&params.path, files);
             vec![if path.is_dir() { path.join(&name) } else { path }]
         };
         Self { candidates, symbol: symbol.to_uppercase(), periods_per_year: params.periods_per_year }
     }
+}
+
+/// Where the file of an asset is looked for below `FLAGLAB_DATA`, in order.
+fn places(symbol: &str, files: &Files) -> Vec<PathBuf> {
+    let name = format!("{}.json", symbol.to_lowercase());
+    let data = files.data.iter();
+    data.flat_map(|data| [data.join("investor-bench").join(&name), data.join(&name)]).collect()
+}
+
+/// The file of InvestorBench's prices and news of an asset, where it is on this machine.
+pub fn investor_bench_file(symbol: &str, files: &Files) -> Option<PathBuf> {
+    places(symbol, files).into_iter().find(|path| path.is_file())
 }
 
 impl DataSource for Source {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::paths::{Paths, data_folder, shown};
+use crate::paths::{Paths, shown};
 
 /// Arguments of `dataset fetch`.
 #[derive(clap::Args)]
@@ -35,7 +35,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(Failure::unknown("unknown data set", &args.name, &known));
     };
     let current = std::env::current_dir().unwrap_or_default();
-    let data = args.out.clone().or_else(data_folder).unwrap_or_else(|| Paths::of(&current).root.join("data"));
+    let found = Paths::of(&current).data();
+    let data = args.out.clone().unwrap_or_else(|| found.clone());
     let folder = data.join(set.name);
     let fetched = set.fetch(&folder, args.from.as_deref(), |file| {
         // A closed stderr stops no download.
@@ -50,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             lines.push(shown(&folder));
             lines.push(format!("licence {}, whose text is in {}", set.licence, set.notice));
             lines.push(format!("{} at {}", set.source(), set.revision));
-            lines.push(usage(&data));
+            lines.push(usage(&data, &found));
             output::print(&lines.join("\n"));
         }
         Format::Json => {
@@ -73,10 +74,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How experiments find the data.
-fn usage(data: &Path) -> String {
-    if data_folder().is_some_and(|set| set == data) {
-        return "FLAGLAB_DATA names it: `cargo xtask sweep FILE.toml` finds it".to_owned();
+/// How experiments find the data; without being told they look at `found`.
+fn usage(data: &Path, found: &Path) -> String {
+    if data == found {
+        return "`cargo xtask sweep FILE.toml` finds it there".to_owned();
     }
     let mut folder = shown(data);
     if folder.contains(' ') {

@@ -1,0 +1,104 @@
+//! Whether a verdict or a number of the audit has changed.
+
+use std::fmt;
+
+use crate::audit::{Audit, CellAudit, Verdict};
+use crate::published::{Metric, PublishedRow};
+
+/// What the audit said of every cell when the data were those of the pinned revision.
+const EXPECTED: &str = include_str!("../data/cells.csv");
+
+const HEADER: &str = "asset,model,metric,published,verdict,recomputed,bound";
+
+/// A cell of which the audit says something else than it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which cell: asset, model, metric.
+    pub cell: String,
+    /// What was said: verdict, recomputed value, bound.
+    pub was: String,
+    /// What is said now.
+    pub is: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: was {}, is {}", self.cell, self.was, self.is)
+    }
+}
+
+/// Every cell as a line of CSV: what [`changes`] compares with, in the order of the tables.
+pub fn csv(audit: &Audit) -> String {
+    let mut text = format!("{HEADER}\n");
+    for (row, cell) in audit.cells() {
+        let [recomputed, bound] = [cell.recomputed, cell.bound].map(written);
+        let name = name(row.row, cell.metric);
+        text += &format!("{name},{:.3},{},{recomputed},{bound}\n", cell.published, key(cell.verdict));
+    }
+    text
+}
+
+/// Asset, model and metric, as in the CSV: no name has a comma or a quote.
+fn name(row: &PublishedRow, metric: Metric) -> String {
+    format!("{},{},{}", row.asset, row.model, metric.name())
+}
+
+/// The verdict as in JSON.
+pub(crate) fn key(verdict: Verdict) -> String {
+    let value = serde_json::to_value(verdict).expect("invariant: a verdict is a word");
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Six decimals: far above what another machine's logarithm changes, far below a cent in one price.
+fn written(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |v| format!("{v:.6}"))
+}
+
+/// The cells that are not as expected, of the assets that have prices.
+pub fn changes(audit: &Audit) -> Vec<Change> {
+    let assets = audit.assets.iter().filter(|asset| asset.dates.is_some());
+    let cells = assets.flat_map(|a| &a.rows).flat_map(|row| row.cells.iter().map(move |cell| (row.row, cell)));
+    cells.filter_map(|(row, cell)| change(row, cell)).collect()
+}
+
+fn change(row: &PublishedRow, cell: &CellAudit) -> Option<Change> {
+    let name = name(row, cell.metric);
+    let line = EXPECTED.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix(','));
+    let fields: Vec<&str> = line.unwrap_or_default().split(',').collect();
+    let [_, verdict, recomputed, bound] = fields[..] else {
+        return Some(Change { cell: name.replace(',', " "), was: "unknown".to_owned(), is: said(cell) });
+    };
+    let near = |expected: &str, found: Option<f64>| match (expected.parse::<f64>().ok(), found) {
+        (Some(expected), Some(found)) => (expected - found).abs() < 2e-6,
+        (expected, found) => expected.is_none() && found.is_none(),
+    };
+    let same = verdict == key(cell.verdict) && near(recomputed, cell.recomputed) && near(bound, cell.bound);
+    (!same).then(|| Change {
+        cell: name.replace(',', " "),
+        was: words(verdict, recomputed, bound),
+        is: said(cell),
+    })
+}
+
+fn said(cell: &CellAudit) -> String {
+    let [recomputed, bound] = [cell.recomputed, cell.bound].map(written);
+    words(&key(cell.verdict), &recomputed, &bound)
+}
+
+fn words(verdict: &str, recomputed: &str, bound: &str) -> String {
+    let mut text = verdict.to_owned();
+    if !recomputed.is_empty() {
+        text += &format!(" ({recomputed})");
+    }
+    if !bound.is_empty() {
+        text += &format!(", bound {bound}");
+    }
+    text
+}
+
+/// Whether an asset's Buy & Hold row is as printed: all cells exact, or off by one unit of the last digit.
+pub fn is_reproduced(rows: &[crate::RowAudit]) -> bool {
+    rows.first().is_some_and(|row| {
+        row.cells.iter().all(|cell| matches!(cell.verdict, Verdict::Exact | Verdict::LastDigit))
+    })
+}
