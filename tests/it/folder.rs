@@ -184,7 +184,7 @@ pub fn prices(n: u64) -> String {
 }
 
 /// ISO date of a number of days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn date(days: u64) -> String {
+pub fn date(days: u64) -> String {
     let z = days + 719_468;
     let (era, doe) = (z / 146_097, z % 146_097);
     let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;

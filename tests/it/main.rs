@@ -15,6 +15,7 @@ mod growth;
 mod loopback;
 mod metrics;
 mod model;
+mod paper;
 mod plugins;
 mod report;
 mod rescored;

@@ -28,6 +28,7 @@ import tempfile
 
 import numpy as np
 from scipy.optimize import brentq, linprog
+from scipy.special import ndtri
 
 PUBLISHED = pathlib.Path("crates/reproduction/data/published.csv")
 STOCKS, BTC = ("2020-10-01", "2021-05-06"), ("2023-04-05", "2023-11-05")
@@ -43,6 +44,8 @@ HALF, UNIT = 0.0005, 0.001
 # What rounding of numbers in binary may add to a difference that is compared with these.
 BINARY = 1e-9
 EXACT, PROGRAM = 1e-9, 1e-6
+# Of z, for 5% on both sides.
+SIGNIFICANT = float(ndtri(0.975))
 
 
 # Prices.
@@ -179,7 +182,7 @@ def positions_of(words, days):
 # What any decisions reach.
 
 def variance_bound(r):
-    """The largest sum of a r^2 - (sum of a r)^2 / n over a in [0, 1]: cutting planes, so from above, and its a."""
+    """The largest sum of a r^2 - (sum of a r)^2 / n over a in [0, 1], by cutting planes, so from above."""
     n, r = len(r), 100 * r
     cost = np.append(-(r**2), 1.0)
     cuts, limits = [], []
@@ -188,7 +191,7 @@ def variance_bound(r):
         a = done.x[:n]
         t = r @ a
         if r**2 @ a - t**2 / n >= -done.fun * (1 - 2e-8):
-            return -done.fun / 1e4, a
+            return -done.fun / 1e4
         cuts.append(np.append(2 * t / n * r, -1.0))
         limits.append(t**2 / n)
     raise SystemExit("cutting planes do not end")
@@ -198,7 +201,7 @@ def largest(r, positions):
     """Bounds in percent: of CR, of AV with a year of 252 and 365 days, of MDD."""
     n = len(r)
     if positions == "long-flat":
-        reached, squares = r[r > 0].sum(), variance_bound(r)[0]
+        reached, squares = r[r > 0].sum(), variance_bound(r)
         loss = np.maximum(-r, 0)
     else:
         reached, squares, loss = np.abs(r).sum(), r @ r, np.abs(r)
@@ -206,49 +209,40 @@ def largest(r, positions):
     return dict(cr=100 * reached, av_252=av[252], av_365=av[365], mdd=100 * (1 - np.prod(1 - loss)))
 
 
-def program(r, positions, objective, total, tolerance, squares=None):
-    """Smallest and largest objective over decisions in part, where their CR (percent) is near `total`."""
+def program(r, positions, cost, total, tolerance, squares=None):
+    """Smallest and largest sum over decisions in part, those whose CR (percent) is near `total`, and the latter's.
+
+    The sum is that of |a| r^2, or of a r^2 where `cost` is "product"; `squares` limits the first."""
     signs = (1,) if positions == "long-flat" else (1, -1)
-    r = 100 * r
-    turns = np.concatenate([sign * r for sign in signs])
+    n, r = len(r), 100 * r
+    turns, q = np.concatenate([sign * r for sign in signs]), np.tile(r**2, len(signs))
     rows, limits = [turns, -turns], [total + tolerance, tolerance - total]
-    bounds = (0, 1)
-    if len(signs) == 2:
-        both = np.hstack([np.eye(len(r))] * 2)
-        rows, limits = np.vstack([rows, both]), limits + [1.0] * len(r)
     if squares is not None:
-        q = np.concatenate([r**2 for _ in signs])
-        rows = np.vstack([rows, q, -q])
-        limits = limits + [1e4 * squares[1], -1e4 * squares[0]]
-    if objective == "squares":
-        cost = np.concatenate([r**2 for _ in signs])
-    else:
-        cost = np.concatenate([sign * r**2 for sign in signs])
+        rows, limits = [*rows, q, -q], [*limits, 1e4 * squares[1], -1e4 * squares[0]]
+    if len(signs) == 2:
+        rows, limits = [*rows, *np.hstack([np.eye(n)] * 2)], limits + [1.0] * n
+    if cost == "product":
+        q = np.concatenate([sign * r**2 for sign in signs])
     found = []
     for sign in (1, -1):
-        done = linprog(sign * cost, A_ub=np.array(rows), b_ub=limits, bounds=bounds)
+        done = linprog(sign * q, A_ub=np.array(rows), b_ub=limits, bounds=(0, 1))
         if done.status == 2:
             return None
         if done.status != 0:
             raise SystemExit(f"linear program: {done.message}")
         found.append(sign * done.fun / 1e4)
-    a = done.x if len(signs) == 1 else done.x[: len(r)] - done.x[len(r) :]
-    return found[0], found[1], a
+    return *found, done.x if len(signs) == 1 else done.x[:n] - done.x[n:]
 
 
-def range_of_av(r, positions, cr, days, tolerance=HALF, ends=None):
-    """AV that decisions with that CR can have; none where none have it."""
-    n = len(r)
-    ends = ends if ends is not None else program(r, positions, "squares", cr, tolerance)
-    if not ends:
-        return None
-    most, least = (abs(cr) + tolerance) / 100, max(abs(cr) - tolerance, 0.0) / 100
+def range_of_av(n, ends, cr, days, tolerance=HALF):
+    """AV of decisions with that CR, from the smallest and largest sum of squares."""
+    far, near = (abs(cr) + tolerance) / 100, max(abs(cr) - tolerance, 0.0) / 100
     av = lambda q, s: 100 * math.sqrt(max(q - s**2 / n, 0.0) / (n - 1) * days)
-    return av(ends[0], most), av(ends[1], least)
+    return av(ends[0], far), av(ends[1], near)
 
 
 def drawn(g, r, positions, n):
-    """Decisions at random, long and short now and then for long, and greedy ones."""
+    """Decisions at random, every list with shares of its own of the positions, and greedy ones."""
     values = np.array(POSITIONS[positions], dtype=float)
     shares = g.dirichlet(np.full(len(values), 0.5), n)
     rows = [values[(g.random(len(r))[None] > np.cumsum(p)[:, None]).sum(0).clip(max=len(values) - 1)] for p in shares]
@@ -271,14 +265,14 @@ def improve(a, values, loss):
     to = np.tile(values, len(a)).astype(float)
     while True:
         moves = loss.change(a, at, to)
-        # A pair of the same move is one alone, as its second half is taken to be none.
+        # Of two changes of one position the second counts as none.
         two = loss(sums[:, None, None] + moves[:, :, None] + np.where(at[:, None] == at, 0.0, moves[:, None, :]))
         i, j = np.unravel_index(two.argmin(), two.shape)
         if not two[i, j] < loss(sums) - 1e-12:
             return a
         a = a.copy()
         a[at[j]] = to[j]
-        # Last, so that it counts where both are of one position.
+        # Last: where both are of one position, this is the one that counts.
         a[at[i]] = to[i]
         sums = loss.sums(a)
 
@@ -315,7 +309,7 @@ class Wide(Near):
 # What published numbers say of each other.
 
 def corners(*values, tolerance=HALF):
-    return itertools.product(*[(v - tolerance, v + tolerance) for v in values])
+    return itertools.product(*[(v - tolerance - BINARY, v + tolerance + BINARY) for v in values])
 
 
 def implied(row):
@@ -346,7 +340,7 @@ def jobson_korkie(a, b, rho, n):
 
 
 def needed_correlation(a, b, n):
-    far = lambda rho: abs(a - b) - 1.959964 * math.sqrt(
+    far = lambda rho: abs(a - b) - SIGNIFICANT * math.sqrt(
         max(2 * (1 - rho) + (a * a + b * b) / 2 - a * b * rho * rho, 0) / n)
     if far(1.0) < 0:
         return None
@@ -359,11 +353,33 @@ def correlation(x, r):
     return x @ r / np.sqrt((x * x).sum(axis=-1) * (r @ r))
 
 
-def largest_correlation(r, cr, av, days):
-    """With always long, of decisions with that CR and AV: a |a| = a^2 can only be exceeded by falling short of it."""
-    n, cr, sd = len(r), cr / 100, av / 100 / math.sqrt(days)
-    squares = sd**2 * (n - 1) + cr**2 / n
-    return (squares - cr * r.sum() / n) / ((n - 1) * sd * r.std(ddof=1))
+class Hold:
+    """Always long, beside which rows are put: n returns with their sum and standard deviation."""
+
+    def __init__(self, n, total, sd, r=None):
+        self.n, self.total, self.sd, self.r = n, total, sd, r
+        self.sharpe = total / n / sd * math.sqrt(252)
+
+    @classmethod
+    def of(cls, r):
+        return cls(len(r), r.sum(), r.std(ddof=1), r)
+
+    def correlation(self, total, sd, product):
+        """With it, of returns a r with that sum and standard deviation, from the sum of a r^2."""
+        return (product - total * self.total / self.n) / ((self.n - 1) * sd * self.sd)
+
+    def squares(self, total, sd):
+        return sd**2 * (self.n - 1) + total**2 / self.n
+
+    def largest_correlation(self, cr, av, days, tolerance=0.0, ends=None):
+        """Of decisions with that CR and AV: a is at most a^2, and the sum of a r^2 at most what goes with the CR."""
+        cr, av = [np.array([v - tolerance, v + tolerance]) / 100 for v in (cr, av)]
+        sd = av / math.sqrt(days)
+        product = self.squares(np.abs(cr).max(0), sd[1])
+        if ends is not None:
+            product = min(product, ends)
+        above = np.max(product - cr * self.total / self.n, axis=0)
+        return above / ((self.n - 1) * sd[0] * self.sd)
 
 
 # Comparison.
@@ -485,18 +501,18 @@ def compare_feasible(table, asset, row, entry):
         for window, r in asset.returns.items():
             key = window, positions
             if key not in ends:
-                ends[key] = program(r, positions, "squares", row["CR"], HALF) or ()
-            ranges.append(range_of_av(r, positions, row["CR"], days, ends=ends[key]))
-        ranges = [ends_ for ends_ in ranges if ends_]
+                ends[key] = program(r, positions, "squares", row["CR"], HALF)
+            if ends[key]:
+                ranges.append((window, range_of_av(len(r), ends[key], row["CR"], days)))
         name, place = "ranges of AV that go with CR", f"{where} {positions} {days}"
-        low, high = (min(a for a, _ in ranges), max(b for _, b in ranges)) if ranges else (None, None)
+        low, high = (min(a for _, (a, _) in ranges), max(b for _, (_, b) in ranges)) if ranges else (None, None)
         for found, own, end in (f["low"], low, "low"), (f["high"], high, "high"):
             # Relative also where they are below 1.
             if own and found:
                 found, own = found / own, 1.0
             table.equal(name, found, own, f"{place} {end}", PROGRAM)
-        meets = any(a <= row["AV"] + HALF and b >= row["AV"] - HALF for a, b in ranges)
-        table.equal("AV in a range", f["possible"], meets, place)
+        meets = [window for window, (a, b) in ranges if a <= row["AV"] + HALF and b >= row["AV"] - HALF]
+        table.equal("AV in a range", (f["possible"], f["window"]), (bool(meets), meets[0] if meets else None), place)
 
 
 def compare_consistency(table, asset, row, entry):
@@ -508,73 +524,117 @@ def compare_consistency(table, asset, row, entry):
     else:
         for a, b in zip(found["between"], between, strict=True):
             table.equal("returns implied, ends", a, b, where)
-    fits = [(f["window"], f["return_days"], f["count"], f["n"]) for f in found["fits"]]
-    table.equal("conventions that fit", sorted(fits), sorted(fitting(asset, row)), where)
+    for key, name, tolerance in ("fits", "conventions that fit", HALF), ("loose", "conventions that nearly fit", UNIT):
+        fits = [(f["window"], f["return_days"], f["count"], f["n"]) for f in found[key]]
+        table.equal(name, sorted(fits), sorted(fitting(asset, row, tolerance)), where)
+
+
+def recomputed(row, entry):
+    """CR and AV as they come out where decisions are known, else as printed; those of Buy & Hold always as printed."""
+    if entry["found"] is None or row["group"] == "buy & hold":
+        return row
+    return dict(CR=entry["found"]["cells"]["cr"], AV=entry["found"]["cells"]["av"])
 
 
 def compare_luck(table, asset, row, entry, a, hold):
     where, luck = f"{asset.name} {row['model']}", entry["luck"]
+    possible = not asset.has_prices or any(f["possible"] for f in entry["feasible"])
+    table.equal("rows with a Sharpe ratio", luck is not None, possible, where)
     if luck is None:
-        table.fail("Sharpe ratios", f"{where}: none")
         return
     n, days = asset.n_returns(entry["window"]), entry["scale"]["days"]
-    own = sharpe(row, n, days)
+    own = sharpe(recomputed(row, entry), n, days)
     daily = own / math.sqrt(252)
     table.equal("Sharpe ratios", luck["sharpe"], own, where)
-    error = math.sqrt((1 + daily**2 / 2) / (n - 1) * 252)
-    table.equal("their errors", luck["error"], error, where)
+    table.equal("their errors", luck["error"], math.sqrt((1 + daily**2 / 2) / (n - 1) * 252), where)
+    names = "above_hold", "correlation", "correlation_is_known", "z", "needed_correlation"
+    if row["group"] == "buy & hold":
+        table.equal("nothing beside always long where that is the row", {luck[name] for name in names}, {None}, where)
+        return
     if asset.has_prices:
-        r = asset.returns[entry["window"]]
-        hold = r.mean() / r.std(ddof=1) * math.sqrt(252)
-    table.equal("above always long", luck["above_hold"], own - hold, where)
-    rho, name = luck["correlation"], "correlations with always long"
-    if luck["correlation_is_known"]:
-        x = a * r
-        table.equal(name, rho, 1.0 if (a == 1).all() else correlation(x, r), where)
-    elif rho is not None:
-        table.holds(f"{name}, at most 1", rho <= 1, f"{where}: {rho}")
-    table.equal(f"{name} known where decisions are", luck["correlation_is_known"], a is not None, where)
-    b = hold / math.sqrt(252)
-    if luck["z"] is not None:
-        table.equal("z", luck["z"], jobson_korkie(daily, b, rho, n), where)
-    table.equal("correlations that significance needs", luck["needed_correlation"],
-                needed_correlation(daily, b, n), where, 1e-8)
-    if asset.has_prices and a is None and rho is not None:
-        compare_correlation(table, asset, row, entry, r)
+        hold = Hold.of(asset.returns[entry["window"]])
+    above, rho, is_known, z, needed = map(luck.get, names)
+    table.equal("above always long", above, own - hold.sharpe, where)
+    table.equal("correlations known where decisions are", is_known, a is not None, where)
+    if a is None:
+        compare_correlation(table, row, entry, hold)
+    else:
+        table.equal("correlations known", rho, float(correlation(a * hold.r, hold.r)), where)
+    b = hold.sharpe / math.sqrt(252)
+    is_hold = a is not None and (a == 1).all()
+    table.equal("z", z, 0.0 if is_hold else jobson_korkie(daily, b, rho, n), where)
+    table.equal("correlations that significance needs", needed, None if is_hold else needed_correlation(daily, b, n),
+                where)
 
 
-def compare_correlation(table, asset, row, entry, r):
-    """An upper bound, against decisions with about that CR and AV."""
-    where, n, rho = f"{asset.name} {row['model']}", len(r), entry["luck"]["correlation"]
-    days = entry["scale"]["days"]
-    bound = largest_correlation(r, row["CR"], row["AV"], days)
-    table.equal("correlations, bound", rho, min(bound, 1.0), where, 1e-3)
-    sd = row["AV"] / 100 / math.sqrt(days)
-    squares = sd**2 * (n - 1) + (row["CR"] / 100) ** 2 / n
+def compare_correlation(table, row, entry, hold):
+    """An upper bound: against the same of here, a tighter one, and decisions with about that CR and AV."""
+    where, rho, days = f"{row['asset']} {row['model']}", entry["luck"]["correlation"], entry["scale"]["days"]
+    cr, av = row["CR"], row["AV"]
+    ends = program(hold.r, "long-flat-short", "product", cr, HALF)[1] if hold.r is not None else None
+    bound = hold.largest_correlation(cr, av, days, HALF, ends)
+    table.equal("correlations, upper bound", rho, min(bound, 1.0), where, 5e-6)
+    if hold.r is None:
+        return
+    r, sd = hold.r, av / 100 / math.sqrt(days)
+    squares = hold.squares(cr / 100, sd)
+    near = Near(r, cr / 100, sd)
     for positions, values in POSITIONS.items():
-        done = program(r, positions, "correlation", row["CR"], HALF, (squares * (1 - 1e-4), squares * (1 + 1e-4)))
+        done = program(r, positions, "product", cr, 0.0, (squares, squares))
         if not done:
             continue
-        near = Near(r, row["CR"] / 100, sd)
+        name = "correlations, upper bound by a joint program is not larger"
+        tight = hold.correlation(cr / 100, sd, done[1])
+        table.holds(name, tight <= rho + EXACT or rho == 1.0, f"{where} {positions}: {tight} exceeds {rho}")
+        table.largest(name, rho - tight)
         own = improve(np.round(done[2]), values, near)
         x = own * r
         if not near(near.sums(own)) < 0.01:
             continue
-        there = correlation(x, r)
-        slack = abs(largest_correlation(r, 100 * x.sum(), volatility(x, days), days) - bound)
-        table.holds("correlations, none of the decisions made up exceeds them", there <= rho + slack + EXACT,
-                    f"{where} {positions}: {there} exceeds {rho} by more than {slack}")
-        table.largest("correlations, none of the decisions made up exceeds them", max(rho - there, 0.0))
+        slack = abs(hold.largest_correlation(100 * x.sum(), volatility(x, days), days)
+                    - hold.largest_correlation(cr, av, days))
+        there, name = correlation(x, r), "correlations, none of the decisions made up exceeds them"
+        table.holds(name, there <= rho + slack + EXACT, f"{where} {positions}: {there} exceeds {rho} + {slack}")
+        table.largest(name, rho - there)
 
 
-def compare_ranks(table, rows, entries):
+def compare_scales(table, asset, rows, entries):
+    """Of one asset: windows and days a year that the ratios above are for."""
+    is_llm = [row["group"] not in ("buy & hold", "FLAG-Trader") for row in rows]
+    bounds = [largest(r, "long-flat-short") for r in asset.returns.values()]
+    caps = [max((bound[name] for bound in bounds), default=math.inf) for name in ("av_252", "av_365")]
+    needs_365 = [row["AV"] > caps[0] + HALF and row["AV"] <= caps[1] + HALF for row in rows]
+    beyond = sum(llm and needs for llm, needs in zip(is_llm, needs_365))
+    for row, entry, llm, needs in zip(rows, entries, is_llm, needs_365):
+        where, scale = f"{asset.name} {row['model']}", entry["scale"]
+        if entry["found"]:
+            convention = entry["found"]["convention"]
+            window = convention["window"]
+            table.equal("days a year", (scale["days"], scale["is_shown"]), (convention["volatility_days"], True), where)
+        else:
+            fits = {window for window, *_ in fitting(asset, row)}
+            possible = [f["window"] for f in entry["feasible"] if f["window"]]
+            window = min(fits, key=WINDOWS.index) if fits else possible[0] if possible else "stated"
+            shown = needs or (llm and beyond > 0)
+            table.equal("days a year, known or assumed", scale["is_shown"], shown, where)
+            if llm or needs:
+                table.equal("days a year", scale["days"], 365, where)
+            if llm and beyond and not needs:
+                text = f"{beyond} of the asset's {sum(is_llm)} LLM rows "
+                table.holds("rows beyond 252 days a year", scale["reason"].startswith(text),
+                            f"{where}: {scale['reason']}, here {beyond}")
+        table.equal("windows of rows", entry["window"], window, where)
+
+
+def compare_ranks(table, asset, rows, entries):
     """Of one asset."""
     larger = lambda values, i: 1 + sum(value > values[i] for value in values)
-    shown = [entry["luck"]["sharpe"] for entry in entries]
-    other = list(shown)
-    for i, (row, entry) in enumerate(zip(rows, entries)):
-        if row["group"] == "FLAG-Trader" and not entry["scale"]["is_shown"]:
-            other[i] = shown[i] * math.sqrt(365 / entry["scale"]["days"])
+    shown, other = [], []
+    for row, entry in zip(rows, entries):
+        days, n = entry["scale"]["days"], asset.n_returns(entry["window"])
+        assumed = row["group"] == "FLAG-Trader" and not entry["scale"]["is_shown"]
+        shown.append(sharpe(recomputed(row, entry), n, days))
+        other.append(sharpe(recomputed(row, entry), n, 365 if assumed else days))
     for i, (row, entry) in enumerate(zip(rows, entries)):
         own = dict(published=larger([row["SR"] for row in rows], i), one_scale=larger(shown, i),
                    one_scale_365=larger(other, i))
@@ -624,11 +684,17 @@ def compare_cells(table, assets, rows, entries, audit):
             table.equal("verdicts", cell["verdict"], verdict(asset, row, entry, metric, bounds), where)
             found = entry["found"] and entry["found"]["cells"][metric.lower()]
             table.equal("numbers recomputed of found rows", cell["recomputed"], found, where)
-            if cell["bound"] is not None:
-                table.equal("bounds of cells", cell["bound"], bounds.get(metric), where)
+            table.equal("bounds of cells", cell["bound"], bounds.get(metric), where)
             counts[cell["verdict"]] += 1
     listed = {name: n for name, n in audit["verdicts"].items() if n}
     table.equal("counts of verdicts", listed, dict(counts), "verdicts")
+    held = [c["verdict"] for c in audit["cells"] if c["model"] == "Buy & Hold" and c["asset"] not in ("TSLA", "BTC")]
+    table.equal("cells of Buy & Hold that are equal", audit["buy_and_hold_of_stocks"],
+                dict(equal=held.count("exact"), cells=len(held)), "stocks")
+    mixed = [dict(asset=entry["asset"], model=entry["model"]) for row, entry in zip(rows, entries)
+             if row["group"] != "buy & hold" and entry["found"] and entry["found"]["decisions"] == "always long"
+             and entry["found"]["convention"]["return_days"] != entry["found"]["convention"]["volatility_days"]]
+    table.equal("rows of always long with 252 and 365 days", audit["always_long_mixed"], mixed, "all")
     return counts
 
 
@@ -643,13 +709,15 @@ def compare(title, data, audit):
     for name, asset in assets.items():
         own = [(row, entry) for row, entry in zip(rows, entries) if row["asset"] == name]
         row, entry = next(pair for pair in own if pair[0]["group"] == "buy & hold")
-        hold = sharpe(row, asset.n_returns(entry["window"]), entry["scale"]["days"])
+        hold = Hold(asset.n_returns(entry["window"]), row["CR"] / 100,
+                    row["AV"] / 100 / math.sqrt(entry["scale"]["days"]))
         for row, entry in own:
             a = compare_found(table, asset, row, entry)
             compare_consistency(table, asset, row, entry)
             compare_feasible(table, asset, row, entry)
             compare_luck(table, asset, row, entry, a, hold)
-        compare_ranks(table, *zip(*own))
+        compare_scales(table, asset, *zip(*own))
+        compare_ranks(table, asset, *zip(*own))
     compare_bounds(table, g, assets, audit["bounds"])
     counts = compare_cells(table, assets, rows, entries, audit)
     table.print(title)
@@ -679,22 +747,24 @@ def check_programs():
                 for i in g.choice(len(x), 4):
                     for tolerance in (HALF, 0.05):
                         near = np.abs(cr - cr[i]) <= tolerance
-                        low, high = range_of_av(r, positions, cr[i], days, tolerance)
+                        ends = program(r, positions, "squares", cr[i], tolerance)
+                        low, high = range_of_av(n, ends, cr[i], days, tolerance)
                         table.holds("all decisions: AV in the range of their CR",
                                     low * (1 - PROGRAM) - EXACT <= av[near].min()
                                     and av[near].max() <= high * (1 + PROGRAM) + EXACT, where)
-            table.holds("all decisions: no CR beyond the bound", program(r, positions, "squares", own["cr"] + 0.01, HALF)
-                        is None, where)
+            beyond = program(r, positions, "squares", own["cr"] + 0.01, HALF)
+            table.holds("all decisions: no CR beyond the bound", beyond is None, where)
             x = x[x.std(1) > 1e-6]
             rho = correlation(x, r)
-            bound = largest_correlation(r, 100 * x.sum(1), volatility(x, 252), 252)
+            hold = Hold.of(r)
+            bound = hold.correlation(x.sum(1), x.std(1, ddof=1), hold.squares(x.sum(1), x.std(1, ddof=1)))
             table.holds("all decisions: correlation at most its bound", (rho <= bound + EXACT).all(), where)
             if positions == "long-flat":
                 table.equal("all decisions: correlation without shorts", np.abs(rho - bound).max(initial=0), 0.0, where)
     n = 250
     a, b = 0.15, 0.05
     rho = needed_correlation(a, b, n)
-    table.equal("correlation at which z is 1.96", jobson_korkie(a, b, rho, n), 1.959964, "z")
+    table.equal("correlation at which z is 1.96", jobson_korkie(a, b, rho, n), SIGNIFICANT, "z")
     table.print("own functions")
     return [f"own functions: {failure}" for failure in table.failures]
 

@@ -42,6 +42,7 @@ const CHECKS: &[Check] = &[
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),
     check("statistics", "statistics against the committed ones of Python packages", statistics),
+    check("paper", "audit of the published tables", paper),
     check("ablation", "sweep of experiments/ablation.toml", ablation),
     check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench),
 ];
@@ -50,6 +51,8 @@ const CHECKS: &[Check] = &[
 const FULL: &[Check] = &[
     check("parity", "parity with transformers", parity),
     check("statistics-python", "statistics made again by Python packages", statistics_again),
+    check("paper-python", "audit of the published tables made again in Python", paper_again),
+    check("paper-trained", "the paper's experiments with fewer steps", paper_trained),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),
@@ -226,6 +229,31 @@ fn sweep(file: &str, features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result
 
 fn ablation() -> anyhow::Result<Outcome> {
     sweep("experiments/ablation.toml", &[], &[]).map(|_| Outcome::Passed)
+}
+
+/// Without data the cells say so, and the check passes: nothing that was looked at has changed.
+fn paper() -> anyhow::Result<Outcome> {
+    let mut paper = Command::new(flaglab::build(&[])?);
+    succeed(paper.args(["paper", "--quick"]).current_dir(workspace::root()))
+}
+
+/// On made-up prices, and on real ones where there are any.
+fn paper_again() -> anyhow::Result<Outcome> {
+    let mut audit = python::statistics_script("tests/oracles/audit.py")?;
+    audit.arg("--flaglab").arg(flaglab::build(&[])?);
+    if let Some(data) = std::env::var_os("FLAGLAB_DATA") {
+        audit.arg("--data").arg(workspace::root().join(data));
+    }
+    succeed(&mut audit)
+}
+
+/// Five seeds on each of five assets.
+fn paper_trained() -> anyhow::Result<Outcome> {
+    if std::env::var_os("FLAGLAB_DATA").is_none() {
+        return Ok(Outcome::Skipped("FLAGLAB_DATA names no folder of real data".into()));
+    }
+    let mut paper = Command::new(flaglab::build(&[])?);
+    succeed(paper.arg("paper").current_dir(workspace::root()))
 }
 
 fn investor_bench() -> anyhow::Result<Outcome> {

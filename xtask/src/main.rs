@@ -20,20 +20,22 @@ Experiments
   retry FILE.toml      run the failed runs of a sweep again
   report FILE.toml...  render the report again from what is stored, several experiments side by side; --format and
                        --fail-unless make tables and CI gates of it, --index lists all experiments
+  paper                the published tables of FLAG-Trader, each cell with a verdict, and our own runs beside them; --quick
+                       audits only and fails on a changed cell, --full trains as long as the paper
 
 Scores
   evaluate             score a list of decisions or a trained policy under trading rules, as JSON
   metrics FILE.csv     tear-sheet numbers of a return series, as JSON
 
 Data and settings
-  dataset              list, check, import or synthesise canonical data sets
+  dataset              fetch real data; list, check, import or synthesise canonical data sets
   model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
 
 Project
-  ci                   formatting, lints, docs, tests, statistics, sweeps; --full adds transformers, the Python packages
-                       of statistics, PEFT, a browser, sweeps of noise, cuda, wgpu;
+  ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

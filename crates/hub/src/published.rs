@@ -70,9 +70,15 @@ impl Published {
         format!("https://github.com/{}", self.repository)
     }
 
-    /// Where the files of the pinned revision are, each at its path.
-    pub fn base(&self) -> String {
-        format!("https://raw.githubusercontent.com/{}/{}", self.repository, self.revision)
+    /// Where the files are looked for, each at its path: the mirror `from`, else the pinned revision, else what the
+    /// repository's default branch has today. Whichever it is, the bytes are those of the sha256.
+    fn places(&self, from: Option<&str>) -> Vec<String> {
+        match from {
+            Some(from) => vec![from.trim_end_matches('/').to_owned()],
+            None => [self.revision, "HEAD"]
+                .map(|at| format!("https://raw.githubusercontent.com/{}/{at}", self.repository))
+                .into(),
+        }
     }
 }
 
@@ -107,7 +113,7 @@ mod tests {
         assert_eq!(dataset("nonsense"), None);
         let bench = dataset("investor-bench").unwrap();
         assert_eq!(
-            format!("{}/{}", bench.base(), bench.files[5].path),
+            format!("{}/{}", bench.places(None)[0], bench.files[5].path),
             "https://raw.githubusercontent.com/felis33/INVESTOR-BENCH/\
              3509aeca668824cf2970e3950781d4d09f6c2adb/data/msft.json"
         );

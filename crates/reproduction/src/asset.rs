@@ -26,7 +26,12 @@ const STOCK: Asset = Asset {
     from: "2020-10-01",
     to: "2021-05-06",
     has_data: true,
-    reference: Convention { window: Window::DayEarlier, return_days: 252, volatility_days: 252, count: Count::Prices },
+    reference: Convention {
+        window: Window::DayEarlier,
+        return_days: 252,
+        volatility_days: 252,
+        count: Count::Prices,
+    },
 };
 const MIXED: Convention =
     Convention { window: Window::Stated, return_days: 252, volatility_days: 365, count: Count::Prices };

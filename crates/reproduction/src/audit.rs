@@ -96,7 +96,9 @@ impl Verdict {
                 "Beyond a proven bound for every list of positions -1, 0 and 1, under the most generous convention; or, for AV, \
                  outside what the row's CR leaves."
             }
-            Verdict::NoData => "INVESTOR-BENCH publishes no prices of the asset, or they are not on this machine.",
+            Verdict::NoData => {
+                "INVESTOR-BENCH publishes no prices of the asset, or they are not on this machine."
+            }
         }
     }
 }
@@ -133,8 +135,10 @@ pub struct Feasible {
     pub volatility_days: u32,
     /// Lowest and highest AV, in %, that the row's CR leaves; `None` where no decisions reach the CR.
     pub range: Option<(f64, f64)>,
-    /// Whether the printed AV lies in it, give or take its rounding.
+    /// Whether the printed AV lies in that of a window, give or take its rounding.
     pub possible: bool,
+    /// The first window in whose range it lies.
+    pub window: Option<Window>,
 }
 
 /// By how many days per year a row's AV was computed.
@@ -277,8 +281,7 @@ impl AssetAudit {
         let rows: Vec<&'static PublishedRow> = rows_of(asset.symbol).collect();
         let caps = windows.as_ref().map(Caps::of);
         let over_252 = caps.as_ref().map(|caps| {
-            let over = |row: &&&PublishedRow| row.group == Group::Llm && row.cells.av > caps.av(252) + HALF;
-            rows.iter().filter(over).count()
+            rows.iter().filter(|row| row.group == Group::Llm && caps.needs_365(row.cells.av)).count()
         });
         let mut rows: Vec<RowAudit> =
             rows.into_iter().map(|row| RowAudit::new(asset, row, windows.as_ref(), caps, over_252)).collect();
@@ -314,6 +317,11 @@ impl Caps {
 
     fn av(&self, days: u32) -> f64 {
         100.0 * self.deviation * f64::from(days).sqrt()
+    }
+
+    /// Whether decisions reach an AV at 365 days a year and none do at 252.
+    fn needs_365(&self, av: f64) -> bool {
+        av > self.av(252) + HALF && av <= self.av(365) + HALF
     }
 
     fn bound(&self, metric: Metric) -> Option<f64> {
@@ -362,14 +370,17 @@ impl RowAudit {
             Some((found, found.sequence.words(&w.of(found.convention.window).dates)))
         });
         let feasible = windows.map(|w| feasible(row, w)).unwrap_or_default();
-        let judge = Judge { asset, row, found: found.as_ref(), consistency: &consistency, feasible: &feasible, caps };
+        let judge =
+            Judge { asset, row, found: found.as_ref(), consistency: &consistency, feasible: &feasible, caps };
         let cells = Metric::ALL.map(|metric| judge.cell(metric));
+        // The window that SR's count is of; where it fits none, one in which decisions can have CR and AV.
         let window = match (&found, consistency.fits.first()) {
             (Some((found, _)), _) => found.convention.window,
             (None, Some(fit)) => fit.window,
-            (None, None) => Window::Stated,
+            (None, None) => feasible.iter().find_map(|f| f.window).unwrap_or(Window::Stated),
         };
-        let scale = scale(asset, row, found.as_ref().map(|(found, _)| found), over_252);
+        let found_match = found.as_ref().map(|(found, _)| found);
+        let scale = scale(asset, row, found_match, caps, over_252);
         let ranks = Ranks { published: 0, one_scale: 0, one_scale_365: 0 };
         Self { row, cells, found, consistency, feasible, window, scale, luck: None, ranks }
     }
@@ -431,29 +442,42 @@ impl RowAudit {
 fn feasible(row: &PublishedRow, windows: &Windows) -> Vec<Feasible> {
     let one = |positions, volatility_days: u32| {
         let year = 100.0 * f64::from(volatility_days).sqrt();
-        let ranges = windows.returns().filter_map(|(_, r)| {
-            let (low, high) = Bounds::new(r, positions).deviation_given(row.cells.cr / 100.0, HALF / 100.0)?;
-            Some((year * low, year * high))
+        let ranges = windows.returns().filter_map(|(window, r)| {
+            let (low, high) =
+                Bounds::new(r, positions).deviation_given(row.cells.cr / 100.0, HALF / 100.0)?;
+            Some((window, (year * low, year * high)))
         });
         let ranges: Vec<_> = ranges.collect();
-        let holds = |(low, high): &(f64, f64)| (low - HALF..=high + HALF).contains(&row.cells.av);
-        let range = ranges.iter().copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Feasible { positions, volatility_days, range, possible: ranges.iter().any(holds) }
+        let holds = |(low, high): (f64, f64)| (low - HALF..=high + HALF).contains(&row.cells.av);
+        let window = ranges.iter().find(|(_, range)| holds(*range)).map(|(window, _)| *window);
+        let range = ranges.iter().map(|(_, range)| *range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Feasible { positions, volatility_days, range, possible: window.is_some(), window }
     };
     Positions::ALL.into_iter().flat_map(|p| DAYS.map(|days| one(p, days))).collect()
 }
 
-fn scale(asset: &Asset, row: &PublishedRow, found: Option<&Match>, over_252: Option<usize>) -> Scale {
+fn scale(
+    asset: &Asset,
+    row: &PublishedRow,
+    found: Option<&Match>,
+    caps: Option<Caps>,
+    over_252: Option<usize>,
+) -> Scale {
+    let shown = |days: u32, reason: String| Scale { days, is_shown: true, reason };
     if let Some(found) = found {
         let days = found.convention.volatility_days;
-        return Scale { days, is_shown: true, reason: format!("the row's decisions are known, and its AV has {days} days a year") };
+        return shown(days, format!("the row's decisions are known, and its AV has {days} days a year"));
+    }
+    if caps.is_some_and(|caps| caps.needs_365(row.cells.av)) {
+        return shown(365, "no decisions reach the row's AV at 252 days a year".to_owned());
     }
     match (row.group, over_252) {
-        (Group::Llm, Some(over)) if over > 0 => Scale {
-            days: 365,
-            is_shown: true,
-            reason: format!("{over} of the asset's 13 LLM rows have an AV that no decisions reach at 252 days a year"),
-        },
+        (Group::Llm, Some(over)) if over > 0 => shown(
+            365,
+            format!(
+                "{over} of the asset's 13 LLM rows have an AV that decisions reach at 365 days a year and not at 252"
+            ),
+        ),
         (Group::FlagTrader, _) => Scale {
             days: 252,
             is_shown: false,
@@ -526,7 +550,9 @@ impl Judge<'_> {
         };
         let reason = match verdict {
             Verdict::Inconsistent => {
-                format!("CR and AV of the row are those of: {under}; these decisions give {name} {recomputed:.3}")
+                format!(
+                    "CR and AV of the row are those of: {under}; these decisions give {name} {recomputed:.3}"
+                )
             }
             _ => format!("{under}: {name} {recomputed:.4}"),
         };
@@ -541,7 +567,9 @@ impl Judge<'_> {
             Metric::Sr => return self.ratio(Verdict::Consistent),
             Metric::Av if beyond(caps.av(365)) => {
                 let [a, b] = DAYS.map(|days| caps.av(days));
-                let text = format!("no positions -1, 0 and 1 exceed an AV of {a:.3} at 252 days a year, {b:.3} at 365");
+                let text = format!(
+                    "no positions -1, 0 and 1 exceed an AV of {a:.3} at 252 days a year, {b:.3} at 365"
+                );
                 return (Verdict::Impossible, text);
             }
             Metric::Cr if beyond(100.0 * caps.cr) => {
@@ -555,7 +583,9 @@ impl Judge<'_> {
             Metric::Av if !self.feasible.iter().any(|f| f.possible) => {
                 let ranges = self.feasible.iter().filter(|f| f.positions == Positions::LongFlatShort);
                 let ranges = ranges.filter_map(|f| {
-                    f.range.map(|(low, high)| format!("{low:.3} to {high:.3} at {} days a year", f.volatility_days))
+                    f.range.map(|(low, high)| {
+                        format!("{low:.3} to {high:.3} at {} days a year", f.volatility_days)
+                    })
                 });
                 let ranges = ranges.collect::<Vec<_>>().join(", ");
                 return (Verdict::Impossible, format!("decisions with the row's CR have an AV of {ranges}"));
@@ -569,7 +599,9 @@ impl Judge<'_> {
                 caps.av(252)
             ),
             Metric::Av => format!("below the largest AV, {:.3} at 252 days a year", caps.av(252)),
-            _ => format!("below the largest {}, {:.3}", metric.name(), caps.bound(metric).unwrap_or_default()),
+            _ => {
+                format!("below the largest {}, {:.3}", metric.name(), caps.bound(metric).unwrap_or_default())
+            }
         };
         (Verdict::Consistent, reason)
     }

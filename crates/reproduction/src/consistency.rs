@@ -65,14 +65,19 @@ impl Consistency {
     /// The counts that fit, or the implied one, in words.
     pub fn words(&self) -> String {
         let implied = match (self.implied, self.between) {
-            (Some(implied), Some((low, high))) => format!("{implied:.2} ({low:.2} to {high:.2} with rounding)"),
+            (Some(implied), Some((low, high))) => {
+                format!("{implied:.2} ({low:.2} to {high:.2} with rounding)")
+            }
             (Some(implied), None) => format!("{implied:.2}, too near an SR of 0 to tell"),
             (None, _) => "nothing, SR is 0".to_owned(),
         };
         match (&self.fits[..], &self.loose[..]) {
             ([], []) => format!("252 CR / (SR AV) = {implied}: no count of the windows"),
             ([], loose) => {
-                format!("252 CR / (SR AV) = {implied}: {} where a number was cut off, not rounded", words(loose))
+                format!(
+                    "252 CR / (SR AV) = {implied}: {} where a number was cut off, not rounded",
+                    words(loose)
+                )
             }
             (fits, _) => format!("252 CR / (SR AV) = {implied}: {}", words(fits)),
         }
@@ -153,7 +158,11 @@ mod tests {
         // 149.84 days as rounded; 150 within one unit of the last digits.
         let found = of(-10.305, -0.724, 23.937);
         assert!(found.fits.is_empty() && found.holds());
-        assert!(found.words().ends_with("150 prices where a number was cut off, not rounded"), "{}", found.words());
+        assert!(
+            found.words().ends_with("150 prices where a number was cut off, not rounded"),
+            "{}",
+            found.words()
+        );
     }
 
     #[test]

@@ -56,7 +56,12 @@ impl Convention {
         windows.flat_map(|window| {
             let days = DAYS.into_iter().flat_map(|r| DAYS.into_iter().map(move |v| (r, v)));
             days.flat_map(move |(return_days, volatility_days)| {
-                Count::ALL.into_iter().map(move |count| Convention { window, return_days, volatility_days, count })
+                Count::ALL.into_iter().map(move |count| Convention {
+                    window,
+                    return_days,
+                    volatility_days,
+                    count,
+                })
             })
         })
     }
@@ -67,7 +72,12 @@ impl Convention {
         let cr: f64 = x.iter().sum();
         let av = sd * f64::from(self.volatility_days).sqrt();
         let years = self.count.of(x.len() + 1) as f64 / f64::from(self.return_days);
-        Some(Cells { cr: 100.0 * cr, sr: cr / years / av, av: 100.0 * av, mdd: 100.0 * max_drawdown(&wealth(x)) })
+        Some(Cells {
+            cr: 100.0 * cr,
+            sr: cr / years / av,
+            av: 100.0 * av,
+            mdd: 100.0 * max_drawdown(&wealth(x)),
+        })
     }
 }
 
@@ -83,7 +93,9 @@ impl fmt::Display for Convention {
         };
         match (self.return_days, self.volatility_days) {
             (r, v) if r == v => write!(f, "{end}, {r} days a year, {count} counted"),
-            (r, v) => write!(f, "{end}, {r} days a year for the return and {v} for the volatility, {count} counted"),
+            (r, v) => {
+                write!(f, "{end}, {r} days a year for the return and {v} for the volatility, {count} counted")
+            }
         }
     }
 }
@@ -96,7 +108,9 @@ mod tests {
     fn a_row_worked_by_hand() {
         // Three prices, log returns 0.1 and -0.2: sum -0.1, mean -0.05, sd sqrt(0.0225 + 0.0225) = 0.212132.
         let at = |return_days, volatility_days, count| {
-            Convention { window: Window::Stated, return_days, volatility_days, count }.cells(&[0.1, -0.2]).unwrap()
+            Convention { window: Window::Stated, return_days, volatility_days, count }
+                .cells(&[0.1, -0.2])
+                .unwrap()
         };
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
         let row = at(252, 252, Count::Prices);
@@ -127,9 +141,14 @@ mod tests {
             steps.push(score::ScoredStep { equity, log_return, traded: 0.0 });
         }
         for volatility_days in DAYS {
-            let paper = score::Scorecard::from_steps(100_000.0, &steps, f64::from(volatility_days)).unwrap().paper;
-            let convention =
-                Convention { window: Window::Stated, return_days: 252, volatility_days, count: Count::Prices };
+            let paper =
+                score::Scorecard::from_steps(100_000.0, &steps, f64::from(volatility_days)).unwrap().paper;
+            let convention = Convention {
+                window: Window::Stated,
+                return_days: 252,
+                volatility_days,
+                count: Count::Prices,
+            };
             let cells = convention.cells(&x).unwrap();
             let theirs = [paper.cr, paper.sr, paper.av, paper.mdd].map(Option::unwrap);
             assert_eq!([cells.cr, cells.sr, cells.av, cells.mdd], theirs);

@@ -19,6 +19,27 @@ pub struct Change {
     pub was: String,
     /// What is said now.
     pub is: String,
+    /// What differs.
+    pub part: Part,
+}
+
+/// What of a cell has changed; a changed price moves the bounds of all rows of its asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The verdict.
+    Verdict,
+    /// The value that known decisions give.
+    Recomputed,
+    /// The bound alone.
+    Bound,
+}
+
+/// The most important ones, and how many more there are.
+pub(crate) fn some(changes: &[Change]) -> impl Iterator<Item = String> {
+    const SHOWN: usize = 12;
+    let more = changes.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    changes.iter().take(SHOWN).map(ToString::to_string).chain(rest)
 }
 
 impl fmt::Display for Change {
@@ -54,30 +75,37 @@ fn written(value: Option<f64>) -> String {
     value.map_or_else(String::new, |v| format!("{v:.6}"))
 }
 
-/// The cells that are not as expected, of the assets that have prices.
+/// The cells that are not as expected, of the assets that have prices: changed verdicts first, then changed values of
+/// known decisions, then changed bounds.
 pub fn changes(audit: &Audit) -> Vec<Change> {
     let assets = audit.assets.iter().filter(|asset| asset.dates.is_some());
-    let cells = assets.flat_map(|a| &a.rows).flat_map(|row| row.cells.iter().map(move |cell| (row.row, cell)));
-    cells.filter_map(|(row, cell)| change(row, cell)).collect()
+    let cells =
+        assets.flat_map(|a| &a.rows).flat_map(|row| row.cells.iter().map(move |cell| (row.row, cell)));
+    let mut changes: Vec<Change> = cells.filter_map(|(row, cell)| change(row, cell)).collect();
+    changes.sort_by_key(|change| change.part);
+    changes
 }
 
 fn change(row: &PublishedRow, cell: &CellAudit) -> Option<Change> {
     let name = name(row, cell.metric);
     let line = EXPECTED.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix(','));
     let fields: Vec<&str> = line.unwrap_or_default().split(',').collect();
+    let cell_name = name.replace(',', " ");
     let [_, verdict, recomputed, bound] = fields[..] else {
-        return Some(Change { cell: name.replace(',', " "), was: "unknown".to_owned(), is: said(cell) });
+        let was = "unknown".to_owned();
+        return Some(Change { cell: cell_name, was, is: said(cell), part: Part::Verdict });
     };
     let near = |expected: &str, found: Option<f64>| match (expected.parse::<f64>().ok(), found) {
         (Some(expected), Some(found)) => (expected - found).abs() < 2e-6,
         (expected, found) => expected.is_none() && found.is_none(),
     };
-    let same = verdict == key(cell.verdict) && near(recomputed, cell.recomputed) && near(bound, cell.bound);
-    (!same).then(|| Change {
-        cell: name.replace(',', " "),
-        was: words(verdict, recomputed, bound),
-        is: said(cell),
-    })
+    let parts = [
+        (Part::Verdict, verdict == key(cell.verdict)),
+        (Part::Recomputed, near(recomputed, cell.recomputed)),
+        (Part::Bound, near(bound, cell.bound)),
+    ];
+    let (part, _) = parts.into_iter().find(|(_, same)| !same)?;
+    Some(Change { cell: cell_name, was: words(verdict, recomputed, bound), is: said(cell), part })
 }
 
 fn said(cell: &CellAudit) -> String {
@@ -94,11 +122,4 @@ fn words(verdict: &str, recomputed: &str, bound: &str) -> String {
         text += &format!(", bound {bound}");
     }
     text
-}
-
-/// Whether an asset's Buy & Hold row is as printed: all cells exact, or off by one unit of the last digit.
-pub fn is_reproduced(rows: &[crate::RowAudit]) -> bool {
-    rows.first().is_some_and(|row| {
-        row.cells.iter().all(|cell| matches!(cell.verdict, Verdict::Exact | Verdict::LastDigit))
-    })
 }

@@ -23,7 +23,7 @@ pub use audit::{
 pub use bounds::{Best, Bounds, Positions};
 pub use consistency::{Consistency, Fit};
 pub use convention::{Convention, Count};
-pub use expected::{Change, changes, csv, is_reproduced};
+pub use expected::{Change, Part, changes, csv};
 pub use luck::{AboveHold, CRITICAL, Correlation, Differs, Luck, Record};
 pub use own::{Own, OwnRow, OwnScores, PAPERS_MODEL, PAPERS_TIMESTEPS, RULES, Subject};
 pub use page::render;

@@ -109,15 +109,22 @@ impl Own {
         let arms = || input.plan.arms.iter().enumerate();
         let row = |(index, arm): (usize, &report::PlannedArm)| {
             let runs: Vec<&ReportRun> = input.runs.iter().filter(|run| run.arm == index).collect();
+            let is_only = arms().filter(|(_, arm)| arm.role == Role::Arm).count() == 1;
             OwnRow {
-                name: arm.name.clone(),
+                // The only arm has no axis to be named by.
+                name: if is_only && arm.role == Role::Arm {
+                    "FLAG-Trader".to_owned()
+                } else {
+                    arm.name.clone()
+                },
                 is_subject: arm.role == Role::Arm,
                 completed: runs.iter().filter(|run| run.state == RunState::Completed).count(),
                 planned: runs.len(),
                 scores: RULES.iter().map(|(rules, cost, label)| scores(&runs, rules, *cost, label)).collect(),
             }
         };
-        let subject = arms().find(|(_, arm)| arm.role == Role::Arm).and_then(|(_, arm)| Subject::of(&arm.spec));
+        let subject =
+            arms().find(|(_, arm)| arm.role == Role::Arm).and_then(|(_, arm)| Subject::of(&arm.spec));
         let shown = arms().filter(|(_, arm)| arm.role != Role::Control).map(row);
         Self { asset: asset.to_owned(), subject, report, rows: shown.collect() }
     }
@@ -144,4 +151,65 @@ fn scores(runs: &[&ReportRun], rules: &str, cost_bps: f64, label: &'static str) 
     let median = ranked.iter().nth(middle).map(|(Seed(seed), _)| (seed, by_seed[&seed]));
     let interval = ratio.interval(0.95).filter(|i| i.low < i.high);
     OwnScores { rules: label, median, mean: Metric::ALL.map(|metric| of(metric).mean()), interval }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn run(seed: u64, sr: Option<f64>) -> ReportRun {
+        let scores = json!({ "paper": { "cr": seed, "sr": sr, "av": 20.0, "mdd": 5.0 } });
+        let manifest = json!({
+            "run_id": "0", "experiment": "x", "arm": "base", "arm_key": "0", "role": "arm", "axes": {}, "seed": seed,
+            "versions": { "flaglab": "0", "burn": null, "contract": 2 }, "git_commit": null, "backend": "flex",
+            "adapter": "", "machine": { "cpu": "", "cores": 1, "os": "" },
+            "data": { "symbol": "MSFT", "fingerprint": "0", "bars": 2, "source": "csv" },
+            "content": {}, "command": [], "state": "completed", "attempt": 1, "process": { "host": "", "pid": 1 },
+            "started": "2026-01-01T00:00:00Z", "metrics": {},
+            "rescored": [{ "rules": "paper", "cost_bps": 0.0, "scores": scores }],
+        });
+        ReportRun {
+            arm: 0,
+            seed,
+            run_id: seed.to_string(),
+            state: RunState::Completed,
+            manifest: Some(serde_json::from_value(manifest).unwrap()),
+            curve: None,
+            updates: Vec::new(),
+        }
+    }
+
+    fn of(ratios: &[Option<f64>]) -> OwnScores {
+        let runs: Vec<ReportRun> = (0..).zip(ratios).map(|(seed, sr)| run(seed, *sr)).collect();
+        scores(&runs.iter().collect::<Vec<_>>(), "paper", 0.0, "paper")
+    }
+
+    #[test]
+    fn the_median_run_is_a_run() {
+        let odd = of(&[Some(0.3), Some(-1.0), Some(0.1), Some(2.0), Some(0.2)]);
+        assert_eq!(odd.median, Some((4, [Some(4.0), Some(0.2), Some(20.0), Some(5.0)])));
+        assert!((odd.mean[1].unwrap() - 0.32).abs() < 1e-12);
+        let interval = odd.interval.unwrap();
+        assert!(interval.low < 0.32 && 0.32 < interval.high);
+        // Of an even number the lower middle one: a mean of two trajectories is none.
+        assert_eq!(of(&[Some(1.0), Some(2.0)]).median.unwrap().0, 0);
+        // One that never traded has no ratio.
+        assert_eq!(of(&[None, Some(2.0), Some(1.0), Some(3.0)]).median.unwrap().0, 1);
+        assert_eq!(of(&[None, None, None]).median.unwrap().0, 1);
+        assert_eq!(of(&[]).median, None);
+    }
+
+    #[test]
+    fn no_model_is_taken_for_another() {
+        let spec = |model: &str, steps: u64| {
+            let spec = json!({ "agent": { "model": { "path": model }, "total_timesteps": steps } });
+            Subject::of(spec.as_object().unwrap()).unwrap().label()
+        };
+        assert_eq!(spec(PAPERS_MODEL, 13_860), "SmolLM2-135M-Instruct, 13860 steps as in the paper");
+        assert_eq!(
+            spec("models/tiny-llama", 4_000),
+            "models/tiny-llama instead of SmolLM2-135M-Instruct, 4000 steps instead of 13860"
+        );
+    }
 }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use report::{ReportError, fixed, publish_page};
 use serde::Serialize;
 
+use crate::asset::Window;
 use crate::audit::{AssetAudit, BoundRow, RowAudit, Verdict};
 use crate::bounds::Positions;
 use crate::convention::DAYS;
-use crate::expected::key;
+use crate::expected::{key, some};
 use crate::luck::{AboveHold, CRITICAL, Correlation, Differs};
 use crate::own::{Own, OwnRow, OwnScores};
 use crate::published::{Group, Metric};
 use crate::text::{Shown, differences, found_rows, stock_holds};
-use crate::asset::Window;
 
 const TEMPLATE: &str = include_str!("../templates/paper.html");
 
@@ -133,7 +133,7 @@ fn page(shown: &Shown<'_>) -> Page {
             .collect(),
         differences: if has_data { difference_words(shown) } else { Vec::new() },
         notes: shown.notes.to_vec(),
-        changes: shown.changes.iter().map(ToString::to_string).collect(),
+        changes: some(shown.changes).collect(),
         subject: shown.own.iter().find_map(|own| Some(own.subject.as_ref()?.label())),
     }
 }
@@ -169,7 +169,8 @@ fn summary(shown: &Shown<'_>, has_data: bool) -> Vec<String> {
 fn difference_words(shown: &Shown<'_>) -> Vec<String> {
     let d = differences(shown.audit);
     let zero = shown.audit.rows().filter_map(|row| row.luck.as_ref());
-    let (of, from_zero) = zero.fold((0, 0), |(n, yes), luck| (n + 1, yes + usize::from(luck.differs_from_zero())));
+    let (of, from_zero) =
+        zero.fold((0, 0), |(n, yes), luck| (n + 1, yes + usize::from(luck.differs_from_zero())));
     vec![
         format!(
             "Over 150 days the standard error of a yearly Sharpe ratio is about 1.3: {from_zero} of {of} published ratios \
@@ -234,18 +235,23 @@ fn facts(row: &RowAudit) -> Vec<(&'static str, String)> {
         let cell = row.cell(metric);
         facts.push((metric.name(), format!("{}: {}", cell.verdict.phrase(), cell.reason)));
     }
-    facts.push(("Window", match row.window {
-        Window::Stated => "taken to end on the stated last day".to_owned(),
-        Window::DayEarlier => "taken to end a day before the stated last one".to_owned(),
-    }));
+    facts.push((
+        "Window",
+        match row.window {
+            Window::Stated => "taken to end on the stated last day".to_owned(),
+            Window::DayEarlier => "taken to end a day before the stated last one".to_owned(),
+        },
+    ));
     let shown = if row.scale.is_shown { "shown" } else { "not shown" };
     facts.push(("AV has", format!("{} days a year, {shown}: {}", row.scale.days, row.scale.reason)));
     for positions in Positions::ALL {
         let range = |days: u32| {
-            let text = row
-                .range(positions, days)
-                .map_or_else(|| "not at all".to_owned(), |(low, high)| format!("{} to {}", fixed(Some(low), 3), fixed(Some(high), 3)));
-            let fits = if row.is_feasible(positions, days) == Some(true) { "possible" } else { "not possible" };
+            let text = row.range(positions, days).map_or_else(
+                || "not at all".to_owned(),
+                |(low, high)| format!("{} to {}", fixed(Some(low), 3), fixed(Some(high), 3)),
+            );
+            let fits =
+                if row.is_feasible(positions, days) == Some(true) { "possible" } else { "not possible" };
             format!("AV {text} at {days} days a year, {fits}")
         };
         if !row.feasible.is_empty() {
@@ -266,7 +272,9 @@ fn above_words(above: &AboveHold) -> String {
     let rho = above.correlation.value();
     let correlation = match above.correlation {
         Correlation::Known(_) => format!("the correlation of both is {rho:.4}"),
-        Correlation::AtMost(_) => format!("decisions with these numbers correlate with it by at most {rho:.4}"),
+        Correlation::AtMost(_) => {
+            format!("decisions with these numbers correlate with it by at most {rho:.4}")
+        }
     };
     let needed = match above.needed {
         Some(needed) => format!("{needed:.4} would be needed"),
@@ -280,8 +288,18 @@ fn above_words(above: &AboveHold) -> String {
 }
 
 fn scaled(row: &RowAudit) -> Vec<Scaled> {
-    let number = |label, value: Option<f64>, decimals| Scaled { label, text: fixed(value, decimals), value, is_word: false };
-    let rank = |label, rank: usize| Scaled { label, text: rank.to_string(), value: Some(rank as f64), is_word: false };
+    let number = |label, value: Option<f64>, decimals| Scaled {
+        label,
+        text: fixed(value, decimals),
+        value,
+        is_word: false,
+    };
+    let rank = |label, rank: usize| Scaled {
+        label,
+        text: rank.to_string(),
+        value: Some(rank as f64),
+        is_word: false,
+    };
     let luck = row.luck.as_ref();
     let above = luck.and_then(|luck| luck.above_hold);
     let answer = match (above.map(|a| a.differs()), row.row.group) {
@@ -328,7 +346,9 @@ fn own_page(own: &Own) -> OwnPage {
             seed: scores.median.map(|(seed, _)| seed),
             mean: fixed(scores.mean[Metric::Sr as usize], 3),
             mean_value: scores.mean[Metric::Sr as usize],
-            interval: scores.interval.map(|i| format!("{} to {}", fixed(Some(i.low), 2), fixed(Some(i.high), 2))),
+            interval: scores
+                .interval
+                .map(|i| format!("{} to {}", fixed(Some(i.low), 2), fixed(Some(i.high), 2))),
         }
     };
     OwnPage {

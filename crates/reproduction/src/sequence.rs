@@ -51,7 +51,9 @@ impl Sequence {
         let word = |position: i8| ["short", "flat", "long"][(position + 1) as usize];
         match self.change {
             None => format!("always {}", word(self.first)),
-            Some((day, then)) => format!("{} up to {}, then {}", word(self.first), dates[day - 1], word(then)),
+            Some((day, then)) => {
+                format!("{} up to {}, then {}", word(self.first), dates[day - 1], word(then))
+            }
         }
     }
 }
@@ -98,7 +100,10 @@ impl Sums {
         let (day, then) = sequence.change.unwrap_or((n, 0));
         let part = |position: i8, from: usize, to: usize| {
             let p = f64::from(position);
-            (p * (self.of_returns[to] - self.of_returns[from]), p * p * (self.of_squares[to] - self.of_squares[from]))
+            (
+                p * (self.of_returns[to] - self.of_returns[from]),
+                p * p * (self.of_squares[to] - self.of_squares[from]),
+            )
         };
         let (a, b) = (part(sequence.first, 0, day), part(then, day, n));
         (a.0 + b.0, a.1 + b.1)
@@ -126,7 +131,8 @@ pub(crate) fn best_match<'a>(
                 continue;
             }
             let variance = (squares - sum * sum / n as f64) / (n - 1) as f64;
-            let near = |days: u32| (100.0 * (variance * f64::from(days)).sqrt() - published.av).abs() <= 2.0 * UNIT;
+            let near =
+                |days: u32| (100.0 * (variance * f64::from(days)).sqrt() - published.av).abs() <= 2.0 * UNIT;
             if !DAYS.into_iter().any(near) {
                 continue;
             }
@@ -136,7 +142,8 @@ pub(crate) fn best_match<'a>(
                 if (cells.av - published.av).abs() > UNIT {
                     continue;
                 }
-                let same = Metric::ALL.into_iter().filter(|m| equal(published.get(*m), cells.get(*m))).count();
+                let same =
+                    Metric::ALL.into_iter().filter(|m| equal(published.get(*m), cells.get(*m))).count();
                 let rank = (same, convention == *reference);
                 if best.as_ref().is_none_or(|(other, _)| rank > *other) {
                     best = Some((rank, Match { sequence, convention, cells }));
@@ -188,9 +195,17 @@ mod tests {
         for sequence in Sequence::all(6) {
             for convention in Convention::all().filter(|c| c.window == Window::Stated) {
                 let Some(c) = convention.cells(&sequence.apply(&R)) else { continue };
-                let row = Cells { cr: thousandth(c.cr), sr: thousandth(c.sr), av: thousandth(c.av), mdd: thousandth(c.mdd) };
+                let row = Cells {
+                    cr: thousandth(c.cr),
+                    sr: thousandth(c.sr),
+                    av: thousandth(c.av),
+                    mdd: thousandth(c.mdd),
+                };
                 let found = best_match(&row, [(Window::Stated, &R[..])].into_iter(), &reference()).unwrap();
-                assert_eq!(Metric::ALL.map(|m| thousandth(found.cells.get(m))), Metric::ALL.map(|m| row.get(m)));
+                assert_eq!(
+                    Metric::ALL.map(|m| thousandth(found.cells.get(m))),
+                    Metric::ALL.map(|m| row.get(m))
+                );
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::audit::{Audit, RowAudit, Verdict, is_always_long_mixed};
-use crate::expected::{Change, key};
+use crate::expected::{Change, key, some};
 use crate::luck::{Correlation, Differs};
 use crate::own::{Own, OwnRow, OwnScores};
 use crate::published::{Group, Metric};
@@ -54,9 +54,10 @@ pub(crate) fn stock_holds(audit: &Audit) -> (usize, usize) {
 pub(crate) fn found_rows(audit: &Audit) -> impl Iterator<Item = (&RowAudit, String)> {
     audit.rows().filter_map(|row| {
         let (found, words) = row.found.as_ref()?;
-        let equal = row.cells.iter().filter(|cell| {
-            matches!(cell.verdict, Verdict::Exact | Verdict::Convention | Verdict::LastDigit)
-        });
+        let equal = row
+            .cells
+            .iter()
+            .filter(|cell| matches!(cell.verdict, Verdict::Exact | Verdict::Convention | Verdict::LastDigit));
         let all = format!("{} of 4 cells: {words}, {}", equal.count(), found.convention);
         Some((row, all))
     })
@@ -79,19 +80,30 @@ pub fn terminal(shown: &Shown<'_>) -> String {
     if audit.assets.iter().any(|asset| asset.dates.is_some()) {
         let (equal, of) = stock_holds(audit);
         let _ = writeln!(text, "Buy & Hold of MSFT, JNJ, UVV and HON: {equal} of {of} cells equal");
-        list(&mut text, "rows whose decisions are known", found_rows(audit).map(|(row, sentence)| {
-            format!("{} {}, {sentence}", row.row.asset, row.row.label())
-        }));
+        list(
+            &mut text,
+            "rows whose decisions are known",
+            found_rows(audit)
+                .map(|(row, sentence)| format!("{} {}, {sentence}", row.row.asset, row.row.label())),
+        );
         list(&mut text, Verdict::Impossible.phrase(), cells_of(audit, Verdict::Impossible));
         let long_flat = audit.rows().filter(|row| row.row.group == Group::FlagTrader).filter_map(|row| {
             let possible = row.is_feasible(crate::Positions::LongFlat, 252)?;
             let range = row.range(crate::Positions::LongFlat, 252);
-            let range = range.map_or_else(|| "none".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+            let range =
+                range.map_or_else(|| "none".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
             (!possible).then(|| {
-                format!("{}: AV {:.3}, long-or-flat decisions with its CR have {range}", row.row.asset, row.row.cells.av)
+                format!(
+                    "{}: AV {:.3}, long-or-flat decisions with its CR have {range}",
+                    row.row.asset, row.row.cells.av
+                )
             })
         });
-        list(&mut text, "FLAG-Trader rows that long-or-flat trading cannot give at 252 days a year", long_flat);
+        list(
+            &mut text,
+            "FLAG-Trader rows that long-or-flat trading cannot give at 252 days a year",
+            long_flat,
+        );
     }
     list(&mut text, Verdict::Inconsistent.phrase(), cells_of(audit, Verdict::Inconsistent));
     let d = differences(audit);
@@ -105,7 +117,12 @@ pub fn terminal(shown: &Shown<'_>) -> String {
         text += &own_table(own);
     }
     list(&mut text, "data", shown.notes.iter().cloned());
-    list(&mut text, "changed cells", shown.changes.iter().map(Change::to_string));
+    if !shown.changes.is_empty() {
+        let _ = writeln!(text, "changed cells ({}):", shown.changes.len());
+        for change in some(shown.changes) {
+            let _ = writeln!(text, "  {change}");
+        }
+    }
     text
 }
 
@@ -162,21 +179,27 @@ fn own_table(own: &Own) -> String {
 
 /// For pull requests and papers.
 pub fn markdown(shown: &Shown<'_>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| c.replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
-    let mut text = String::from("FLAG-Trader's published tables (arXiv 2502.11433v3), each cell with its verdict.\n\n");
+    let line = |cells: &[String]| {
+        format!("| {} |\n", cells.iter().map(|c| c.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
+    let mut text =
+        String::from("FLAG-Trader's published tables (arXiv 2502.11433v3), each cell with its verdict.\n\n");
     text += "| Verdict | Cells |\n| :-- | --: |\n";
     for verdict in Verdict::ALL {
         text += &line(&[verdict.phrase().to_owned(), shown.audit.count(verdict).to_string()]);
     }
     for asset in &shown.audit.assets {
-        let _ = write!(text, "\n{}\n\n| Model | CR % | SR | AV % | MDD % |\n| :-- | --: | --: | --: | --: |\n", asset.asset.symbol);
+        let _ = write!(
+            text,
+            "\n{}\n\n| Model | CR % | SR | AV % | MDD % |\n| :-- | --: | --: | --: | --: |\n",
+            asset.asset.symbol
+        );
         for row in &asset.rows {
             let cell = |metric: Metric| {
                 let cell = row.cell(metric);
                 format!("{:.3} {}", cell.published, cell.verdict)
             };
-            let cells: Vec<String> =
-                std::iter::once(row.row.label()).chain(Metric::ALL.map(cell)).collect();
+            let cells: Vec<String> = std::iter::once(row.row.label()).chain(Metric::ALL.map(cell)).collect();
             text += &line(&cells);
         }
         if let Some(own) = shown.own.iter().find(|own| own.asset == asset.asset.symbol) {
@@ -192,7 +215,7 @@ pub fn markdown(shown: &Shown<'_>) -> String {
     }
     if !shown.changes.is_empty() {
         text += "\nChanged cells:\n\n";
-        for change in shown.changes {
+        for change in some(shown.changes) {
             let _ = writeln!(text, "- {change}");
         }
     }
@@ -272,6 +295,7 @@ fn row_json(row: &RowAudit) -> Value {
             "low": f.range.map(|r| r.0),
             "high": f.range.map(|r| r.1),
             "possible": f.possible,
+            "window": f.window,
         })
     });
     json!({
@@ -292,9 +316,8 @@ fn row_json(row: &RowAudit) -> Value {
 }
 
 fn own_json(own: &Own) -> Value {
-    let four = |cells: &[Option<f64>; 4]| {
-        json!({ "cr": cells[0], "sr": cells[1], "av": cells[2], "mdd": cells[3] })
-    };
+    let four =
+        |cells: &[Option<f64>; 4]| json!({ "cr": cells[0], "sr": cells[1], "av": cells[2], "mdd": cells[3] });
     let scores = |scores: &OwnScores| {
         json!({
             "rules": scores.rules,
@@ -314,4 +337,71 @@ fn own_json(own: &Own) -> Value {
         })
     });
     json!({ "asset": own.asset, "subject": own.subject, "rows": rows.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(audit: &Audit) -> Shown<'_> {
+        Shown { audit, changes: &[], own: &[], notes: &[] }
+    }
+
+    #[test]
+    fn without_prices() {
+        let audit = Audit::new(|_| None);
+        let text = terminal(&nothing(&audit));
+        let n = audit.count(Verdict::NoData);
+        assert!(text.contains(&format!("{n:>5}  no data\n")), "{text}");
+        assert!(
+            !text.contains("Buy & Hold of MSFT") && !text.contains("impossible on these prices ("),
+            "{text}"
+        );
+        let json = json(&nothing(&audit));
+        assert_eq!(
+            (json["cells"].as_array().unwrap().len(), json["rows"].as_array().unwrap().len()),
+            (360, 90)
+        );
+        assert_eq!(json["verdicts"]["no-data"], n);
+    }
+
+    #[test]
+    fn markdown_has_a_row_per_published_row() {
+        let audit = Audit::new(|_| None);
+        let changes = [Change {
+            cell: "MSFT GPT-4 CR".to_owned(),
+            was: "a".to_owned(),
+            is: "b".to_owned(),
+            part: crate::expected::Part::Verdict,
+        }];
+        let text = markdown(&Shown { changes: &changes, ..nothing(&audit) });
+        assert_eq!(text.lines().filter(|line| line.matches(" no data |").count() >= 3).count(), 90);
+        assert!(text.ends_with("- MSFT GPT-4 CR: was a, is b\n"), "{text}");
+    }
+
+    #[test]
+    fn our_rows_beside_them() {
+        let scores = |rules, sr: f64| OwnScores {
+            rules,
+            median: Some((3, [Some(1.0), Some(sr), Some(20.0), None])),
+            mean: [Some(1.5), Some(0.2), Some(21.0), Some(3.0)],
+            interval: Some(stats::Interval { low: -0.1, point: 0.2, high: 0.5 }),
+        };
+        let row = OwnRow {
+            name: "FLAG-Trader".to_owned(),
+            is_subject: true,
+            completed: 5,
+            planned: 5,
+            scores: vec![scores("paper", 0.25), scores("realistic, 10 bp", -1.0)],
+        };
+        let own = Own { asset: "MSFT".to_owned(), subject: None, report: None, rows: vec![row] };
+        let table = own_table(&own);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], "MSFT, our runs; the median run by SR");
+        assert_eq!(
+            lines[2],
+            "FLAG-Trader  paper             5 of 5  1.000   0.250  20.000    -  0.200 [-0.10, 0.50]"
+        );
+        assert_eq!(own_json(&own)["rows"][0]["scores"][1]["median"]["sr"], -1.0);
+    }
 }

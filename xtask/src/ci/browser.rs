@@ -17,7 +17,7 @@ const AXE_SHA256: &str = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f5
 /// The first needs the least of a system. Any of them may stand still, which the script expects.
 const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 /// Experiments whose reports are opened too where they were swept.
-const SWEPT: [&str; 3] = ["ablation", "planted-signal", "investor-bench"];
+const SWEPT: [&str; 5] = ["ablation", "planted-signal", "investor-bench", "paper", "paper-msft"];
 
 /// Opens reports of made-up sweeps, and those of swept experiments, in light, dark, 360 px wide and print.
 pub fn check() -> anyhow::Result<Outcome> {

@@ -7,17 +7,17 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use market_data::BarSeries;
 use plugin::Files;
-use reproduction::{ASSETS, Asset, Audit, Own, PAPERS_MODEL, PAPERS_TIMESTEPS, Shown};
+use reproduction::{ASSETS, Asset, Audit, Own, PAPERS_MODEL, PAPERS_TIMESTEPS, Shown, Window};
 use runner::{Registry, Selection};
 use serde_json::json;
 
-use super::sweep::{Common, sweep};
+use super::sweep::{Common, Swept, sweep};
 use crate::failure::Failure;
 use crate::output;
 use crate::paths::{Paths, shown};
 
-/// Environment steps of a training unless `--full` asks for the paper's: 100 rollouts.
-const TIMESTEPS: u64 = 4_000;
+/// Environment steps of a training unless `--full` asks for the paper's: 75 rollouts.
+const TIMESTEPS: u64 = 3_000;
 /// What `dataset fetch` brings.
 const DATA: &str = "investor-bench";
 
@@ -25,11 +25,14 @@ const DATA: &str = "investor-bench";
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Audit the published cells only; train nothing. Exit 1 when a verdict or a recomputed number has changed.
-    #[arg(long, conflicts_with_all = ["full", "ablations", "jobs", "model"])]
+    #[arg(long, conflicts_with_all = ["full", "timesteps", "ablations", "jobs", "model"])]
     quick: bool,
-    /// Train the 13,860 environment steps of the paper instead of 4,000.
-    #[arg(long)]
+    /// Train the 13,860 environment steps of the paper.
+    #[arg(long, conflicts_with = "timesteps")]
     full: bool,
+    /// Environment steps of a training.
+    #[arg(long, value_name = "N", default_value_t = TIMESTEPS)]
+    timesteps: u64,
     /// Run experiments/paper/ablations.toml as well.
     #[arg(long)]
     ablations: bool,
@@ -84,7 +87,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     }
     if args.format != Format::Text {
         data.notes.iter().for_each(|note| eprintln!("{note}"));
-        changes.iter().for_each(|change| eprintln!("changed: {change}"));
+        if !changes.is_empty() {
+            eprintln!("{} cells changed, the first: {}", changes.len(), changes[0]);
+        }
         eprintln!("{page}");
     }
     Ok(if changes.is_empty() && !trained.lacks_runs { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -104,8 +109,13 @@ impl Data {
         for asset in ASSETS.iter().filter(|asset| asset.has_data) {
             match market_data::investor_bench_file(asset.symbol, files) {
                 Some(path) => {
-                    series.push((*asset, market_data::load_prices(&path)?));
+                    let prices = market_data::load_prices(&path)?;
                     notes.extend(other_revision(&path));
+                    if asset.prices(&prices, Window::DayEarlier).is_none() {
+                        let (from, to) = (asset.from, asset.to);
+                        notes.push(format!("{}: fewer than 3 prices from {from} to {to}", shown(&path)));
+                    }
+                    series.push((*asset, prices));
                 }
                 None => missing.push(asset.symbol),
             }
@@ -152,6 +162,7 @@ struct Trained {
     /// What the sweeps came to.
     words: String,
     lacks_runs: bool,
+    is_stopped: bool,
 }
 
 fn train(
@@ -180,24 +191,35 @@ fn train(
         format: output::Format::Text,
     };
     let mut trained = Trained::default();
-    let mut carry_out = |name: &str| -> Result<Option<Own>, Failure> {
-        let Some(swept) = sweep(registry, &experiment(name), Selection::Unfinished, false)? else {
-            return Ok(None);
-        };
-        trained.lacks_runs |= swept.lacks_runs();
-        trained.words += &format!("{}: {}  {}\n", swept.name, swept.words(), shown(&swept.report));
-        Ok(Some(Own::of(name, &swept.input, Some(format!("../{}/index.html", swept.name)))))
-    };
-    let mut own = Vec::new();
     for (asset, _) in &data.series {
-        let name = format!("paper-{}", asset.symbol.to_lowercase());
-        own.extend(carry_out(&name)?.map(|own| Own { asset: asset.symbol.to_owned(), ..own }));
+        if let Some(swept) = trained.carry_out(registry, &experiment(&paper_experiment(asset)))? {
+            let report = Some(format!("../{}/index.html", swept.name));
+            trained.own.push(Own::of(asset.symbol, &swept.input, report));
+        }
     }
     if args.ablations {
-        carry_out("ablations")?;
+        trained.carry_out(registry, &experiment("ablations"))?;
     }
-    trained.own = own;
     Ok(trained)
+}
+
+/// Name of an asset's experiment.
+fn paper_experiment(asset: &Asset) -> String {
+    format!("paper-{}", asset.symbol.to_lowercase())
+}
+
+impl Trained {
+    /// Sweeps an experiment; nothing once a signal has asked to stop.
+    fn carry_out(&mut self, registry: &Registry, args: &Common) -> Result<Option<Swept>, Failure> {
+        if self.is_stopped {
+            return Ok(None);
+        }
+        let Some(swept) = sweep(registry, args, Selection::Unfinished, false)? else { return Ok(None) };
+        self.is_stopped = swept.is_stopped;
+        self.lacks_runs |= swept.lacks_runs();
+        self.words += &format!("{}: {}  {}\n", swept.name, swept.words(), shown(&swept.report));
+        Ok(Some(swept))
+    }
 }
 
 /// As one would type it.
@@ -207,7 +229,7 @@ fn current_relative(path: &Path) -> PathBuf {
 
 /// Overrides: how long, and which model.
 fn settings(args: &Args, files: &Files) -> Result<Vec<String>, Failure> {
-    let timesteps = if args.full { PAPERS_TIMESTEPS } else { TIMESTEPS };
+    let timesteps = if args.full { PAPERS_TIMESTEPS } else { args.timesteps };
     let mut set = vec![format!("agent.total_timesteps={timesteps}")];
     let has_papers = || hub::locate(Path::new(PAPERS_MODEL), None, files).is_ok();
     let model = match &args.model {

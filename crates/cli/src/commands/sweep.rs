@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use experiment::{Experiment, Lock};
 use plugin::Files;
@@ -72,6 +73,8 @@ pub(super) struct Swept {
     did: Option<usize>,
     /// One line per failed or skipped run.
     failures: Vec<String>,
+    /// Whether a signal ended it.
+    pub is_stopped: bool,
 }
 
 impl Swept {
@@ -185,12 +188,13 @@ pub(super) fn sweep(
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
     }
+    let progress = Progress::default();
     let (plan, outcome) = if ready.is_empty() {
         ready.plan.write_summary()?;
         (ready.plan, None)
     } else {
         eprintln!("{}: {} of {total} runs to do", experiment.name, ready.len());
-        let (plan, outcome) = execute(ready, jobs(args, &experiment))?;
+        let (plan, outcome) = execute(ready, jobs(args, &experiment), &progress)?;
         (plan, Some(outcome))
     };
     let (report, input) = super::report::render(&plan, &paths, &set)?;
@@ -202,19 +206,23 @@ pub(super) fn sweep(
         states: plan.runs.iter().map(|run| run.state.word()).collect(),
         did: outcome.map(|o| o.count(|end| *end != RunEnd::Elsewhere)),
         failures: reasons(&plan),
+        is_stopped: progress.stop_flag().load(Ordering::Relaxed),
     }))
 }
 
-fn execute(ready: Ready<'_>, jobs: NonZeroUsize) -> Result<(Plan<'_>, Outcome), Failure> {
-    let progress = Progress::default();
+fn execute<'a>(
+    ready: Ready<'a>,
+    jobs: NonZeroUsize,
+    progress: &Progress,
+) -> Result<(Plan<'a>, Outcome), Failure> {
     for signal in [SIGINT, SIGTERM] {
         // A second signal ends the process at once; the runs then read interrupted all the same.
         let _ = signal_hook::flag::register_conditional_default(signal, progress.stop_flag());
         let _ = signal_hook::flag::register(signal, progress.stop_flag());
     }
-    let display = Display::new(&progress);
+    let display = Display::new(progress);
     let on_event = |event: Event<'_>| display.hear(event);
-    let options = ExecuteOptions { jobs, progress: &progress, on_event: &on_event };
+    let options = ExecuteOptions { jobs, progress, on_event: &on_event };
     Ok(display.during(|| ready.execute(&options))?)
 }
 

@@ -105,17 +105,16 @@ impl Published {
         from: Option<&str>,
         before: impl FnMut(&PublishedFile),
     ) -> Result<Vec<&'static PublishedFile>, PublishedError> {
-        self.fetch_with(&client(PATIENCE), folder, from, before)
+        self.fetch_with(&client(PATIENCE), folder, &self.places(from), before)
     }
 
     fn fetch_with(
         &self,
         client: &Agent,
         folder: &Path,
-        from: Option<&str>,
+        places: &[String],
         mut before: impl FnMut(&PublishedFile),
     ) -> Result<Vec<&'static PublishedFile>, PublishedError> {
-        let base = from.map_or_else(|| self.base(), |from| from.trim_end_matches('/').to_owned());
         let mut missing = Vec::new();
         for file in self.files {
             if !file.is_in(folder)? {
@@ -125,7 +124,7 @@ impl Published {
         for file in &missing {
             before(file);
             // Checked before it is written: no wrong byte reaches the disk.
-            let bytes = file.download(client, &format!("{base}/{}", file.path))?;
+            let bytes = file.download_from(client, places)?;
             fs::create_dir_all(folder).map_err(io_at(folder))?;
             file.write(folder, &bytes)?;
         }
@@ -149,6 +148,18 @@ impl PublishedFile {
             return Ok(true);
         }
         Err(PublishedError::Occupied { path, expected: self.content(), found: content(found.0, &found.1) })
+    }
+
+    /// The file's content from the first of `places` that has it, checked.
+    fn download_from(&self, client: &Agent, places: &[String]) -> Result<Vec<u8>, PublishedError> {
+        let (first, others) = places.split_first().expect("invariant: there is a place to look at");
+        let found = self.download(client, &format!("{first}/{}", self.path));
+        match found {
+            Err(PublishedError::Status { status: 404, .. }) if !others.is_empty() => {
+                self.download_from(client, others)
+            }
+            found => found,
+        }
     }
 
     /// The file's content from `url`, checked.

@@ -1,4 +1,4 @@
-//! `model fetch`: the only command that uses the network.
+//! `model fetch`: a model of the hub, into its cache.
 
 use std::process::ExitCode;
 

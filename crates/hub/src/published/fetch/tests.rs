@@ -227,9 +227,23 @@ fn no_server_and_a_silent_one_are_problems_of_the_connection() {
     let from = format!("http://{}", silent.local_addr().unwrap());
     let start = Instant::now();
     let client = client(Duration::from_millis(200));
-    let error = set().fetch_with(&client, &folder, Some(&from), |_| ()).unwrap_err();
+    let error = set().fetch_with(&client, &folder, &[from], |_| ()).unwrap_err();
     assert!(matches!(error, PublishedError::Connection { .. }), "{error:?}");
     assert!(error.to_string().contains("timeout"), "{error}");
     assert!(start.elapsed() < PATIENCE);
     assert!(!folder.exists());
+}
+
+#[test]
+fn what_one_place_lacks_comes_from_the_next() {
+    let (pinned, (_dir, folder)) = (Loopback::plain(&[("LICENSE", NOTICE)]), folder());
+    let later = serve();
+    let places = [pinned.endpoint.clone(), later.endpoint.clone()];
+    let fetched = set().fetch_with(&client(PATIENCE), &folder, &places, |_| ()).unwrap();
+    assert_eq!(fetched.len(), 3);
+    assert_eq!(requests(&later), ["/data/one.json", "/data/two.json"]);
+    assert_eq!(fs::read(folder.join("one.json")).unwrap(), ONE);
+    // Where the first place refuses for another reason, nothing else is asked.
+    assert_eq!(set().places(Some("http://mirror/")), ["http://mirror"]);
+    assert_eq!(set().places(None).len(), 2);
 }
