@@ -74,10 +74,6 @@ fn on_other_prices_the_changed_cells_are_named() {
     assert!(changed.starts_with("  MSFT Buy & Hold CR: was exact (15.340165), bound "), "{changed}");
     assert!(changed.contains("  and 288 more\n"), "{changed}");
     assert!(output.stdout.contains("data/investor-bench/msft.json: not the file of felis33/INVESTOR-BENCH"));
-    let json = folder.run(&["paper", "--quick", "--format", "json"]);
-    assert_eq!(json.code, 1);
-    let json: Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(json["changes"].as_array().unwrap().len(), 300);
     assert_eq!((&json["verdicts"]["exact"], &json["own"]), (&json!(0), &json!([])));
     assert_eq!(json["page"], "reports/paper/index.html");
     let markdown = folder.run(&["paper", "--quick", "--format", "markdown"]);
@@ -89,9 +85,9 @@ fn on_other_prices_the_changed_cells_are_named() {
 
 #[test]
 fn broken_data_are_refused() {
-    let folder = with_data("{\"2020-10-01\": {\"prices\": -1}}");
+    let folder = with_data("{\"2020-10-01\": {\"prices\": 1}, \"2020-10-02\": {\"prices\": -1}}");
     let message = folder.run(&["paper", "--quick"]).refused();
-    assert!(message.contains("msft.json") && message.contains("2020-10-01"), "{message}");
+    assert!(message.contains("msft.json") && message.contains("2020-10-02"), "{message}");
     assert!(!folder.path("reports").exists());
     let refused = folder.run(&["paper", "--quick", "--full"]).refused();
     assert!(refused.contains("--full"), "{refused}");

@@ -11,7 +11,7 @@ use trading_env::Role;
 
 use crate::published::Metric;
 
-/// Rules that our decisions are scored under, with the fee in basis points and the heading.
+/// Rules that our decisions are scored under by their words, with the fee in basis points and the heading.
 pub const RULES: [(&str, f64, &str); 3] = [
     ("paper", 0.0, "paper"),
     ("investor-bench", 0.0, "investor-bench"),
@@ -103,6 +103,10 @@ pub struct Own {
     pub rows: Vec<OwnRow>,
 }
 
+/// What a reader of scores under several rules must know.
+pub(crate) const WORDS: &str = "Decisions are carried out by their words: hold is flat under investor-bench and keeps the \
+    position elsewhere, so that buy-and-hold, which says hold after its first day, is flat there.";
+
 impl Own {
     /// From what is stored of an asset's experiment.
     pub fn of(asset: &str, input: &ReportInput, report: Option<String>) -> Self {
@@ -126,7 +130,9 @@ impl Own {
         let subject =
             arms().find(|(_, arm)| arm.role == Role::Arm).and_then(|(_, arm)| Subject::of(&arm.spec));
         let shown = arms().filter(|(_, arm)| arm.role != Role::Control).map(row);
-        Self { asset: asset.to_owned(), subject, report, rows: shown.collect() }
+        // One that never trades has nothing to compare.
+        let trades = |row: &OwnRow| row.is_subject || row.scores.iter().any(|s| s.mean[Metric::Sr as usize].is_some());
+        Self { asset: asset.to_owned(), subject, report, rows: shown.filter(trades).collect() }
     }
 }
 
@@ -149,7 +155,8 @@ fn scores(runs: &[&ReportRun], rules: &str, cost_bps: f64, label: &'static str) 
     let ranked = if ratio.is_empty() { of(Metric::Cr) } else { ratio.clone() };
     let middle = ranked.len().saturating_sub(1) / 2;
     let median = ranked.iter().nth(middle).map(|(Seed(seed), _)| (seed, by_seed[&seed]));
-    let interval = ratio.interval(0.95).filter(|i| i.low < i.high);
+    // Equal runs differ by rounding only.
+    let interval = ratio.interval(0.95).filter(|i| i.high - i.low > 1e-9);
     OwnScores { rules: label, median, mean: Metric::ALL.map(|metric| of(metric).mean()), interval }
 }
 

@@ -11,7 +11,7 @@ use crate::bounds::Positions;
 use crate::convention::DAYS;
 use crate::expected::{key, some};
 use crate::luck::{AboveHold, CRITICAL, Correlation, Differs};
-use crate::own::{Own, OwnRow, OwnScores};
+use crate::own::{Own, OwnRow, OwnScores, WORDS};
 use crate::published::{Group, Metric};
 use crate::text::{Shown, differences, found_rows, stock_holds};
 
@@ -37,7 +37,7 @@ struct Page {
     differences: Vec<String>,
     notes: Vec<String>,
     changes: Vec<String>,
-    subject: Option<String>,
+    words: &'static str,
 }
 
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn page(shown: &Shown<'_>) -> Page {
         differences: if has_data { difference_words(shown) } else { Vec::new() },
         notes: shown.notes.to_vec(),
         changes: some(shown.changes).collect(),
-        subject: shown.own.iter().find_map(|own| Some(own.subject.as_ref()?.label())),
+        words: WORDS,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::audit::{Audit, RowAudit, Verdict, is_always_long_mixed};
 use crate::expected::{Change, key, some};
 use crate::luck::{Correlation, Differs};
-use crate::own::{Own, OwnRow, OwnScores};
+use crate::own::{Own, OwnRow, OwnScores, WORDS};
 use crate::published::{Group, Metric};
 
 /// Everything that is shown.
@@ -116,6 +116,9 @@ pub fn terminal(shown: &Shown<'_>) -> String {
         text.push('\n');
         text += &own_table(own);
     }
+    if !shown.own.is_empty() {
+        let _ = writeln!(text, "{WORDS}");
+    }
     list(&mut text, "data", shown.notes.iter().cloned());
     if !shown.changes.is_empty() {
         let _ = writeln!(text, "changed cells ({}):", shown.changes.len());
@@ -209,6 +212,9 @@ pub fn markdown(shown: &Shown<'_>) -> String {
             text += "| :-- | :-- | --: | --: | --: | --: | --: | :-- |\n";
             own_rows(own).for_each(|row| text += &line(&own_cells(row)));
         }
+    }
+    if !shown.own.is_empty() {
+        let _ = write!(text, "\n{WORDS}\n");
     }
     for note in shown.notes {
         let _ = write!(text, "\n{note}\n");

@@ -238,7 +238,7 @@ fn no_server_and_a_silent_one_are_problems_of_the_connection() {
 fn what_one_place_lacks_comes_from_the_next() {
     let (pinned, (_dir, folder)) = (Loopback::plain(&[("LICENSE", NOTICE)]), folder());
     let later = serve();
-    let places = [pinned.endpoint.clone(), later.endpoint.clone()];
+    let places = [pinned.endpoint, later.endpoint.clone()];
     let fetched = set().fetch_with(&client(PATIENCE), &folder, &places, |_| ()).unwrap();
     assert_eq!(fetched.len(), 3);
     assert_eq!(requests(&later), ["/data/one.json", "/data/two.json"]);
