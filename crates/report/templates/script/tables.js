@@ -84,21 +84,29 @@
     return [input, count];
   }
 
-  // Intervals stand in cells of their own: a cell's number, then low and high where any row has them.
+  // Intervals stand in cells of their own: a cell's number, then low and high where any row has them. So does what a cell
+  // names by data-column.
   function tableRows(table) {
     const text = (node) => node.textContent.replace(/\s+/g, " ").trim();
     const heads = [...table.tHead.rows[0].cells].map(text);
     const rows = [...table.tBodies].flatMap(bodyRows);
     const intervalOf = (cell) => cell.querySelector(".interval:not(.missing)");
     const has = heads.map((_, i) => rows.some((row) => row.cells[i] && intervalOf(row.cells[i])));
+    const partsOf = (cell) => [...cell.querySelectorAll("[data-column]")];
+    const named = (i) => rows.flatMap((row) => (row.cells[i] ? partsOf(row.cells[i]) : [])).map((part) => part.dataset.column);
+    const parts = heads.map((_, i) => [...new Set(named(i))]);
     const read = (cell, i) => {
       const named = cell.querySelector(".name") || cell.querySelector(".mean") || cell;
-      const value = valueOf(cell, text(named));
-      if (!has[i]) return [value];
+      const of = (name) => partsOf(cell).find((part) => part.dataset.column === name);
+      const values = [valueOf(cell, text(named)), ...parts[i].map((name) => (of(name) ? numberOf(text(of(name))) : null))];
+      if (!has[i]) return values;
       const interval = intervalOf(cell);
-      return [value, ...(interval ? text(interval).split(" to ").map(numberOf) : [null, null])];
+      return [...values, ...(interval ? text(interval).split(" to ").map(numberOf) : [null, null])];
     };
-    const head = (name, i) => (has[i] ? [name, `${name} 95% low`, `${name} 95% high`] : [name]);
+    const head = (name, i) => {
+      const names = [name, ...parts[i].map((part) => `${name} ${part}`)];
+      return has[i] ? [...names, `${name} 95% low`, `${name} 95% high`] : names;
+    };
     return [heads.flatMap(head), ...rows.map((row) => [...row.cells].flatMap(read))];
   }
 
