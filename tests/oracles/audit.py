@@ -435,7 +435,10 @@ def compare_found(table, asset, row, entry):
         near = np.abs(100 * x.sum(1) - row["CR"]) <= UNIT + BINARY
         for days in DAYS:
             both = near & (np.abs(volatility(x, days) - row["AV"]) <= UNIT + BINARY)
-            candidates += [(window, days, x[i]) for i in np.flatnonzero(both)]
+            constant = lambda i: np.array_equal(x[i], r) or np.array_equal(x[i], -r)
+            falls = lambda i: 100 * float(np.max(1 - (w := np.cumprod(np.r_[1, 1 + x[i]])) / np.maximum.accumulate(w)))
+            fits = lambda i: constant(i) or abs(falls(i) - row["MDD"]) <= UNIT + BINARY
+            candidates += [(window, days, x[i]) for i in np.flatnonzero(both) if fits(i)]
     found = entry["found"]
     table.equal("rows found, by all decisions with one change", found is not None, bool(candidates), where)
     if found is None:
@@ -529,9 +532,17 @@ def compare_consistency(table, asset, row, entry):
         table.equal(name, sorted(fits), sorted(fitting(asset, row, tolerance)), where)
 
 
+def gives_all(row, entry):
+    """Whether the decisions found give all four numbers of the row."""
+    if entry["found"] is None:
+        return False
+    cells = entry["found"]["cells"]
+    return all(abs(cells[metric.lower()] - row[metric]) <= UNIT + BINARY for metric in METRICS)
+
+
 def recomputed(row, entry):
-    """CR and AV as they come out where decisions are known, else as printed; those of Buy & Hold always as printed."""
-    if entry["found"] is None or row["group"] == "buy & hold":
+    """CR and AV as they come out where decisions give the row, else as printed; those of Buy & Hold always as printed."""
+    if not gives_all(row, entry) or row["group"] == "buy & hold":
         return row
     return dict(CR=entry["found"]["cells"]["cr"], AV=entry["found"]["cells"]["av"])
 
@@ -547,22 +558,24 @@ def compare_luck(table, asset, row, entry, a, hold):
     daily = own / math.sqrt(252)
     table.equal("Sharpe ratios", luck["sharpe"], own, where)
     table.equal("their errors", luck["error"], math.sqrt((1 + daily**2 / 2) / (n - 1) * 252), where)
-    names = "above_hold", "correlation", "correlation_is_known", "z", "needed_correlation"
+    names = "above_hold", "correlation", "correlation_is_given", "z", "needed_correlation"
     if row["group"] == "buy & hold":
         table.equal("nothing beside always long where that is the row", {luck[name] for name in names}, {None}, where)
         return
     if asset.has_prices:
         hold = Hold.of(asset.returns[entry["window"]])
-    above, rho, is_known, z, needed = map(luck.get, names)
+    above, rho, is_given, z, needed = map(luck.get, names)
     table.equal("above always long", above, own - hold.sharpe, where)
-    table.equal("correlations known where decisions are", is_known, a is not None, where)
-    if a is None:
+    given = gives_all(row, entry)
+    table.equal("correlations given where decisions give the row", is_given, given, where)
+    if not given:
         compare_correlation(table, row, entry, hold)
     else:
-        table.equal("correlations known", rho, float(correlation(a * hold.r, hold.r)), where)
+        table.equal("correlations given", rho, float(correlation(a * hold.r, hold.r)), where)
     b = hold.sharpe / math.sqrt(252)
-    is_hold = a is not None and (a == 1).all()
-    table.equal("z", z, 0.0 if is_hold else jobson_korkie(daily, b, rho, n), where)
+    is_hold = given and (a == 1).all()
+    unbounded = not given and rho >= 1.0
+    table.equal("z", z, None if unbounded else 0.0 if is_hold else jobson_korkie(daily, b, rho, n), where)
     table.equal("correlations that significance needs", needed, None if is_hold else needed_correlation(daily, b, n),
                 where)
 
@@ -610,13 +623,13 @@ def compare_scales(table, asset, rows, entries):
         if entry["found"]:
             convention = entry["found"]["convention"]
             window = convention["window"]
-            table.equal("days a year", (scale["days"], scale["is_shown"]), (convention["volatility_days"], True), where)
+            table.equal("days a year", (scale["days"], scale["evidence"]), (convention["volatility_days"], "row"), where)
         else:
             fits = {window for window, *_ in fitting(asset, row)}
             possible = [f["window"] for f in entry["feasible"] if f["window"]]
             window = min(fits, key=WINDOWS.index) if fits else possible[0] if possible else "stated"
-            shown = needs or (llm and beyond > 0)
-            table.equal("days a year, known or assumed", scale["is_shown"], shown, where)
+            evidence = "row" if needs else "others" if llm and beyond > 0 else "assumed"
+            table.equal("days a year, what says so", scale["evidence"], evidence, where)
             if llm or needs:
                 table.equal("days a year", scale["days"], 365, where)
             if llm and beyond and not needs:
@@ -627,35 +640,37 @@ def compare_scales(table, asset, rows, entries):
 
 
 def compare_ranks(table, asset, rows, entries):
-    """Of one asset."""
-    larger = lambda values, i: 1 + sum(value > values[i] for value in values)
+    """Of one asset. A row without a luck, whose CR or AV is impossible, has no place on one scale."""
+    def place(values, i):
+        return None if values[i] is None else 1 + sum(v is not None and v > values[i] for v in values)
     shown, other = [], []
     for row, entry in zip(rows, entries):
         days, n = entry["scale"]["days"], asset.n_returns(entry["window"])
-        assumed = row["group"] == "FLAG-Trader" and not entry["scale"]["is_shown"]
-        shown.append(sharpe(recomputed(row, entry), n, days))
-        other.append(sharpe(recomputed(row, entry), n, 365 if assumed else days))
+        assumed = row["group"] == "FLAG-Trader" and entry["scale"]["evidence"] == "assumed"
+        scaled = lambda days: None if entry["luck"] is None else sharpe(recomputed(row, entry), n, days)
+        shown.append(scaled(days))
+        other.append(scaled(365 if assumed else days))
     for i, (row, entry) in enumerate(zip(rows, entries)):
-        own = dict(published=larger([row["SR"] for row in rows], i), one_scale=larger(shown, i),
-                   one_scale_365=larger(other, i))
+        own = dict(published=place([row["SR"] for row in rows], i), one_scale=place(shown, i), one_scale_365=place(other, i))
         for name, value in own.items():
             table.equal("ranks", entry["ranks"][name], value, f"{row['asset']} {row['model']} {name}")
 
 
 def verdict(asset, row, entry, metric, bounds):
     """A cell's verdict, with the bound that it exceeds."""
-    if metric == "SR" and entry["found"] is None:
+    if asset.has_prices and entry["found"] is not None:
+        difference = abs(entry["found"]["cells"][metric.lower()] - row[metric])
+        is_reference = entry["found"]["convention"] == asset.reference
+        if difference <= HALF + BINARY:
+            return "exact" if is_reference else "convention"
+        if is_reference and difference <= UNIT + BINARY:
+            return "last-digit"
+    if metric == "SR":
         if not fitting(asset, row) and not fitting(asset, row, UNIT):
             return "inconsistent"
         return "consistent" if asset.has_prices else "no-data"
     if not asset.has_prices:
         return "no-data"
-    if entry["found"] is not None:
-        difference = abs(entry["found"]["cells"][metric.lower()] - row[metric])
-        is_reference = entry["found"]["convention"] == asset.reference
-        if difference <= HALF + BINARY:
-            return "exact" if is_reference else "convention"
-        return "last-digit" if is_reference and difference <= UNIT + BINARY else "inconsistent"
     if abs(row[metric]) > bounds[metric] + HALF:
         return "impossible"
     if metric == "AV" and not any(f["possible"] for f in entry["feasible"]):

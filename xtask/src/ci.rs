@@ -163,11 +163,10 @@ fn statistics_test(test: &str, env: &[(&str, &str)]) -> anyhow::Result<Outcome> 
 fn statistics_again() -> anyhow::Result<Outcome> {
     let script = "crates/stats/tests/fixtures/make.py";
     succeed(python::statistics_script(script)?.arg("--check"))?;
-    let Some(data) = std::env::var_os("FLAGLAB_DATA") else {
-        println!("FLAGLAB_DATA names no folder of real data: generated series only");
+    let Some(data) = real_data() else {
+        println!("{NO_DATA}: generated series only");
         return Ok(Outcome::Passed);
     };
-    let data = workspace::root().join(data);
     let file = fresh_folder("statistics")?.join("real.json");
     succeed(python::statistics_script(script)?.arg("--real").arg(data).arg(&file))?;
     let file = file.to_str().context("the target folder's name is not UTF-8")?;
@@ -231,6 +230,15 @@ fn ablation() -> anyhow::Result<Outcome> {
     sweep("experiments/ablation.toml", &[], &[]).map(|_| Outcome::Passed)
 }
 
+const NO_DATA: &str = "there are no real data, neither in FLAGLAB_DATA nor in data/";
+
+/// The folder of real data: where the binary looks for them.
+fn real_data() -> Option<PathBuf> {
+    let named = std::env::var_os("FLAGLAB_DATA").map(|data| workspace::root().join(data));
+    let data = named.unwrap_or_else(|| workspace::root().join("data"));
+    data.join("investor-bench").is_dir().then_some(data)
+}
+
 /// Without data the cells say so, and the check passes: nothing that was looked at has changed.
 fn paper() -> anyhow::Result<Outcome> {
     let mut paper = Command::new(flaglab::build(&[])?);
@@ -241,24 +249,24 @@ fn paper() -> anyhow::Result<Outcome> {
 fn paper_again() -> anyhow::Result<Outcome> {
     let mut audit = python::statistics_script("tests/oracles/audit.py")?;
     audit.arg("--flaglab").arg(flaglab::build(&[])?);
-    if let Some(data) = std::env::var_os("FLAGLAB_DATA") {
-        audit.arg("--data").arg(workspace::root().join(data));
+    if let Some(data) = real_data() {
+        audit.arg("--data").arg(data);
     }
     succeed(&mut audit)
 }
 
 /// Five seeds on each of five assets.
 fn paper_trained() -> anyhow::Result<Outcome> {
-    if std::env::var_os("FLAGLAB_DATA").is_none() {
-        return Ok(Outcome::Skipped("FLAGLAB_DATA names no folder of real data".into()));
+    if real_data().is_none() {
+        return Ok(Outcome::Skipped(NO_DATA.into()));
     }
     let mut paper = Command::new(flaglab::build(&[])?);
     succeed(paper.arg("paper").current_dir(workspace::root()))
 }
 
 fn investor_bench() -> anyhow::Result<Outcome> {
-    if std::env::var_os("FLAGLAB_DATA").is_none() {
-        return Ok(Outcome::Skipped("FLAGLAB_DATA names no folder of real data".into()));
+    if real_data().is_none() {
+        return Ok(Outcome::Skipped(NO_DATA.into()));
     }
     sweep("experiments/investor-bench.toml", &[], &[]).map(|_| Outcome::Passed)
 }

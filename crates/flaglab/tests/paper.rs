@@ -86,5 +86,5 @@ fn our_rows_stand_beside_the_published_ones() {
     let again = paper(dir.path(), &["--timesteps", "40"]);
     let text = String::from_utf8(again.stdout).unwrap();
     assert!(text.contains("paper-msft: nothing left to do: 30 of 30 runs completed"), "{text}");
-    assert!(text.contains("No prices of JNJ, UVV, HON, BTC on this machine"), "{text}");
+    assert!(text.contains("No prices of JNJ, UVV, HON, BTC in data: "), "{text}");
 }

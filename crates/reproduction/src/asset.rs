@@ -15,6 +15,8 @@ pub struct Asset {
     pub from: &'static str,
     /// Last day of the test window as the paper states it.
     pub to: &'static str,
+    /// Prices from the first to the stated last day: for what can be said without them.
+    pub n_prices: usize,
     /// Whether the data of INVESTOR-BENCH have it.
     pub has_data: bool,
     /// The convention that its Buy & Hold row was computed by.
@@ -25,6 +27,7 @@ const STOCK: Asset = Asset {
     symbol: "",
     from: "2020-10-01",
     to: "2021-05-06",
+    n_prices: 150,
     has_data: true,
     reference: Convention {
         window: Window::DayEarlier,
@@ -43,7 +46,14 @@ pub const ASSETS: [Asset; 6] = [
     Asset { symbol: "UVV", ..STOCK },
     Asset { symbol: "HON", ..STOCK },
     Asset { symbol: "TSLA", has_data: false, reference: MIXED, ..STOCK },
-    Asset { symbol: "BTC", from: "2023-04-05", to: "2023-11-05", has_data: true, reference: MIXED },
+    Asset {
+        symbol: "BTC",
+        from: "2023-04-05",
+        to: "2023-11-05",
+        n_prices: 215,
+        has_data: true,
+        reference: MIXED,
+    },
 ];
 
 /// Where a test window ends.
@@ -85,11 +95,11 @@ impl Asset {
         Some(Prices { dates: series.dates()[range].to_vec(), log_returns })
     }
 
-    /// Prices in `window`, by the published Buy & Hold row where there are no data: 150 trading days as of the other stocks.
-    pub(crate) fn n_prices_without_data(window: Window) -> usize {
+    /// Prices in `window`, where the prices themselves are not there.
+    pub(crate) fn n_prices_without_data(&self, window: Window) -> usize {
         match window {
-            Window::Stated => 150,
-            Window::DayEarlier => 149,
+            Window::Stated => self.n_prices,
+            Window::DayEarlier => self.n_prices - 1,
         }
     }
 }

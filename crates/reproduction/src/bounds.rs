@@ -75,10 +75,15 @@ impl<'a> Bounds<'a> {
         self.log_returns.iter().map(worst).sum()
     }
 
-    /// Deepest fall of `prod(1 + x)`: every day that can lose does. Reached by those decisions.
+    /// Deepest fall of `prod(1 + x)`: every day that can lose does. Reached by those decisions. Infinite where a day can
+    /// lose more than everything.
     pub fn max_drawdown(&self) -> f64 {
         let worst = |r: &f64| self.positions.signs().iter().map(|a| a * r).fold(0.0, f64::min);
-        1.0 - self.log_returns.iter().map(|r| (1.0 + worst(r)).max(0.0)).product::<f64>()
+        let left: Vec<f64> = self.log_returns.iter().map(|r| 1.0 + worst(r)).collect();
+        if left.iter().any(|left| *left < 0.0) {
+            return f64::INFINITY;
+        }
+        1.0 - left.iter().product::<f64>()
     }
 
     /// An upper bound of the sample standard deviation of `x`.
@@ -100,12 +105,12 @@ impl<'a> Bounds<'a> {
         (most(c).min(most(0.0)) / (n - 1.0)).sqrt()
     }
 
-    /// Decisions with a standard deviation near [`deviation`](Self::deviation): from those of its multiplier, one
-    /// day after the other is changed as long as that helps.
+    /// Decisions with a standard deviation near [`deviation`](Self::deviation): from always in the market one day after the
+    /// other is changed, the one that helps most, as long as that helps.
     pub fn most_volatile(&self) -> Best {
         let n = self.n();
         let r = self.log_returns;
-        // Large days first, on the side that keeps the sum small; without shorts, losses and the larger gains.
+        // With shorts, large days first and each on the side that keeps the sum small.
         let mut order: Vec<usize> = (0..r.len()).collect();
         order.sort_by(|a, b| r[*b].abs().total_cmp(&r[*a].abs()).then(a.cmp(b)));
         let mut positions = vec![0i8; r.len()];

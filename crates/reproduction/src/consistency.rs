@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::asset::{Asset, Window};
+use crate::asset::Window;
 use crate::convention::{Count, DAYS};
 use crate::published::Cells;
 use crate::sequence::{HALF, UNIT};
@@ -52,11 +52,6 @@ impl Consistency {
         }
     }
 
-    /// Of a row of an asset without data.
-    pub(crate) fn without_data(row: &Cells) -> Self {
-        Self::of(row, Asset::n_prices_without_data)
-    }
-
     /// Whether a plausible count fits, however the numbers were rounded.
     pub fn holds(&self) -> bool {
         !self.loose.is_empty()
@@ -71,14 +66,18 @@ impl Consistency {
             (Some(implied), None) => format!("{implied:.2}, too near an SR of 0 to tell"),
             (None, _) => "nothing, SR is 0".to_owned(),
         };
+        let whole = self.between.and_then(|(low, high)| {
+            let whole = low.ceil();
+            (whole <= high).then(|| format!("; {whole} days would fit"))
+        });
         match (&self.fits[..], &self.loose[..]) {
-            ([], []) => format!("252 CR / (SR AV) = {implied}: no count of the windows"),
-            ([], loose) => {
-                format!(
-                    "252 CR / (SR AV) = {implied}: {} where a number was cut off, not rounded",
-                    words(loose)
-                )
+            ([], []) => {
+                format!("252 CR / (SR AV) = {implied}: no count of the windows{}", whole.unwrap_or_default())
             }
+            ([], loose) => format!(
+                "252 CR / (SR AV) = {implied}: {} if each number may be off by one unit of its last digit",
+                words(loose)
+            ),
             (fits, _) => format!("252 CR / (SR AV) = {implied}: {}", words(fits)),
         }
     }
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     fn stock(window: Window) -> usize {
-        Asset::n_prices_without_data(window)
+        crate::ASSETS[0].n_prices_without_data(window)
     }
 
     fn of(cr: f64, sr: f64, av: f64) -> Consistency {
@@ -149,17 +148,17 @@ mod tests {
         assert!(!found.holds());
         assert_eq!(
             found.words(),
-            "252 CR / (SR AV) = 118.97 (118.93 to 119.01 with rounding): no count of the windows"
+            "252 CR / (SR AV) = 118.97 (118.93 to 119.01 with rounding): no count of the windows; 119 days would fit"
         );
     }
 
     #[test]
-    fn a_number_that_was_cut_off() {
+    fn numbers_off_by_a_unit() {
         // 149.84 days as rounded; 150 within one unit of the last digits.
         let found = of(-10.305, -0.724, 23.937);
         assert!(found.fits.is_empty() && found.holds());
         assert!(
-            found.words().ends_with("150 prices where a number was cut off, not rounded"),
+            found.words().ends_with("150 prices if each number may be off by one unit of its last digit"),
             "{}",
             found.words()
         );

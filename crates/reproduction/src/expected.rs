@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::audit::{Audit, CellAudit, Verdict};
+use crate::audit::{Audit, CellAudit};
 use crate::published::{Metric, PublishedRow};
+use crate::verdict::Verdict;
 
 /// What the audit said of every cell when the data were those of the pinned revision.
 const EXPECTED: &str = include_str!("../data/cells.csv");
@@ -28,7 +29,7 @@ pub struct Change {
 pub enum Part {
     /// The verdict.
     Verdict,
-    /// The value that known decisions give.
+    /// The value that the decisions of the row give.
     Recomputed,
     /// The bound alone.
     Bound,
@@ -75,32 +76,47 @@ fn written(value: Option<f64>) -> String {
     value.map_or_else(String::new, |v| format!("{v:.6}"))
 }
 
-/// The cells that are not as expected, of the assets that have prices: changed verdicts first, then changed values of
-/// known decisions, then changed bounds.
+/// The cells that are not as expected: changed verdicts first, then changed values of decisions that give a row, then
+/// changed bounds. Of an asset whose prices are not on this machine, printed numbers and SR alone can be looked at.
 pub fn changes(audit: &Audit) -> Vec<Change> {
-    let assets = audit.assets.iter().filter(|asset| asset.dates.is_some());
-    let cells =
-        assets.flat_map(|a| &a.rows).flat_map(|row| row.cells.iter().map(move |cell| (row.row, cell)));
-    let mut changes: Vec<Change> = cells.filter_map(|(row, cell)| change(row, cell)).collect();
+    let cells = audit.assets.iter().flat_map(|asset| {
+        let lacks_prices = asset.asset.has_data && asset.dates.is_none();
+        asset.rows.iter().flat_map(move |row| row.cells.iter().map(move |cell| (lacks_prices, row.row, cell)))
+    });
+    let mut changes: Vec<Change> =
+        cells.filter_map(|(lacks_prices, row, cell)| change(row, cell, lacks_prices)).collect();
     changes.sort_by_key(|change| change.part);
     changes
 }
 
-fn change(row: &PublishedRow, cell: &CellAudit) -> Option<Change> {
+fn change(row: &PublishedRow, cell: &CellAudit, lacks_prices: bool) -> Option<Change> {
     let name = name(row, cell.metric);
     let line = EXPECTED.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix(','));
     let fields: Vec<&str> = line.unwrap_or_default().split(',').collect();
     let cell_name = name.replace(',', " ");
-    let [_, verdict, recomputed, bound] = fields[..] else {
+    let [published, verdict, recomputed, bound] = fields[..] else {
         let was = "unknown".to_owned();
         return Some(Change { cell: cell_name, was, is: said(cell), part: Part::Verdict });
     };
+    let printed = format!("{:.3}", cell.published);
+    if published != printed {
+        let (was, is) = (format!("printed {published}"), format!("printed {printed}"));
+        return Some(Change { cell: cell_name, was, is, part: Part::Verdict });
+    }
+    let now = key(cell.verdict);
+    if lacks_prices {
+        // Whether SR follows from its row needs no prices.
+        let contradicts = key(Verdict::Inconsistent);
+        let is_same = cell.metric != Metric::Sr || (verdict == contradicts) == (now == contradicts);
+        let change = Change { cell: cell_name, was: verdict.to_owned(), is: now, part: Part::Verdict };
+        return (!is_same).then_some(change);
+    }
     let near = |expected: &str, found: Option<f64>| match (expected.parse::<f64>().ok(), found) {
         (Some(expected), Some(found)) => (expected - found).abs() < 2e-6,
         (expected, found) => expected.is_none() && found.is_none(),
     };
     let parts = [
-        (Part::Verdict, verdict == key(cell.verdict)),
+        (Part::Verdict, verdict == now),
         (Part::Recomputed, near(recomputed, cell.recomputed)),
         (Part::Bound, near(bound, cell.bound)),
     ];

@@ -15,18 +15,12 @@ mod page;
 mod published;
 mod sequence;
 mod text;
+mod verdict;
 
-pub use asset::{ASSETS, Asset, Prices, Window};
-pub use audit::{
-    AssetAudit, Audit, BoundRow, CellAudit, Feasible, Ranks, RowAudit, Scale, Verdict, is_always_long_mixed,
-};
-pub use bounds::{Best, Bounds, Positions};
-pub use consistency::{Consistency, Fit};
-pub use convention::{Convention, Count};
-pub use expected::{Change, Part, changes, csv};
-pub use luck::{AboveHold, CRITICAL, Correlation, Differs, Luck, Record};
-pub use own::{Own, OwnRow, OwnScores, PAPERS_MODEL, PAPERS_TIMESTEPS, RULES, Subject};
+pub use asset::{ASSETS, Asset, Window};
+pub use audit::Audit;
+pub use expected::{Change, changes, csv};
+pub use own::{Own, PAPERS_MODEL, PAPERS_TIMESTEPS};
 pub use page::render;
-pub use published::{Cells, Group, Metric, PublishedRow, published, rows_of};
-pub use sequence::{Match, Sequence};
 pub use text::{Shown, json, markdown, terminal};
+pub use verdict::Verdict;

@@ -81,8 +81,8 @@ impl Record {
 /// How a row's returns go with those of Buy & Hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Correlation {
-    /// Of known decisions.
-    Known(f64),
+    /// Of decisions that give the row.
+    Given(f64),
     /// The highest that any decisions with the row's numbers have.
     AtMost(f64),
 }
@@ -91,7 +91,7 @@ impl Correlation {
     /// The number.
     pub fn value(self) -> f64 {
         match self {
-            Correlation::Known(rho) | Correlation::AtMost(rho) => rho,
+            Correlation::Given(rho) | Correlation::AtMost(rho) => rho,
         }
     }
 }
@@ -114,8 +114,9 @@ pub struct AboveHold {
     pub difference: f64,
     /// With Buy & Hold's returns.
     pub correlation: Correlation,
-    /// The difference in standard errors at that correlation; at a lower one it is nearer to 0.
-    pub z: f64,
+    /// The difference in standard errors at that correlation; at a lower one it is nearer to 0. `None` where the
+    /// correlation is not bounded below 1: then the error is not bounded either.
+    pub z: Option<f64>,
     /// The correlation from which the difference counts as one; `None`: none does.
     pub needed: Option<f64>,
 }
@@ -123,7 +124,10 @@ pub struct AboveHold {
 impl AboveHold {
     fn of(row: &Record, hold: &Record, correlation: Correlation) -> Option<Self> {
         let difference = row.sharpe()?.0 - hold.sharpe()?.0;
-        let z = row.z(hold, correlation.value());
+        let z = match correlation {
+            Correlation::AtMost(rho) if rho >= 1.0 => None,
+            _ => Some(row.z(hold, correlation.value())),
+        };
         // The error falls as the correlation rises.
         let counts = |rho: f64| row.z(hold, rho).abs() >= CRITICAL;
         let needed = counts(1.0).then(|| {
@@ -134,15 +138,15 @@ impl AboveHold {
             }
             high
         });
-        z.is_finite().then_some(Self { difference, correlation, z, needed })
+        z.is_none_or(f64::is_finite).then_some(Self { difference, correlation, z, needed })
     }
 
     /// The answer.
     pub fn differs(&self) -> Differs {
-        match (self.z.abs() >= CRITICAL, self.correlation) {
-            (false, _) => Differs::No,
-            (true, Correlation::Known(_)) => Differs::Yes,
-            (true, Correlation::AtMost(_)) => Differs::Open,
+        match (self.z.map(|z| z.abs() >= CRITICAL), self.correlation) {
+            (Some(false), _) => Differs::No,
+            (Some(true), Correlation::Given(_)) => Differs::Yes,
+            _ => Differs::Open,
         }
     }
 }
@@ -220,9 +224,11 @@ mod tests {
         assert!((a.z(&b, needed) - CRITICAL).abs() < 1e-6, "{needed}");
         assert_eq!(above(Correlation::AtMost(0.5)).differs(), Differs::No);
         assert_eq!(above(Correlation::AtMost(needed + 0.01)).differs(), Differs::Open);
-        assert_eq!(above(Correlation::Known(needed + 0.01)).differs(), Differs::Yes);
-        let equal = AboveHold::of(&a, &a, Correlation::Known(1.0)).unwrap();
-        assert_eq!((equal.z, equal.needed, equal.differs()), (0.0, None, Differs::No));
+        assert_eq!(above(Correlation::Given(needed + 0.01)).differs(), Differs::Yes);
+        let equal = AboveHold::of(&a, &a, Correlation::Given(1.0)).unwrap();
+        assert_eq!((equal.z, equal.needed, equal.differs()), (Some(0.0), None, Differs::No));
+        let unbounded = above(Correlation::AtMost(1.0));
+        assert_eq!((unbounded.z, unbounded.differs()), (None, Differs::Open));
         assert!(Luck::of(&a, None).unwrap().above_hold.is_none());
     }
 

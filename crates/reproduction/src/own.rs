@@ -67,12 +67,17 @@ impl Subject {
 pub struct OwnScores {
     /// Heading of the rules.
     pub rules: &'static str,
-    /// The median run: that of the median SR, the lower one of two, as the paper reports one trajectory.
+    /// The median run: that of the median SR, the lower one of two, as the paper reports one trajectory; its seed and CR,
+    /// SR, AV and MDD.
     pub median: Option<(u64, [Option<f64>; 4])>,
-    /// Mean over seeds of CR, SR, AV and MDD.
-    pub mean: [Option<f64>; 4],
-    /// 95% bootstrap interval of the mean SR over seeds; `None` below three seeds and where all are equal.
+    /// Mean SR over seeds, where a run that never trades has 0.
+    pub mean_sr: Option<f64>,
+    /// Its 95% bootstrap interval; `None` below three seeds and where all are equal.
     pub interval: Option<Interval>,
+    /// Mean CR over seeds, %.
+    pub mean_cr: Option<f64>,
+    /// Runs that never traded, whose SR is undefined.
+    pub idle: usize,
 }
 
 /// A row of ours.
@@ -104,7 +109,8 @@ pub struct Own {
 }
 
 /// What a reader of scores under several rules must know.
-pub(crate) const WORDS: &str = "Decisions are carried out by their words: hold is flat under investor-bench and keeps the \
+pub(crate) const WORDS: &str = "CR, SR, AV and MDD are those of the median run by SR, as the paper reports one; beside it means \
+    over seeds, where a run that never trades has an SR of 0. Decisions are carried out by their words: hold is flat under investor-bench and keeps the \
     position elsewhere, so that buy-and-hold, which says hold after its first day, is flat there.";
 
 impl Own {
@@ -131,7 +137,7 @@ impl Own {
             arms().find(|(_, arm)| arm.role == Role::Arm).and_then(|(_, arm)| Subject::of(&arm.spec));
         let shown = arms().filter(|(_, arm)| arm.role != Role::Control).map(row);
         // One that never trades has nothing to compare.
-        let trades = |row: &OwnRow| row.is_subject || row.scores.iter().any(|s| s.mean[Metric::Sr as usize].is_some());
+        let trades = |row: &OwnRow| row.is_subject || row.scores.iter().any(|s| s.idle < row.completed);
         Self { asset: asset.to_owned(), subject, report, rows: shown.filter(trades).collect() }
     }
 }
@@ -148,16 +154,20 @@ fn scores(runs: &[&ReportRun], rules: &str, cost_bps: f64, label: &'static str) 
     let by_seed: BTreeMap<u64, [Option<f64>; 4]> =
         runs.iter().filter_map(|run| Some((run.seed, of_run(run, rules, cost_bps)?))).collect();
     let of = |metric: Metric| {
-        SeedScores::new(by_seed.iter().map(|(seed, cells)| (Seed(*seed), cells[metric as usize])))
+        let score = |cells: &[Option<f64>; 4]| cells[metric as usize].unwrap_or(0.0);
+        SeedScores::new(by_seed.iter().map(|(seed, cells)| (Seed(*seed), Some(score(cells)))))
     };
     let ratio = of(Metric::Sr);
-    // A run that never trades has no SR; without any the median run is the one of the median CR.
-    let ranked = if ratio.is_empty() { of(Metric::Cr) } else { ratio.clone() };
-    let middle = ranked.len().saturating_sub(1) / 2;
-    let median = ranked.iter().nth(middle).map(|(Seed(seed), _)| (seed, by_seed[&seed]));
-    // Equal runs differ by rounding only.
-    let interval = ratio.interval(0.95).filter(|i| i.high - i.low > 1e-9);
-    OwnScores { rules: label, median, mean: Metric::ALL.map(|metric| of(metric).mean()), interval }
+    let middle = ratio.len().saturating_sub(1) / 2;
+    OwnScores {
+        rules: label,
+        median: ratio.iter().nth(middle).map(|(Seed(seed), _)| (seed, by_seed[&seed])),
+        mean_sr: ratio.mean(),
+        // Equal runs differ by rounding only.
+        interval: ratio.interval(0.95).filter(|i| i.high - i.low > 1e-9),
+        mean_cr: of(Metric::Cr).mean(),
+        idle: by_seed.values().filter(|cells| cells[Metric::Sr as usize].is_none()).count(),
+    }
 }
 
 #[cfg(test)]
@@ -196,14 +206,17 @@ mod tests {
     fn the_median_run_is_a_run() {
         let odd = of(&[Some(0.3), Some(-1.0), Some(0.1), Some(2.0), Some(0.2)]);
         assert_eq!(odd.median, Some((4, [Some(4.0), Some(0.2), Some(20.0), Some(5.0)])));
-        assert!((odd.mean[1].unwrap() - 0.32).abs() < 1e-12);
+        assert!((odd.mean_sr.unwrap() - 0.32).abs() < 1e-12);
+        assert_eq!((odd.mean_cr, odd.idle), (Some(2.0), 0));
         let interval = odd.interval.unwrap();
         assert!(interval.low < 0.32 && 0.32 < interval.high);
         // Of an even number the lower middle one: a mean of two trajectories is none.
         assert_eq!(of(&[Some(1.0), Some(2.0)]).median.unwrap().0, 0);
-        // One that never traded has no ratio.
-        assert_eq!(of(&[None, Some(2.0), Some(1.0), Some(3.0)]).median.unwrap().0, 1);
-        assert_eq!(of(&[None, None, None]).median.unwrap().0, 1);
+        // One that never traded earned nothing: it counts as 0, and is told.
+        let idle = of(&[None, Some(2.0), Some(-1.0), Some(3.0), None]);
+        assert_eq!((idle.median.unwrap().0, idle.idle), (4, 2));
+        assert!((idle.mean_sr.unwrap() - 0.8).abs() < 1e-12);
+        assert_eq!(of(&[None, None, None]).interval, None);
         assert_eq!(of(&[]).median, None);
     }
 

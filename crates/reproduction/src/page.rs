@@ -6,7 +6,7 @@ use report::{ReportError, fixed, publish_page};
 use serde::Serialize;
 
 use crate::asset::Window;
-use crate::audit::{AssetAudit, BoundRow, RowAudit, Verdict};
+use crate::audit::{AssetAudit, BoundRow, Evidence, RowAudit};
 use crate::bounds::Positions;
 use crate::convention::DAYS;
 use crate::expected::{key, some};
@@ -14,6 +14,7 @@ use crate::luck::{AboveHold, CRITICAL, Correlation, Differs};
 use crate::own::{Own, OwnRow, OwnScores, WORDS};
 use crate::published::{Group, Metric};
 use crate::text::{Shown, differences, found_rows, stock_holds};
+use crate::verdict::Verdict;
 
 const TEMPLATE: &str = include_str!("../templates/paper.html");
 
@@ -38,6 +39,7 @@ struct Page {
     notes: Vec<String>,
     changes: Vec<String>,
     words: &'static str,
+    choices: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +63,8 @@ struct AssetPage {
 #[derive(Serialize)]
 struct RowPage {
     name: String,
+    id: String,
+    verdicts: String,
     is_subject: bool,
     cells: Vec<CellPage>,
     facts: Vec<(&'static str, String)>,
@@ -102,9 +106,12 @@ struct OwnLine {
     runs: String,
     cells: Vec<(&'static str, String, Option<f64>)>,
     seed: Option<u64>,
+    mean_cr: String,
+    mean_cr_value: Option<f64>,
     mean: String,
     mean_value: Option<f64>,
     interval: Option<String>,
+    idle: usize,
 }
 
 fn page(shown: &Shown<'_>) -> Page {
@@ -135,6 +142,7 @@ fn page(shown: &Shown<'_>) -> Page {
         notes: shown.notes.to_vec(),
         changes: some(shown.changes).collect(),
         words: WORDS,
+        choices: shown.choices.to_vec(),
     }
 }
 
@@ -146,7 +154,7 @@ fn headline(shown: &Shown<'_>, has_data: bool) -> String {
     let reproduced = count(Verdict::Exact) + count(Verdict::LastDigit) + count(Verdict::Convention);
     format!(
         "Of 360 published numbers {reproduced} can be computed again, {} are possible but rest on decisions that are not \
-         published, {} contradict their row, {} cannot be, and {} are of an asset without data.",
+         published, {} do not agree with their row, {} cannot be on these prices, and {} are of an asset without data.",
         count(Verdict::Consistent),
         count(Verdict::Inconsistent),
         count(Verdict::Impossible),
@@ -155,10 +163,10 @@ fn headline(shown: &Shown<'_>, has_data: bool) -> String {
 }
 
 fn summary(shown: &Shown<'_>, has_data: bool) -> Vec<String> {
-    let mut lines = vec!["90 rows of 15 models on 6 assets".to_owned()];
+    let mut lines = vec!["90 rows: Buy & Hold, 13 LLMs and FLAG-Trader on 6 assets".to_owned()];
     if has_data {
         let (equal, of) = stock_holds(shown.audit);
-        lines.push(format!("Buy & Hold of four stocks: {equal} of {of} cells equal"));
+        lines.push(format!("Buy & Hold of the stocks: {equal} of {of} cells equal"));
     }
     if !shown.changes.is_empty() {
         lines.push(format!("{} cells are not what they were", shown.changes.len()));
@@ -173,17 +181,14 @@ fn difference_words(shown: &Shown<'_>) -> Vec<String> {
         zero.fold((0, 0), |(n, yes), luck| (n + 1, yes + usize::from(luck.differs_from_zero())));
     vec![
         format!(
-            "Over 150 days the standard error of a yearly Sharpe ratio is about 1.3: {from_zero} of {of} published ratios \
-             differ from 0 at the level 5% (|z| at least {CRITICAL:.2})."
+            "Over 150 trading days the standard error of a yearly Sharpe ratio is about 1.3, over BTC's 215 days 1.1: \
+             {from_zero} of {of} published ratios differ from 0 at the level 5% (|z| at least {CRITICAL:.2})."
         ),
         format!(
-            "Beside Buy & Hold on the same window, {} of {} ratios do not differ from it whatever the decisions were, {} \
-             would differ under some decisions with the row's numbers, and {} differ{} under decisions that are known.",
-            d.no,
-            d.compared,
-            d.open,
-            d.yes,
-            if d.yes == 1 { "s" } else { "" },
+            "Beside Buy & Hold on the same window, and with the days per year that each row is taken to have, {} of {} ratios do \
+             not differ from it whatever the decisions were, {} would differ under some decisions with the row's numbers, and {} \
+             do.",
+            d.no, d.compared, d.open, d.yes,
         ),
         format!(
             "One in twenty comparisons passes such a test by chance: {:.0} of {}.",
@@ -220,8 +225,12 @@ fn row_page(row: &RowAudit) -> RowPage {
             reason: cell.reason.clone(),
         }
     };
+    let verdicts = Metric::ALL.map(|m| format!("{} {}", m.name(), row.cell(m).verdict)).join(", ");
+    let id: String = format!("{}-{}", row.row.asset, row.row.label()).to_lowercase();
     RowPage {
         name: row.row.label(),
+        id: id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
+        verdicts,
         is_subject: row.row.group == Group::FlagTrader,
         cells: Metric::ALL.map(cell).into(),
         facts: facts(row),
@@ -235,6 +244,10 @@ fn facts(row: &RowAudit) -> Vec<(&'static str, String)> {
         let cell = row.cell(metric);
         facts.push((metric.name(), format!("{}: {}", cell.verdict.phrase(), cell.reason)));
     }
+    if row.found.is_none() && !row.feasible.is_empty() {
+        let text = "no positions with at most one change give CR and AV (with a change, MDD too) under any of 16 conventions";
+        facts.push(("Decisions", text.to_owned()));
+    }
     facts.push((
         "Window",
         match row.window {
@@ -242,8 +255,12 @@ fn facts(row: &RowAudit) -> Vec<(&'static str, String)> {
             Window::DayEarlier => "taken to end a day before the stated last one".to_owned(),
         },
     ));
-    let shown = if row.scale.is_shown { "shown" } else { "not shown" };
-    facts.push(("AV has", format!("{} days a year, {shown}: {}", row.scale.days, row.scale.reason)));
+    let evidence = match row.scale.evidence {
+        Evidence::Row => "shown",
+        Evidence::Others => "taken from other rows",
+        Evidence::Assumed => "assumed",
+    };
+    facts.push(("AV has", format!("{} days a year, {evidence}: {}", row.scale.days, row.scale.reason)));
     for positions in Positions::ALL {
         let range = |days: u32| {
             let text = row.range(positions, days).map_or_else(
@@ -269,22 +286,22 @@ fn facts(row: &RowAudit) -> Vec<(&'static str, String)> {
 }
 
 fn above_words(above: &AboveHold) -> String {
+    let side = if above.difference < 0.0 { "below" } else { "above" };
+    let distance = fixed(Some(above.difference.abs()), 3);
     let rho = above.correlation.value();
-    let correlation = match above.correlation {
-        Correlation::Known(_) => format!("the correlation of both is {rho:.4}"),
-        Correlation::AtMost(_) => {
+    let correlation = match (above.correlation, above.z) {
+        (Correlation::Given(_), _) => format!("the correlation with it is {rho:.4}"),
+        (Correlation::AtMost(_), Some(_)) => {
             format!("decisions with these numbers correlate with it by at most {rho:.4}")
         }
+        (Correlation::AtMost(_), None) => "the row's numbers do not bound the correlation with it".to_owned(),
     };
     let needed = match above.needed {
-        Some(needed) => format!("{needed:.4} would be needed"),
-        None => "none would do".to_owned(),
+        Some(needed) => format!("a difference at the level 5% would need {needed:.4}"),
+        None => "no correlation would make it a difference at the level 5%".to_owned(),
     };
-    format!(
-        "the Sharpe ratio is {} above its, {} standard errors; {correlation}, {needed} for a difference at the level 5%",
-        fixed(Some(above.difference), 3),
-        fixed(Some(above.z), 2),
-    )
+    let z = above.z.map(|z| format!(", {} standard errors", fixed(Some(z.abs()), 2))).unwrap_or_default();
+    format!("the Sharpe ratio is {distance} {side} its{z}; {correlation}, {needed}")
 }
 
 fn scaled(row: &RowAudit) -> Vec<Scaled> {
@@ -294,10 +311,10 @@ fn scaled(row: &RowAudit) -> Vec<Scaled> {
         value,
         is_word: false,
     };
-    let rank = |label, rank: usize| Scaled {
+    let rank = |label, rank: Option<usize>| Scaled {
         label,
-        text: rank.to_string(),
-        value: Some(rank as f64),
+        text: rank.map_or_else(|| fixed(None, 0), |rank| rank.to_string()),
+        value: rank.map(|rank| rank as f64),
         is_word: false,
     };
     let luck = row.luck.as_ref();
@@ -311,13 +328,13 @@ fn scaled(row: &RowAudit) -> Vec<Scaled> {
     };
     vec![
         number("SR", Some(row.row.cells.sr), 3),
-        rank("Rank", row.ranks.published),
+        rank("Rank", Some(row.ranks.published)),
         number("SR, one scale", luck.map(|l| l.sharpe), 3),
         number("Error", luck.map(|l| l.error), 2),
         rank("Rank, one scale", row.ranks.one_scale),
         rank("Rank if 365", row.ranks.one_scale_365),
         number("Above hold", above.map(|a| a.difference), 3),
-        number("Largest z", above.map(|a| a.z), 2),
+        number("Largest z", above.and_then(|a| a.z), 2),
         Scaled { label: "Differs", text: answer.to_owned(), value: None, is_word: true },
     ]
 }
@@ -331,6 +348,8 @@ fn bound_cells(bound: &BoundRow) -> Vec<String> {
         cells.push(number(bound.av_found[i]));
     }
     cells.push(number(bound.mdd));
+    let days = |position: i8| bound.most_volatile.iter().filter(|p| **p == position).count();
+    cells.push(format!("{} long, {} flat, {} short", days(1), days(0), days(-1)));
     cells
 }
 
@@ -344,8 +363,11 @@ fn own_page(own: &Own) -> OwnPage {
             runs: format!("{} of {}", row.completed, row.planned),
             cells: Metric::ALL.iter().zip(median).map(|(m, v)| (m.name(), fixed(v, 3), v)).collect(),
             seed: scores.median.map(|(seed, _)| seed),
-            mean: fixed(scores.mean[Metric::Sr as usize], 3),
-            mean_value: scores.mean[Metric::Sr as usize],
+            mean_cr: fixed(scores.mean_cr, 3),
+            mean_cr_value: scores.mean_cr,
+            mean: fixed(scores.mean_sr, 3),
+            mean_value: scores.mean_sr,
+            idle: scores.idle,
             interval: scores
                 .interval
                 .map(|i| format!("{} to {}", fixed(Some(i.low), 2), fixed(Some(i.high), 2))),

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::convention::{Convention, Count, DAYS};
+use crate::convention::{Convention, DAYS};
 use crate::published::{Cells, Metric};
 
 /// Half a unit of the third decimal, in which published numbers were rounded; a little more for the float.
@@ -110,12 +110,12 @@ impl Sums {
     }
 }
 
-/// The matches of a published row among sequences over the windows' `log_returns`: CR and AV agree up to one unit of the
-/// last digit. The first is the best: most cells in all printed decimals, then the convention `reference`, then the
-/// simplest sequence.
+/// The best match of a published row among sequences over the windows' `log_returns`: CR and AV agree up to one unit of
+/// the last digit, and for a sequence with a change MDD does, too. Best is: most cells in all printed decimals, then the
+/// convention `reference`, then the simplest sequence.
 ///
-/// Such a match is no accident: of about 900 sequences per window, whose CR spread over tens of percent and AV over
-/// several, less than one in 10,000 rows would meet one by chance.
+/// A match says that these decisions give the row, not that they were taken. Rows that are nearly always long or short
+/// all have nearly the same AV, so CR and AV alone would be met by chance.
 pub(crate) fn best_match<'a>(
     published: &Cells,
     windows: impl Iterator<Item = (crate::asset::Window, &'a [f64])>,
@@ -139,7 +139,8 @@ pub(crate) fn best_match<'a>(
             let x = sequence.apply(log_returns);
             for convention in Convention::all().filter(|c| c.window == window) {
                 let Some(cells) = convention.cells(&x) else { continue };
-                if (cells.av - published.av).abs() > UNIT {
+                let is_near = |metric: Metric| (cells.get(metric) - published.get(metric)).abs() <= UNIT;
+                if !is_near(Metric::Av) || (sequence.change.is_some() && !is_near(Metric::Mdd)) {
                     continue;
                 }
                 let same =
@@ -151,8 +152,6 @@ pub(crate) fn best_match<'a>(
             }
         }
     }
-    // Where SR fits no count, the usual one stands for it: `Count::Prices` comes first.
-    debug_assert!(Count::ALL[0] == Count::Prices);
     best.map(|(_, found)| found)
 }
 
@@ -160,6 +159,7 @@ pub(crate) fn best_match<'a>(
 mod tests {
     use super::*;
     use crate::asset::Window;
+    use crate::convention::Count;
 
     const R: [f64; 6] = [0.01, -0.02, 0.015, 0.004, -0.007, 0.02];
 

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::audit::{Audit, RowAudit, Verdict, is_always_long_mixed};
+use crate::audit::{AssetAudit, Audit, RowAudit, is_always_long_mixed};
 use crate::expected::{Change, key, some};
 use crate::luck::{Correlation, Differs};
 use crate::own::{Own, OwnRow, OwnScores, WORDS};
 use crate::published::{Group, Metric};
+use crate::verdict::Verdict;
 
 /// Everything that is shown.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct Shown<'a> {
     pub own: &'a [Own],
     /// What a reader must know of the data: files that are missing or not those of the pinned revision.
     pub notes: &'a [String],
+    /// Choices that the paper leaves open, as our experiments make them.
+    pub choices: &'a [String],
 }
 
 /// How many published rows differ from Buy & Hold, as far as their numbers tell.
@@ -43,9 +46,9 @@ pub(crate) fn differences(audit: &Audit) -> Differences {
     }
 }
 
-/// Stock cells of Buy & Hold that are reproduced exactly, and how many there are.
+/// Stock cells of Buy & Hold that are reproduced exactly, and how many there are prices for.
 pub(crate) fn stock_holds(audit: &Audit) -> (usize, usize) {
-    let stocks = audit.assets.iter().filter(|a| a.asset.has_data && a.asset.symbol != "BTC");
+    let stocks = audit.assets.iter().filter(|a| a.dates.is_some() && a.asset.symbol != "BTC");
     let cells: Vec<_> = stocks.flat_map(|a| &a.rows[0].cells).collect();
     (cells.iter().filter(|cell| cell.verdict == Verdict::Exact).count(), cells.len())
 }
@@ -70,41 +73,42 @@ fn cells_of(audit: &Audit, verdict: Verdict) -> impl Iterator<Item = String> {
     })
 }
 
-/// For the terminal.
+/// For the terminal: the tables, our rows, and last what they come to.
 pub fn terminal(shown: &Shown<'_>) -> String {
     let audit = shown.audit;
-    let mut text = String::from("FLAG-Trader's published tables, 360 cells\n");
+    let mut text =
+        String::from("FLAG-Trader's published tables: printed, verdict, what simple decisions give\n");
+    for asset in &audit.assets {
+        text.push('\n');
+        text += &published_table(asset);
+        if let Some(own) = shown.own.iter().find(|own| own.asset == asset.asset.symbol) {
+            text.push('\n');
+            text += &own_table(own);
+        }
+    }
+    if !shown.own.is_empty() {
+        let _ = writeln!(text, "{WORDS}");
+    }
+    let _ = writeln!(text, "\n360 cells");
     for verdict in Verdict::ALL {
         let _ = writeln!(text, "{:>5}  {}", audit.count(verdict), verdict.phrase());
     }
-    if audit.assets.iter().any(|asset| asset.dates.is_some()) {
-        let (equal, of) = stock_holds(audit);
-        let _ = writeln!(text, "Buy & Hold of MSFT, JNJ, UVV and HON: {equal} of {of} cells equal");
-        list(
-            &mut text,
-            "rows whose decisions are known",
-            found_rows(audit)
-                .map(|(row, sentence)| format!("{} {}, {sentence}", row.row.asset, row.row.label())),
-        );
-        list(&mut text, Verdict::Impossible.phrase(), cells_of(audit, Verdict::Impossible));
-        let long_flat = audit.rows().filter(|row| row.row.group == Group::FlagTrader).filter_map(|row| {
-            let possible = row.is_feasible(crate::Positions::LongFlat, 252)?;
-            let range = row.range(crate::Positions::LongFlat, 252);
-            let range =
-                range.map_or_else(|| "none".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
-            (!possible).then(|| {
-                format!(
-                    "{}: AV {:.3}, long-or-flat decisions with its CR have {range}",
-                    row.row.asset, row.row.cells.av
-                )
-            })
-        });
-        list(
-            &mut text,
-            "FLAG-Trader rows that long-or-flat trading cannot give at 252 days a year",
-            long_flat,
-        );
+    let (equal, of) = stock_holds(audit);
+    if of > 0 {
+        let _ = writeln!(text, "Buy & Hold of the stocks: {equal} of {of} cells equal");
     }
+    let found =
+        found_rows(audit).map(|(row, sentence)| format!("{} {}, {sentence}", row.row.asset, row.row.label()));
+    list(&mut text, "rows that simple decisions give", found);
+    list(&mut text, Verdict::Impossible.phrase(), cells_of(audit, Verdict::Impossible));
+    let long_flat = audit.rows().filter(|row| row.row.group == Group::FlagTrader).filter_map(|row| {
+        let possible = row.is_feasible(crate::bounds::Positions::LongFlat, 252)?;
+        let range = row.range(crate::bounds::Positions::LongFlat, 252);
+        let range = range.map_or_else(|| "none".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+        let (asset, av) = (&row.row.asset, row.row.cells.av);
+        (!possible).then(|| format!("{asset}: AV {av:.3}, long-or-flat decisions with its CR have {range}"))
+    });
+    list(&mut text, "FLAG-Trader rows that long-or-flat trading cannot give at 252 days a year", long_flat);
     list(&mut text, Verdict::Inconsistent.phrase(), cells_of(audit, Verdict::Inconsistent));
     let d = differences(audit);
     let _ = writeln!(
@@ -112,19 +116,43 @@ pub fn terminal(shown: &Shown<'_>) -> String {
         "Sharpe ratios beside Buy & Hold's, {} rows: {} differ, {} do not whatever the decisions were, {} depend on them",
         d.compared, d.yes, d.no, d.open
     );
-    for own in shown.own {
-        text.push('\n');
-        text += &own_table(own);
-    }
-    if !shown.own.is_empty() {
-        let _ = writeln!(text, "{WORDS}");
-    }
     list(&mut text, "data", shown.notes.iter().cloned());
     if !shown.changes.is_empty() {
         let _ = writeln!(text, "changed cells ({}):", shown.changes.len());
         for change in some(shown.changes) {
             let _ = writeln!(text, "  {change}");
         }
+    }
+    text
+}
+
+fn published_table(asset: &AssetAudit) -> String {
+    let head = std::iter::once(asset.asset.symbol.to_owned()).chain(Metric::ALL.map(|m| m.name().to_owned()));
+    let mut lines: Vec<Vec<String>> = vec![head.collect()];
+    for row in &asset.rows {
+        let cell = |metric: Metric| {
+            let cell = row.cell(metric);
+            let recomputed = cell.recomputed.map(|v| format!(" {v:.4}")).unwrap_or_default();
+            format!("{:.3} {}{recomputed}", cell.published, cell.verdict)
+        };
+        lines.push(std::iter::once(row.row.label()).chain(Metric::ALL.map(cell)).collect());
+    }
+    aligned(&lines, |_| false)
+}
+
+/// Lines of cells in columns; those of `is_number` to the right.
+fn aligned(lines: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| lines.iter().filter_map(|line| line.get(i)).map(|c| c.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|i| width(i).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cell = |(i, cell): (usize, &String)| {
+            let width = widths[i];
+            if is_number(i) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        };
+        let cells: Vec<String> = line.iter().enumerate().map(cell).collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
     text
 }
@@ -143,41 +171,28 @@ pub(crate) fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
 }
 
-pub(crate) fn with_interval(scores: &OwnScores) -> String {
-    let mean = number(scores.mean[Metric::Sr as usize]);
-    scores.interval.map_or_else(|| mean.clone(), |i| format!("{mean} [{:.2}, {:.2}]", i.low, i.high))
-}
-
 fn own_rows(own: &Own) -> impl Iterator<Item = (&OwnRow, &OwnScores)> {
     own.rows.iter().flat_map(|row| row.scores.iter().map(move |scores| (row, scores)))
 }
 
-const OWN_HEADS: [&str; 8] =
-    ["ours", "rules", "runs", "CR", "SR", "AV", "MDD", "mean SR over seeds, 95% interval"];
+const OWN_HEADS: [&str; 9] =
+    ["ours", "rules", "runs", "CR", "SR", "AV", "MDD", "mean CR", "mean SR over seeds, 95% interval"];
 
-fn own_cells((row, scores): (&OwnRow, &OwnScores)) -> [String; 8] {
+fn own_cells((row, scores): (&OwnRow, &OwnScores)) -> Vec<String> {
     let median = scores.median.map_or([None; 4], |(_, cells)| cells);
     let [cr, sr, av, mdd] = median.map(number);
     let runs = format!("{} of {}", row.completed, row.planned);
-    [row.name.clone(), scores.rules.to_owned(), runs, cr, sr, av, mdd, with_interval(scores)]
+    let interval = scores.interval.map(|i| format!(" [{:.2}, {:.2}]", i.low, i.high)).unwrap_or_default();
+    let idle = if scores.idle > 0 { format!(", {} without a trade", scores.idle) } else { String::new() };
+    let mean = format!("{}{interval}{idle}", number(scores.mean_sr));
+    vec![row.name.clone(), scores.rules.to_owned(), runs, cr, sr, av, mdd, number(scores.mean_cr), mean]
 }
 
 fn own_table(own: &Own) -> String {
-    let mut lines = vec![OWN_HEADS.map(str::to_owned)];
+    let mut lines: Vec<Vec<String>> = vec![OWN_HEADS.map(str::to_owned).into()];
     lines.extend(own_rows(own).map(own_cells));
-    let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 8] = std::array::from_fn(width);
     let subject = own.subject.as_ref().map(|s| format!(", {}", s.label())).unwrap_or_default();
-    let mut text = format!("{}, our runs{subject}; the median run by SR\n", own.asset);
-    for line in &lines {
-        let cell = |(i, cell): (usize, &String)| {
-            let width = widths[i];
-            if (3..7).contains(&i) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        };
-        let cells: Vec<String> = line.iter().enumerate().map(cell).collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-    }
-    text
+    format!("{}, our runs{subject}\n{}", own.asset, aligned(&lines, |i| (3..8).contains(&i)))
 }
 
 /// For pull requests and papers.
@@ -200,16 +215,17 @@ pub fn markdown(shown: &Shown<'_>) -> String {
         for row in &asset.rows {
             let cell = |metric: Metric| {
                 let cell = row.cell(metric);
-                format!("{:.3} {}", cell.published, cell.verdict)
+                let recomputed = cell.recomputed.map(|v| format!(" ({v:.4})")).unwrap_or_default();
+                format!("{:.3}{recomputed} {}", cell.published, cell.verdict)
             };
             let cells: Vec<String> = std::iter::once(row.row.label()).chain(Metric::ALL.map(cell)).collect();
             text += &line(&cells);
         }
         if let Some(own) = shown.own.iter().find(|own| own.asset == asset.asset.symbol) {
             let subject = own.subject.as_ref().map(|s| format!(" ({})", s.label())).unwrap_or_default();
-            let _ = write!(text, "\n{}, our runs{subject}; the median run by SR\n\n", own.asset);
+            let _ = write!(text, "\n{}, our runs{subject}\n\n", own.asset);
             text += &line(&OWN_HEADS.map(str::to_owned));
-            text += "| :-- | :-- | --: | --: | --: | --: | --: | :-- |\n";
+            text += "| :-- | :-- | --: | --: | --: | --: | --: | --: | :-- |\n";
             own_rows(own).for_each(|row| text += &line(&own_cells(row)));
         }
     }
@@ -258,6 +274,7 @@ pub fn json(shown: &Shown<'_>) -> Value {
                 "av_found_252": b.av_found[0],
                 "av_found_365": b.av_found[1],
                 "mdd": b.mdd,
+                "most_volatile": b.most_volatile,
             })
         })
     });
@@ -289,8 +306,8 @@ fn row_json(row: &RowAudit) -> Value {
             "error": luck.error,
             "above_hold": above.map(|a| a.difference),
             "correlation": above.map(|a| a.correlation.value()),
-            "correlation_is_known": above.map(|a| matches!(a.correlation, Correlation::Known(_))),
-            "z": above.map(|a| a.z),
+            "correlation_is_given": above.map(|a| matches!(a.correlation, Correlation::Given(_))),
+            "z": above.and_then(|a| a.z),
             "needed_correlation": above.and_then(|a| a.needed),
         })
     });
@@ -310,7 +327,7 @@ fn row_json(row: &RowAudit) -> Value {
         "found": found,
         "consistency": row.consistency,
         "window": row.window,
-        "scale": { "days": row.scale.days, "is_shown": row.scale.is_shown, "reason": row.scale.reason },
+        "scale": { "days": row.scale.days, "evidence": row.scale.evidence, "reason": row.scale.reason },
         "luck": luck,
         "ranks": {
             "published": row.ranks.published,
@@ -329,7 +346,9 @@ fn own_json(own: &Own) -> Value {
             "rules": scores.rules,
             "median_seed": scores.median.map(|(seed, _)| seed),
             "median": scores.median.map(|(_, cells)| four(&cells)),
-            "mean": four(&scores.mean),
+            "mean_cr": scores.mean_cr,
+            "mean_sr": scores.mean_sr,
+            "idle": scores.idle,
             "mean_sr_interval": scores.interval.map(|i| [i.low, i.high]),
         })
     };
@@ -350,7 +369,7 @@ mod tests {
     use super::*;
 
     fn nothing(audit: &Audit) -> Shown<'_> {
-        Shown { audit, changes: &[], own: &[], notes: &[] }
+        Shown { audit, changes: &[], own: &[], notes: &[], choices: &[] }
     }
 
     #[test]
@@ -360,7 +379,7 @@ mod tests {
         let n = audit.count(Verdict::NoData);
         assert!(text.contains(&format!("{n:>5}  no data\n")), "{text}");
         assert!(
-            !text.contains("Buy & Hold of MSFT") && !text.contains("impossible on these prices ("),
+            !text.contains("Buy & Hold of the stocks") && !text.contains("impossible on these prices ("),
             "{text}"
         );
         let json = json(&nothing(&audit));
@@ -390,7 +409,9 @@ mod tests {
         let scores = |rules, sr: f64| OwnScores {
             rules,
             median: Some((3, [Some(1.0), Some(sr), Some(20.0), None])),
-            mean: [Some(1.5), Some(0.2), Some(21.0), Some(3.0)],
+            mean_sr: Some(0.2),
+            mean_cr: Some(1.5),
+            idle: 1,
             interval: Some(stats::Interval { low: -0.1, point: 0.2, high: 0.5 }),
         };
         let row = OwnRow {
@@ -403,11 +424,9 @@ mod tests {
         let own = Own { asset: "MSFT".to_owned(), subject: None, report: None, rows: vec![row] };
         let table = own_table(&own);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[0], "MSFT, our runs; the median run by SR");
-        assert_eq!(
-            lines[2],
-            "FLAG-Trader  paper             5 of 5  1.000   0.250  20.000    -  0.200 [-0.10, 0.50]"
-        );
+        assert_eq!(lines[0], "MSFT, our runs");
+        let start = "FLAG-Trader  paper             5 of 5  1.000   0.250  20.000    -    1.500  ";
+        assert_eq!(lines[2], format!("{start}0.200 [-0.10, 0.50], 1 without a trade"));
         assert_eq!(own_json(&own)["rows"][0]["scores"][1]["median"]["sr"], -1.0);
     }
 }

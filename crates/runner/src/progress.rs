@@ -19,6 +19,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Counters of an execution that `stop` ends as well.
+    pub fn stopped_by(stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..Self::default() }
+    }
+
     /// Runs that this execution has to do.
     pub fn runs(&self) -> usize {
         self.runs.load(Ordering::Relaxed)
@@ -50,11 +55,6 @@ impl Progress {
     /// Asks all runs to stop; they are then interrupted and can be taken up again.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// What [`Progress::stop`] sets, for signal handlers.
-    pub fn stop_flag(&self) -> Arc<AtomicBool> {
-        self.stop.clone()
     }
 
     /// Whether a stop was asked for.

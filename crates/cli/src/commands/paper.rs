@@ -11,13 +11,17 @@ use reproduction::{ASSETS, Asset, Audit, Own, PAPERS_MODEL, PAPERS_TIMESTEPS, Sh
 use runner::{Registry, Selection};
 use serde_json::json;
 
-use super::sweep::{Common, Swept, sweep};
+use super::sweep::{Common, Swept, check, sweep};
 use crate::failure::Failure;
 use crate::output;
 use crate::paths::{Paths, shown};
 
-/// Environment steps of a training unless `--full` asks for the paper's: 75 rollouts.
+/// Environment steps of a training of a small model unless told otherwise: 75 rollouts, minutes for all assets.
 const TIMESTEPS: u64 = 3_000;
+/// Those of the paper's model, of which a CPU takes a few in a second: 10 rollouts.
+const TIMESTEPS_OF_PAPERS_MODEL: u64 = 400;
+/// One rollout of `experiments/paper/base.toml`; without one nothing is trained.
+const ROLLOUT: u64 = 40;
 /// What `dataset fetch` brings.
 const DATA: &str = "investor-bench";
 
@@ -30,9 +34,9 @@ pub(crate) struct Args {
     /// Train the 13,860 environment steps of the paper.
     #[arg(long, conflicts_with = "timesteps")]
     full: bool,
-    /// Environment steps of a training.
-    #[arg(long, value_name = "N", default_value_t = TIMESTEPS)]
-    timesteps: u64,
+    /// Environment steps of a training, at least 40; default 3,000, and 400 for SmolLM2-135M-Instruct.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(ROLLOUT..))]
+    timesteps: Option<u64>,
     /// Run experiments/paper/ablations.toml as well.
     #[arg(long)]
     ablations: bool,
@@ -69,28 +73,34 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     let audit = Audit::new(|asset| data.series(asset).cloned());
     let changes = reproduction::changes(&audit);
     let trained = if args.quick { Trained::default() } else { train(registry, args, &paths, &files, &data)? };
-    let shown_all = Shown { audit: &audit, changes: &changes, own: &trained.own, notes: &data.notes };
-    let page = paths.reports.join("paper").join("index.html");
-    let page = reproduction::render(&shown_all, &page).map_err(|e| Failure::Broken(e.to_string()))?;
-    let page = shown(&page);
+    let notes: Vec<String> = data.notes.iter().chain(&trained.notes).cloned().collect();
+    let all = Shown {
+        audit: &audit,
+        changes: &changes,
+        own: &trained.own,
+        notes: &notes,
+        choices: &trained.choices,
+    };
+    let page = reproduction::render(&all, &paths.reports.join("paper").join("index.html"));
+    // What was computed is told even where the page cannot be written.
+    let path = page.as_ref().map(|page| shown(page)).unwrap_or_default();
     match args.format {
-        Format::Text => {
-            output::print(&(reproduction::terminal(&shown_all) + &trained.words + &page));
-        }
-        Format::Markdown => output::print(&reproduction::markdown(&shown_all)),
+        Format::Text => output::print(&(reproduction::terminal(&all) + &trained.words + &path)),
+        Format::Markdown => output::print(&reproduction::markdown(&all)),
         Format::Csv => output::print(&reproduction::csv(&audit)),
         Format::Json => {
-            let mut all = reproduction::json(&shown_all);
-            all["page"] = json!(page);
+            let mut all = reproduction::json(&all);
+            all["page"] = json!(path);
             output::print_json(&all);
         }
     }
+    page.map_err(|e| Failure::Broken(e.to_string()))?;
     if args.format != Format::Text {
-        data.notes.iter().for_each(|note| eprintln!("{note}"));
+        notes.iter().for_each(|note| eprintln!("{note}"));
         if !changes.is_empty() {
             eprintln!("{} cells changed, the first: {}", changes.len(), changes[0]);
         }
-        eprintln!("{page}");
+        eprintln!("{path}");
     }
     Ok(if changes.is_empty() && !trained.lacks_runs { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -112,8 +122,9 @@ impl Data {
                     let prices = market_data::load_prices(&path)?;
                     notes.extend(other_revision(&path));
                     if asset.prices(&prices, Window::DayEarlier).is_none() {
-                        let (from, to) = (asset.from, asset.to);
-                        notes.push(format!("{}: fewer than 3 prices from {from} to {to}", shown(&path)));
+                        let (path, from, to) = (shown(&path), asset.from, asset.to);
+                        let problem = format!("{path}: expected at least 4 prices from {from} to {to}");
+                        return Err(Failure::wrong(problem));
                     }
                     series.push((*asset, prices));
                 }
@@ -124,8 +135,12 @@ impl Data {
             notes.insert(
                 0,
                 format!(
-                    "No prices of {} on this machine: `cargo xtask dataset fetch {DATA}` downloads them (MIT licence).",
-                    missing.join(", ")
+                    "No prices of {}{}: `cargo xtask dataset fetch {DATA}` downloads them (MIT licence).",
+                    missing.join(", "),
+                    files
+                        .data
+                        .as_ref()
+                        .map_or_else(|| " on this machine".to_owned(), |data| format!(" in {}", shown(data))),
                 ),
             );
         }
@@ -145,10 +160,9 @@ fn other_revision(path: &Path) -> Option<String> {
     let found = hub::sha256_of(path).ok()?;
     (found != file.sha256).then(|| {
         format!(
-            "{}: not the file of {} at {} (sha256 {}, expected {})",
+            "{}: not the file of {} that `dataset fetch` brings (sha256 {}, expected {})",
             shown(path),
             set.repository,
-            &set.revision[..7],
             &found[..12],
             &file.sha256[..12]
         )
@@ -163,6 +177,9 @@ struct Trained {
     words: String,
     lacks_runs: bool,
     is_stopped: bool,
+    notes: Vec<String>,
+    /// What the paper leaves open, as `base.toml` has it.
+    choices: Vec<String>,
 }
 
 fn train(
@@ -183,24 +200,42 @@ fn train(
         return Err(Failure::Wrong(data.notes.clone()));
     }
     let set = settings(args, files)?;
-    let experiment = |name: &str| Common {
-        file: current_relative(&folder.join(format!("{name}.toml"))),
+    let common = |name: &str| Common {
+        file: PathBuf::from(shown(&folder.join(format!("{name}.toml")))),
         set: set.clone(),
         jobs: args.jobs,
         launcher: None,
         format: output::Format::Text,
     };
-    let mut trained = Trained::default();
-    for (asset, _) in &data.series {
-        if let Some(swept) = trained.carry_out(registry, &experiment(&paper_experiment(asset)))? {
-            let report = Some(format!("../{}/index.html", swept.name));
-            trained.own.push(Own::of(asset.symbol, &swept.input, report));
+    let experiments: Vec<(&Asset, Common)> =
+        data.series.iter().map(|(asset, _)| (asset, common(&paper_experiment(asset)))).collect();
+    let ablations = args.ablations.then(|| common("ablations"));
+    // What is wrong with any of them is said before the first is trained.
+    for experiment in experiments.iter().map(|(_, experiment)| experiment).chain(&ablations) {
+        check(registry, experiment)?;
+    }
+    let base = std::fs::read_to_string(folder.join("base.toml")).unwrap_or_default();
+    let mut trained = Trained { choices: choices(&base), ..Trained::default() };
+    for (asset, experiment) in &experiments {
+        match trained.carry_out(registry, experiment)? {
+            Some(swept) => {
+                let report = Some(format!("../{}/index.html", swept.name));
+                trained.own.push(Own::of(asset.symbol, &swept.input, report));
+            }
+            None => trained.notes.push(format!("{}: stopped before its runs", asset.symbol)),
         }
     }
-    if args.ablations {
-        trained.carry_out(registry, &experiment("ablations"))?;
+    if let Some(ablations) = &ablations {
+        trained.carry_out(registry, ablations)?;
     }
     Ok(trained)
+}
+
+/// Lines of an experiment that are marked as open, without what is said of them: `scale = 1.0`.
+fn choices(base: &str) -> Vec<String> {
+    let open = base.lines().filter_map(|line| line.split_once('#')).filter(|(_, what)| what.contains("open"));
+    let settings = open.map(|(setting, _)| setting.split_whitespace().collect::<Vec<_>>().join(" "));
+    settings.filter(|setting| setting.contains('=')).collect()
 }
 
 /// Name of an asset's experiment.
@@ -212,6 +247,7 @@ impl Trained {
     /// Sweeps an experiment; nothing once a signal has asked to stop.
     fn carry_out(&mut self, registry: &Registry, args: &Common) -> Result<Option<Swept>, Failure> {
         if self.is_stopped {
+            self.lacks_runs = true;
             return Ok(None);
         }
         let Some(swept) = sweep(registry, args, Selection::Unfinished, false)? else { return Ok(None) };
@@ -222,27 +258,36 @@ impl Trained {
     }
 }
 
-/// As one would type it.
-fn current_relative(path: &Path) -> PathBuf {
-    PathBuf::from(shown(path))
-}
-
 /// Overrides: how long, and which model.
 fn settings(args: &Args, files: &Files) -> Result<Vec<String>, Failure> {
-    let timesteps = if args.full { PAPERS_TIMESTEPS } else { args.timesteps };
-    let mut set = vec![format!("agent.total_timesteps={timesteps}")];
-    let has_papers = || hub::locate(Path::new(PAPERS_MODEL), None, files).is_ok();
-    let model = match &args.model {
-        Some(model) => Some(model.clone()),
-        None => has_papers().then(|| PAPERS_MODEL.to_owned()),
-    };
-    if let Some(model) = model {
-        // An instruct model reads the paper's wording in its own chat format.
-        if model == PAPERS_MODEL {
-            set.push("agent.prompt.chat_template=true".to_owned());
-            set.push("agent.prompt.style=full".to_owned());
-        }
-        set.push(format!("agent.model.path={model}"));
+    let located = |model: &str| hub::locate(Path::new(model), None, files);
+    if let Some(model) = &args.model {
+        located(model).map_err(|problem| Failure::wrong(format!("--model: {problem}")))?;
     }
+    let has_papers = || located(PAPERS_MODEL).is_ok();
+    let model = args.model.clone().or_else(|| has_papers().then(|| PAPERS_MODEL.to_owned()));
+    let is_papers = model.as_deref() == Some(PAPERS_MODEL);
+    let usual = if is_papers { TIMESTEPS_OF_PAPERS_MODEL } else { TIMESTEPS };
+    let timesteps = if args.full { PAPERS_TIMESTEPS } else { args.timesteps.unwrap_or(usual) };
+    let mut set = vec![format!("agent.total_timesteps={timesteps}")];
+    if is_papers {
+        eprintln!("training {PAPERS_MODEL}, hours on a CPU; --model models/tiny-llama takes minutes");
+        // An instruct model reads the paper's wording in its own chat format.
+        set.push("agent.prompt.chat_template=true".to_owned());
+        set.push("agent.prompt.style=full".to_owned());
+    }
+    set.extend(model.map(|model| format!("agent.model.path={model}")));
     Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choices;
+
+    #[test]
+    fn open_choices_are_those_that_say_so() {
+        let base = "# every choice open\nseeds = 5   # open: how many\n[data]\nlearning_rate = 5e-4\ngamma = 0.95 # Table 3\n\
+            policy_head = [64]               # open: widths\n";
+        assert_eq!(choices(base), ["seeds = 5", "policy_head = [64]"]);
+    }
 }

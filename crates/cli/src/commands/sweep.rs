@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use experiment::{Experiment, Lock};
 use plugin::Files;
@@ -163,6 +164,16 @@ fn go(
     }
 }
 
+/// Whether an experiment can be planned; nothing is run or written.
+pub(super) fn check(registry: &Registry, args: &Common) -> Result<(), Failure> {
+    let experiment = load(registry, &args.file, &args.set)?;
+    let paths = Paths::of(&args.file);
+    let lock = Lock::of(&args.file)?;
+    let files = Files { pins: lock.commits().collect(), ..paths.files() };
+    let store = ExperimentStore::open(&paths.runs, &experiment.name);
+    plan(registry, &experiment, &files, lock, store).map(drop)
+}
+
 /// Plans, runs what is selected and renders the report; with `plan_only` prints the plan and does nothing.
 pub(super) fn sweep(
     registry: &Registry,
@@ -188,7 +199,7 @@ pub(super) fn sweep(
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
     }
-    let progress = Progress::default();
+    let progress = Progress::stopped_by(stop_flag());
     let (plan, outcome) = if ready.is_empty() {
         ready.plan.write_summary()?;
         (ready.plan, None)
@@ -206,8 +217,23 @@ pub(super) fn sweep(
         states: plan.runs.iter().map(|run| run.state.word()).collect(),
         did: outcome.map(|o| o.count(|end| *end != RunEnd::Elsewhere)),
         failures: reasons(&plan),
-        is_stopped: progress.stop_flag().load(Ordering::Relaxed),
+        is_stopped: progress.stopped(),
     }))
+}
+
+/// What SIGINT and SIGTERM set. One for the process, so that a command of several sweeps ends whenever it is told to.
+fn stop_flag() -> Arc<AtomicBool> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let register = || {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // A second signal ends the process at once; the runs then read interrupted all the same.
+            let _ = signal_hook::flag::register_conditional_default(signal, stop.clone());
+            let _ = signal_hook::flag::register(signal, stop.clone());
+        }
+        stop
+    };
+    STOP.get_or_init(register).clone()
 }
 
 fn execute<'a>(
@@ -215,11 +241,6 @@ fn execute<'a>(
     jobs: NonZeroUsize,
     progress: &Progress,
 ) -> Result<(Plan<'a>, Outcome), Failure> {
-    for signal in [SIGINT, SIGTERM] {
-        // A second signal ends the process at once; the runs then read interrupted all the same.
-        let _ = signal_hook::flag::register_conditional_default(signal, progress.stop_flag());
-        let _ = signal_hook::flag::register(signal, progress.stop_flag());
-    }
     let display = Display::new(progress);
     let on_event = |event: Event<'_>| display.hear(event);
     let options = ExecuteOptions { jobs, progress, on_event: &on_event };

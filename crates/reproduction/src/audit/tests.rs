@@ -71,13 +71,13 @@ fn always_long_under_the_mixed_convention_is_gpt_4() {
 fn what_the_tables_hold() {
     let Some(audit) = real() else { return };
     let counts = Verdict::ALL.map(|verdict| audit.count(verdict));
-    assert_eq!(counts, [23, 1, 11, 251, 14, 2, 58]);
+    assert_eq!(counts, [23, 1, 11, 252, 13, 2, 58]);
     let uvv = of(&audit, "UVV", "SmolLM2-135M-Instruct");
     assert_eq!(uvv.cell(Metric::Av).verdict, Verdict::Impossible);
     assert!((uvv.cell(Metric::Av).bound.unwrap() - 35.5785).abs() < 1e-4);
     let hon = of(&audit, "HON", "SmolLM2-135M-Instruct");
     let same = Verdict::Convention;
-    assert_eq!(verdicts(hon), [same, same, same, Verdict::Inconsistent]);
+    assert_eq!(verdicts(hon), [same, same, same, Verdict::Consistent]);
     // Long for four days, then flat.
     let btc = of(&audit, "BTC", "Qwen2.5-72B-Instruct");
     assert_eq!(verdicts(btc), [Verdict::Exact; 4]);
@@ -89,8 +89,40 @@ fn what_the_tables_hold() {
         assert_eq!(row.is_feasible(Positions::LongFlat, 252), Some(possible), "{asset}");
     }
     let ranks = of(&audit, "MSFT", "SmolLM2-135M-Instruct").ranks;
-    assert_eq!(ranks, Ranks { published: 1, one_scale: 4, one_scale_365: 1 });
+    assert_eq!(ranks, Ranks { published: 1, one_scale: Some(4), one_scale_365: Some(1) });
+    assert_eq!((uvv.ranks.published, uvv.ranks.one_scale), (11, None));
     assert_eq!(changes(&audit), []);
+}
+
+/// Always long but for six days against the market whose returns cancel out: all four numbers of FLAG-Trader's row on
+/// HON. So its drawdown, which is not that of always-long, contradicts nothing.
+#[test]
+fn other_decisions_give_the_row_of_hon_as_well() {
+    let Some(data) = std::env::var_os("FLAGLAB_DATA") else { return };
+    let path = PathBuf::from(data).join("investor-bench/hon.json");
+    let Ok(series) = market_data::load_prices(&path) else { return };
+    let prices = ASSETS[3].prices(&series, Window::Stated).unwrap();
+    let short = ["2020-11-17", "2020-11-20", "2020-12-28", "2021-01-25", "2021-01-27", "2021-03-31"];
+    let sign = |date: &chrono::NaiveDate| if short.contains(&date.to_string().as_str()) { -1.0 } else { 1.0 };
+    let x: Vec<f64> = prices.dates.iter().zip(&prices.log_returns).map(|(d, r)| sign(d) * r).collect();
+    let convention = Convention {
+        window: Window::Stated,
+        return_days: 252,
+        volatility_days: 252,
+        count: crate::convention::Count::Returns,
+    };
+    let (cells, row) = (convention.cells(&x).unwrap(), rows_of("HON").last().unwrap());
+    assert!(Metric::ALL.into_iter().all(|m| equal(row.cells.get(m), cells.get(m))), "{cells:?}");
+}
+
+#[test]
+fn an_absent_file_accuses_nobody() {
+    let Some(audit) = real() else { return };
+    let without = Audit::new(|_| None);
+    for (row, there) in without.rows().zip(audit.rows()) {
+        let [absent, present] = [row, there].map(|row| row.cell(Metric::Sr).verdict == Verdict::Inconsistent);
+        assert_eq!(absent, present, "{} {}", row.row.asset, row.row.label());
+    }
 }
 
 #[test]
