@@ -55,6 +55,7 @@ const FULL: &[Check] = &[
     check("paper-trained", "the paper's experiments with fewer steps", paper_trained),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
+    check("kill", "a sweep killed at 20 random moments", kill),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
@@ -253,6 +254,12 @@ fn paper_again() -> anyhow::Result<Outcome> {
         audit.arg("--data").arg(data);
     }
     succeed(&mut audit)
+}
+
+/// Prints how often runs went on, which the test keeps to itself.
+fn kill() -> anyhow::Result<Outcome> {
+    let test = ["test", "--quiet", "--workspace", "--test", "resume", "--", "--nocapture"];
+    cargo(&test, &[("FLAGLAB_KILLS", "20")])
 }
 
 /// Five seeds on each of five assets.

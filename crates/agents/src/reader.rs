@@ -107,6 +107,11 @@ impl Reader {
     pub fn prompts(&self) -> PromptCounts {
         self.prompts
     }
+
+    /// Goes on counting from these.
+    pub fn count_from(&mut self, prompts: PromptCounts) {
+        self.prompts = prompts;
+    }
 }
 
 /// What turns observations into the model's tokens.

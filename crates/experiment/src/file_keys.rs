@@ -68,12 +68,20 @@ pub(crate) enum Baseline {
 }
 
 /// The `[run]` section: how to run. Nothing in it changes a result.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunOptions {
     /// Runs at the same time, where up to eight of an arm that read a large model together count as one; 0 is one per core.
     #[schemars(range(max = 4096))]
     pub jobs: usize,
+    /// Updates between two points from which an interrupted training goes on; 0: it begins again.
+    pub checkpoint_every: u32,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { jobs: 0, checkpoint_every: 10 }
+    }
 }
 
 /// How sweep axes make arms.

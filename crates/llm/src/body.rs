@@ -438,6 +438,18 @@ impl Body {
         rms_norm(x, self.norm(graph), config.rms_norm_eps).cast(FloatDType::F32)
     }
 
+    /// Words that the stream of adapters' dropout has given; `None` where nothing is dropped.
+    pub fn dropout_drawn(&self) -> Option<u64> {
+        self.dropout.as_ref().map(|dropout| dropout.drawn())
+    }
+
+    /// Lets the stream of adapters' dropout go on after that many words.
+    pub fn dropout_go_on(&self, drawn: u64) {
+        if let Some(dropout) = &self.dropout {
+            dropout.go_on(drawn);
+        }
+    }
+
     /// Tokens with which all sequences begin, when computing them once for all pays. None where dropout draws for every
     /// sequence of a pass with a graph.
     fn common<'a>(

@@ -25,6 +25,18 @@ impl Dropout {
         (spec.rank > 0 && spec.dropout > 0.0).then_some(Self { probability: spec.dropout, stream })
     }
 
+    /// Words that the stream has given.
+    pub fn drawn(&self) -> u64 {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(stream.get_word_pos()).expect("invariant: nobody draws 2^64 words")
+    }
+
+    /// Goes on after that many words.
+    pub fn go_on(&self, drawn: u64) {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        stream.set_word_pos(u128::from(drawn));
+    }
+
     /// `x` with dropped entries 0 and the others scaled up, so that the mean stays.
     pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         let [rows, width] = x.dims();

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use llm::{ParamSet, Phase};
+use serde_json::Value;
 use trading_env::AgentError;
 
 use crate::environments::Environments;
@@ -53,6 +54,19 @@ pub trait ActorCritic {
         Self: Sized,
     {
         with_parameters(self, initial, encoded, chunk)
+    }
+
+    /// What the network holds besides its parameters and must come back for a training to go on: streams, counts.
+    fn state(&self) -> Value {
+        Value::Null
+    }
+
+    /// Takes what [`state`](Self::state) gave.
+    ///
+    /// # Errors
+    /// When it is the state of another kind of network.
+    fn restore(&mut self, _state: &Value) -> Result<(), String> {
+        Ok(())
     }
 
     /// Counters for the timing rows; they influence nothing.

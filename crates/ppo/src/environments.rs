@@ -1,5 +1,6 @@
 //! What PPO needs of environments.
 
+use serde_json::Value;
 use trading_env::{Action, ActionMask, EnvBatch, Observation, Step, StepRecord};
 
 /// Environments stepped side by side. After a step that ends an episode, `observe` still shows its final observation
@@ -31,6 +32,19 @@ pub trait Environments {
     /// The row of environment `i`'s last step, where such rows are kept.
     fn record(&self, _i: usize) -> Option<StepRecord> {
         None
+    }
+
+    /// What [`restore`](Self::restore) needs to bring others of the kind to here; `None` where that is not known.
+    fn state(&self) -> Option<Value> {
+        None
+    }
+
+    /// Brings fresh environments to where others were.
+    ///
+    /// # Errors
+    /// When the state is of other environments.
+    fn restore(&mut self, _state: &Value) -> Result<(), String> {
+        Err("these environments keep no state".to_owned())
     }
 
     /// Observations of all environments.
@@ -68,5 +82,14 @@ impl Environments for EnvBatch {
 
     fn record(&self, i: usize) -> Option<StepRecord> {
         Some(EnvBatch::record(self, i))
+    }
+
+    fn state(&self) -> Option<Value> {
+        serde_json::to_value(EnvBatch::state(self)).ok()
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<(), String> {
+        let state = serde_json::from_value(state.clone()).map_err(|e| e.to_string())?;
+        EnvBatch::restore(self, &state)
     }
 }

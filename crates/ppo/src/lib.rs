@@ -14,6 +14,7 @@ mod loss;
 mod mlp;
 mod policy;
 mod rollout;
+mod saved;
 mod trainer;
 mod update;
 

@@ -1,10 +1,12 @@
 //! The training loop: rollouts, updates, and the rows that report them.
 
+use std::path::Path;
 use std::time::Instant;
 
 use llm::{Adam, AdamConfig, ParamSet, Phase};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
 use trading_env::{
     AgentError, EnvBatch, GroupNorm, RunLog, StepRecord, TimingRecord, Training, UpdateRecord,
 };
@@ -15,6 +17,7 @@ use crate::decide::Decider;
 use crate::environments::Environments;
 use crate::policy::Policy;
 use crate::rollout::{Rollout, explained_variance};
+use crate::saved::{Saved, other, words};
 use crate::update::{Batch, NonFinite, UpdateStats, add_norms, update};
 
 /// What a training leaves besides the parameters.
@@ -38,7 +41,7 @@ pub fn train<A: ActorCritic<Envs = EnvBatch>>(
     seed: u64,
 ) -> Result<Trained, AgentError> {
     let Training { arena, validation, log } = training;
-    let mut selection = match (config.checkpoint_rule, validation) {
+    let selection = match (config.checkpoint_rule, validation) {
         (CheckpointRule::Last, _) => None,
         (CheckpointRule::BestValidation, Some(arena)) => Some(Selection::new(arena, seed)),
         (CheckpointRule::BestValidation, None) => {
@@ -46,14 +49,9 @@ pub fn train<A: ActorCritic<Envs = EnvBatch>>(
             return Err(AgentError::Other(text.to_owned()));
         }
     };
-    let look = |actor_critic: &mut A, Update { index, is_last }, log: &mut dyn RunLog| match &mut selection {
-        Some(selection) if is_last || (index + 1).is_multiple_of(config.validation_every) => {
-            selection.look(actor_critic, config, index, log)
-        }
-        _ => Ok(()),
-    };
-    let mut trained = learn(actor_critic, arena.training(seed), config, seed, log, look)?;
-    if let Some((update, params)) = selection.and_then(Selection::into_best) {
+    let mut looks = Looks { selection, config };
+    let mut trained = learn_with(actor_critic, arena.training(seed), config, seed, log, &mut looks)?;
+    if let Some((update, params)) = looks.selection.and_then(Selection::into_best) {
         *actor_critic.params_mut() = params;
         trained.kept_update = update;
     }
@@ -76,11 +74,51 @@ pub struct Update {
 /// For fewer steps than one rollout has, for a number that is not finite, and what `after` or the network reports.
 pub fn learn<A: ActorCritic>(
     actor_critic: &mut A,
+    envs: A::Envs,
+    config: &PpoConfig,
+    seed: u64,
+    log: &mut dyn RunLog,
+    after: impl FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>,
+) -> Result<Trained, AgentError> {
+    learn_with(actor_critic, envs, config, seed, log, &mut Call(after))
+}
+
+/// Looks on after every update, and may keep something that a training has to save.
+trait After<A> {
+    fn after(&mut self, actor_critic: &mut A, update: Update, log: &mut dyn RunLog)
+    -> Result<(), AgentError>;
+
+    /// What it keeps; tensors go into `dir`.
+    fn save(&self, _dir: &Path) -> Result<Value, AgentError> {
+        Ok(Value::Null)
+    }
+
+    /// Takes what it has kept.
+    fn restore(&mut self, _actor_critic: &A, _dir: &Path, _kept: &Value) -> Result<(), AgentError> {
+        Ok(())
+    }
+}
+
+struct Call<F>(F);
+
+impl<A, F: FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>> After<A> for Call<F> {
+    fn after(
+        &mut self,
+        actor_critic: &mut A,
+        update: Update,
+        log: &mut dyn RunLog,
+    ) -> Result<(), AgentError> {
+        (self.0)(actor_critic, update, log)
+    }
+}
+
+fn learn_with<A: ActorCritic>(
+    actor_critic: &mut A,
     mut envs: A::Envs,
     config: &PpoConfig,
     seed: u64,
     log: &mut dyn RunLog,
-    mut after: impl FnMut(&mut A, Update, &mut dyn RunLog) -> Result<(), AgentError>,
+    after: &mut dyn After<A>,
 ) -> Result<Trained, AgentError> {
     let n_updates = config.n_updates(envs.count());
     if n_updates == 0 {
@@ -90,17 +128,30 @@ pub fn learn<A: ActorCritic>(
             "agent.total_timesteps: expected at least one rollout, num_steps * num_envs = {rollout}, found {found}"
         )));
     }
-    let mut adam = Adam::new(AdamConfig {
-        eps: config.adam_eps,
-        weight_decay: config.weight_decay,
-        ..AdamConfig::default()
-    });
+    let adam_config =
+        AdamConfig { eps: config.adam_eps, weight_decay: config.weight_decay, ..AdamConfig::default() };
+    let mut adam = Adam::new(adam_config);
     let mut shuffle = trading_env::rng(seed, "minibatch");
     let mut initial = actor_critic.params().clone();
-    let mut collector = Collector::new(actor_critic, &envs, seed)?;
     let mut group_norms = Vec::new();
     let total = u64::from(n_updates) * config.batch_size(envs.count()) as u64;
-    for index in 0..n_updates {
+    let (mut collector, first) = match log.resume() {
+        None => (Collector::new(actor_critic, &envs, seed)?, 0),
+        Some(dir) => {
+            let (saved, moments) = Saved::read(&dir, actor_critic.params_mut(), adam_config)?;
+            adam = moments;
+            shuffle.set_word_pos(u128::from(saved.minibatch));
+            envs.restore(&saved.envs).map_err(other)?;
+            let mut collector = Collector::new(actor_critic, &envs, seed)?;
+            collector.go_on(&saved);
+            // After the observations of now were encoded, which has been counted already.
+            actor_critic.restore(&saved.network).map_err(other)?;
+            after.restore(actor_critic, &dir, &saved.after)?;
+            group_norms = saved.group_norms;
+            (collector, saved.next_update)
+        }
+    };
+    for index in first..n_updates {
         let started = Instant::now();
         let usage = actor_critic.usage();
         actor_critic.enter(Phase::Rollout);
@@ -129,7 +180,23 @@ pub fn learn<A: ActorCritic>(
         };
         log.update(record);
         log.timing(timing(index, rollout.len(), started, usage, actor_critic.usage()));
-        after(actor_critic, Update { index, is_last: index + 1 == n_updates }, log)?;
+        let is_last = index + 1 == n_updates;
+        after.after(actor_critic, Update { index, is_last }, log)?;
+        if !is_last && let Some(envs) = envs.state() {
+            let mut saved = collector.saved();
+            saved.next_update = index + 1;
+            saved.minibatch = words(&shuffle);
+            saved.group_norms.clone_from(&group_norms);
+            saved.envs = envs;
+            saved.network = actor_critic.state();
+            log.checkpoint(index + 1, &mut |dir| {
+                let saved = Saved { after: after.save(dir)?, ..saved.clone() };
+                saved.write(dir, actor_critic.params(), &adam)
+            })?;
+            if !log.progress(collector.global_step, total) {
+                return Err(AgentError::Interrupted);
+            }
+        }
     }
     let mean = |(group, sum): (String, f64)| GroupNorm { group, mean_grad_norm: sum / f64::from(n_updates) };
     let group_norms = group_norms.into_iter().map(mean).collect();
@@ -165,6 +232,30 @@ impl<E: Clone> Collector<E> {
             running_returns: vec![0.0; envs.count()],
             episode_returns: Vec::new(),
         })
+    }
+
+    /// Takes what [`saved`](Self::saved) gave.
+    fn go_on(&mut self, saved: &Saved) {
+        self.actions.set_word_pos(u128::from(saved.action));
+        self.global_step = saved.global_step;
+        self.running_returns.clone_from(&saved.running_returns);
+        self.episode_returns.clone_from(&saved.episode_returns);
+    }
+
+    /// Its part of what is saved.
+    fn saved(&self) -> Saved {
+        Saved {
+            next_update: 0,
+            global_step: self.global_step,
+            minibatch: 0,
+            action: words(&self.actions),
+            running_returns: self.running_returns.clone(),
+            episode_returns: self.episode_returns.clone(),
+            group_norms: Vec::new(),
+            envs: Value::Null,
+            network: Value::Null,
+            after: Value::Null,
+        }
     }
 
     /// `config.num_steps` steps of every environment.
@@ -217,7 +308,7 @@ impl<E: Clone> Collector<E> {
             }
             self.current = actor_critic.encode(&envs.observations())?;
             self.global_step += n_envs as u64;
-            if !log.progress(self.global_step, total) {
+            if !log.progress(self.global_step, total) && !log.waits_for_checkpoint() {
                 return Err(AgentError::Interrupted);
             }
         }
@@ -283,6 +374,48 @@ impl<'a> Selection<'a> {
 
     fn into_best(self) -> Option<(u32, ParamSet)> {
         self.best.map(|(_, update, params)| (update, params))
+    }
+}
+
+/// Looks at the validation split where the checkpoint rule wants it.
+struct Looks<'a> {
+    selection: Option<Selection<'a>>,
+    config: &'a PpoConfig,
+}
+
+/// Parameters of the best look so far.
+const BEST: &str = "best.safetensors";
+
+impl<A: ActorCritic<Envs = EnvBatch>> After<A> for Looks<'_> {
+    fn after(
+        &mut self,
+        actor_critic: &mut A,
+        Update { index, is_last }: Update,
+        log: &mut dyn RunLog,
+    ) -> Result<(), AgentError> {
+        match &mut self.selection {
+            Some(selection) if is_last || (index + 1).is_multiple_of(self.config.validation_every) => {
+                selection.look(actor_critic, self.config, index, log)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn save(&self, dir: &Path) -> Result<Value, AgentError> {
+        let best = self.selection.as_ref().and_then(|selection| selection.best.as_ref());
+        let Some((score, update, params)) = best else { return Ok(Value::Null) };
+        params.save(&dir.join(BEST)).map_err(other)?;
+        Ok(json!([score, update]))
+    }
+
+    fn restore(&mut self, actor_critic: &A, dir: &Path, kept: &Value) -> Result<(), AgentError> {
+        let best: Option<(f64, u32)> = serde_json::from_value(kept.clone()).map_err(other)?;
+        if let (Some(selection), Some((score, update))) = (&mut self.selection, best) {
+            let mut params = actor_critic.params().clone();
+            params.load(&dir.join(BEST)).map_err(other)?;
+            selection.best = Some((score, update, params));
+        }
+        Ok(())
     }
 }
 

@@ -200,7 +200,8 @@ impl<'a> Ready<'a> {
             let periods_per_year = self.plan.arms[run.arm].periods_per_year;
             let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
             let subject = self.plan.arms[run.arm].role != Role::Baseline;
-            let work = Work { cast: &cast, periods_per_year, subject, progress };
+            let checkpoint_every = self.plan.experiment.run.checkpoint_every;
+            let work = Work { cast: &cast, periods_per_year, subject, progress, checkpoint_every };
             let mut learner = agent.learner(run.seed)?;
             work.run(&mut *learner, &mut writer, &mut taken)
         });
@@ -334,6 +335,7 @@ struct Work<'a> {
     /// Whether it is no baseline.
     subject: bool,
     progress: &'a Progress,
+    checkpoint_every: u32,
 }
 
 impl Work<'_> {
@@ -386,7 +388,7 @@ impl Work<'_> {
         writer: &mut RunWriter,
         taken: &mut u64,
     ) -> Result<Watch, Failure> {
-        let mut log = Rows::new(writer, self.progress);
+        let mut log = Rows::new(writer, self.progress, self.checkpoint_every)?;
         let training =
             Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
         let trained = learner.train(training);

@@ -1,7 +1,9 @@
 //! The log of a run in training: rows go to the store, numbers that are not finite end the run.
 
-use store::{RunWriter, StoreError};
-use trading_env::{RunLog, StepRecord, TimingRecord, UpdateRecord};
+use std::path::{Path, PathBuf};
+
+use store::{ResumePoint, RunWriter, StoreError};
+use trading_env::{AgentError, RunLog, StepRecord, TimingRecord, UpdateRecord};
 
 use crate::Progress;
 use crate::warnings::Watch;
@@ -39,11 +41,27 @@ pub(crate) struct Rows<'a> {
     steps: u64,
     stop: Option<Stop>,
     watch: Watch,
+    /// Updates between two points to go on from; 0: none is saved.
+    every: u32,
+    point: Option<ResumePoint>,
 }
 
 impl<'a> Rows<'a> {
-    pub fn new(writer: &'a mut RunWriter, progress: &'a Progress) -> Self {
-        Rows { writer, progress, steps: 0, stop: None, watch: Watch::default() }
+    /// Rows of a run that begins, or that goes on from what it saved: then its rows so far are written first.
+    pub fn new(writer: &'a mut RunWriter, progress: &'a Progress, every: u32) -> Result<Self, StoreError> {
+        let (mut steps, mut watch) = (0, Watch::default());
+        let mut point = None;
+        if every > 0 {
+            point = writer.take_up(|rows| {
+                steps += rows.steps.len() as u64;
+                rows.updates.iter().for_each(|row| watch.update(row));
+            })?;
+        }
+        if let Some(point) = &point {
+            progress.took(steps);
+            writer.note(&format!("goes on after update {}", point.updates))?;
+        }
+        Ok(Rows { writer, progress, steps, stop: None, watch, every, point })
     }
 
     /// Steps seen.
@@ -53,6 +71,7 @@ impl<'a> Rows<'a> {
 
     /// The first reason to stop, if there was one, and what the updates showed.
     pub fn end(self) -> (Option<Stop>, Watch) {
+        self.writer.end_points();
         (self.stop, self.watch)
     }
 
@@ -105,6 +124,46 @@ impl RunLog for Rows<'_> {
             self.stop.get_or_insert(Stop::Interrupted);
         }
         self.stop.is_none()
+    }
+
+    fn resume(&self) -> Option<PathBuf> {
+        self.point.as_ref().map(|point| point.state.clone())
+    }
+
+    fn checkpoint(
+        &mut self,
+        done: u32,
+        save: &mut dyn FnMut(&Path) -> Result<(), AgentError>,
+    ) -> Result<(), AgentError> {
+        let is_due = self.every > 0 && done.is_multiple_of(self.every);
+        if is_due || self.waits_for_checkpoint() {
+            let mut save = |dir: &Path| save(dir).map_err(Unsaved::Agent);
+            match self.writer.save_point(done, &mut save) {
+                Ok(()) => {}
+                Err(Unsaved::Agent(error)) => return Err(error),
+                // A full disk costs the point, not the run.
+                Err(Unsaved::Store(error)) => {
+                    self.note(&format!("cannot save a point to go on from: {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn waits_for_checkpoint(&self) -> bool {
+        self.every > 0 && matches!(self.stop, Some(Stop::Interrupted))
+    }
+}
+
+/// Why a point was not saved.
+enum Unsaved {
+    Agent(AgentError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unsaved {
+    fn from(error: StoreError) -> Self {
+        Unsaved::Store(error)
     }
 }
 

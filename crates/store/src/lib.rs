@@ -17,7 +17,8 @@
 //!
 //! A file appears under its name only when it is complete: it is written to a temporary name in the same folder and
 //! renamed. A finished attempt is never written to again and nothing is ever deleted; temporary files that a crash
-//! left are ignored. Only `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced.
+//! left are ignored. Only `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced, and
+//! only what an unfinished attempt has saved to go on from (`resume/`) is removed.
 //!
 //! This crate decides nothing about results and knows no agent.
 //!
@@ -39,6 +40,7 @@ mod lock;
 mod manifest;
 mod parquet_file;
 mod records;
+mod resume;
 mod run;
 mod summary;
 mod table;
@@ -54,5 +56,6 @@ pub use manifest::{
     CompletedInfo, DataInfo, EqualTurnover, Machine, Manifest, ManifestStart, Metrics, Process, Rescored,
     StateWord, Versions, Warning, WarningKind,
 };
+pub use resume::{ResumePoint, Rows};
 pub use run::RunWriter;
 pub use summary::SummaryRow;

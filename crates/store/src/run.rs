@@ -10,6 +10,7 @@ use trading_env::{StepRecord, TimingRecord, UpdateRecord};
 use crate::atomic;
 use crate::lock::RunLock;
 use crate::parquet_file::TableWriter;
+use crate::resume::{ResumeFolder, ResumePoint, Rows};
 use crate::{CompletedInfo, Manifest, ManifestStart, Process, StateWord, StoreError};
 
 /// Holds a run and writes its folder. Dropped without an end it leaves the run interrupted.
@@ -20,6 +21,10 @@ pub struct RunWriter {
     updates: TableWriter<UpdateRecord>,
     timing: TableWriter<TimingRecord>,
     log: File,
+    resume: ResumeFolder,
+    point: Option<ResumePoint>,
+    /// Rows since the last point; `None` where no point is going to be saved.
+    recent: Option<Rows>,
     checkpoint: Option<PathBuf>,
     // Last, so that it is freed after everything else is closed.
     _lock: RunLock,
@@ -55,7 +60,11 @@ impl RunWriter {
         }
         write_manifest(&dir, &manifest)?;
         let log = dir.join("log.txt");
+        let (resume, point) = ResumeFolder::open(&dir)?;
         let mut writer = Self {
+            resume,
+            point,
+            recent: None,
             steps: TableWriter::begin(dir.join("steps.parquet"))?,
             updates: TableWriter::begin(dir.join("updates.parquet"))?,
             timing: TableWriter::begin(dir.join("timing.parquet"))?,
@@ -76,17 +85,60 @@ impl RunWriter {
 
     /// Adds a row to `steps.parquet`.
     pub fn step(&mut self, row: StepRecord) -> Result<(), StoreError> {
+        if let Some(recent) = &mut self.recent {
+            recent.steps.push(row.clone());
+        }
         self.steps.push(row)
     }
 
     /// Adds a row to `updates.parquet`.
     pub fn update(&mut self, row: UpdateRecord) -> Result<(), StoreError> {
+        if let Some(recent) = &mut self.recent {
+            recent.updates.push(row.clone());
+        }
         self.updates.push(row)
     }
 
     /// Adds a row to `timing.parquet`.
     pub fn timing(&mut self, row: TimingRecord) -> Result<(), StoreError> {
+        if let Some(recent) = &mut self.recent {
+            recent.timing.push(row.clone());
+        }
         self.timing.push(row)
+    }
+
+    /// The point that an earlier training of this attempt has saved, with its rows given to `seen` and written. Called
+    /// before anything else is written; from then on rows are kept for [`save_point`](Self::save_point).
+    pub fn take_up(&mut self, mut seen: impl FnMut(&Rows)) -> Result<Option<ResumePoint>, StoreError> {
+        let point = self.point.take();
+        if let Some(point) = &point {
+            point.each_rows(|rows| {
+                seen(&rows);
+                rows.steps.into_iter().try_for_each(|row| self.steps.push(row))?;
+                rows.updates.into_iter().try_for_each(|row| self.updates.push(row))?;
+                rows.timing.into_iter().try_for_each(|row| self.timing.push(row))
+            })?;
+        }
+        self.recent = Some(Rows::default());
+        Ok(point)
+    }
+
+    /// Saves something to go on from after `updates`: the rows so far and what `save` writes into its folder.
+    pub fn save_point<E: From<StoreError>>(
+        &mut self,
+        updates: u32,
+        save: &mut dyn FnMut(&Path) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let recent = self.recent.take().unwrap_or_default();
+        let saved = self.resume.save(updates, &recent, save);
+        // What could not be saved stands before the next point.
+        self.recent = Some(if saved.is_ok() { Rows::default() } else { recent });
+        saved
+    }
+
+    /// Keeps no more rows for a point: training is over.
+    pub fn end_points(&mut self) {
+        self.recent = None;
     }
 
     /// Adds a line with the time to `log.txt`, at once.
@@ -149,7 +201,9 @@ impl RunWriter {
         self.manifest.reason = reason.map(str::to_owned);
         self.manifest.step = step;
         self.manifest.finished = Some(now());
-        write_manifest(&self.dir, &self.manifest)
+        write_manifest(&self.dir, &self.manifest)?;
+        // After the manifest: until it says `completed` there is something to go on from.
+        if state == StateWord::Completed { self.resume.remove() } else { Ok(()) }
     }
 }
 

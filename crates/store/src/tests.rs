@@ -2,5 +2,6 @@
 
 mod attempts;
 mod files;
+mod resume;
 mod sample;
 mod summary;

@@ -5,7 +5,7 @@
 //! other than through the observation of the moment.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plugin::{Files, Kind, SharedPool};
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,29 @@ pub trait RunLog {
     fn note(&mut self, line: &str);
     /// `done` of `total` environment steps; `false` asks the learner to stop with [`AgentError::Interrupted`].
     fn progress(&mut self, done: u64, total: u64) -> bool;
+
+    /// Folder with the state that an earlier training of this run has saved, to go on from. Its rows have been logged.
+    fn resume(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Called between updates, of which `done` are done, by a learner that can go on from its saved state. Where the
+    /// state is wanted, `save` is called with an empty folder and writes all of it.
+    ///
+    /// # Errors
+    /// Those of `save`. That a state cannot be kept ends no training.
+    fn checkpoint(
+        &mut self,
+        _done: u32,
+        _save: &mut dyn FnMut(&Path) -> Result<(), AgentError>,
+    ) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    /// Whether a stop that [`progress`](Self::progress) asks for can wait until the state is saved after the update.
+    fn waits_for_checkpoint(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps nothing and never stops.

@@ -182,10 +182,30 @@ pub struct EnvBatch {
     episodes: u32,
 }
 
+/// What brings environments back to where they were: where their episodes began and what was done since. Everything else
+/// follows from the arena.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvBatchState {
+    episodes: u32,
+    envs: Vec<EnvState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct EnvState {
+    /// Words that the stream of starts has given.
+    starts: Option<u64>,
+    first_bar: usize,
+    episode: u32,
+    actions: Vec<Action>,
+}
+
 /// One environment of a batch.
 struct Env {
     /// Where episodes start; without it at the first bar.
     starts: Option<ChaCha8Rng>,
+    /// Bar at which this episode began, and the actions since.
+    first_bar: usize,
+    taken: Vec<Action>,
     reward: Box<dyn RewardFn>,
     account: Account,
     /// Bar of the segment at whose close the account stands.
@@ -214,6 +234,9 @@ impl Env {
         let memory = arena.config.memory;
         Self {
             starts,
+            first_bar: 0,
+            // As many as an episode can have: a step allocates nothing.
+            taken: Vec::with_capacity(arena.bars.len() - 1),
             reward: arena.reward.fresh(),
             account: Account::new(arena.config.initial_cash, arena.bars[0].close),
             bar: 0,
@@ -288,6 +311,7 @@ impl EnvBatch {
         env.rewards.push(reward);
         env.equities.push(after);
         env.actions.push(action);
+        env.taken.push(action);
 
         let terminated = !(after.is_finite() && after > 0.0);
         let out_of_time = env.steps >= *max_episode_steps || env.bar + 1 == arena.bars.len();
@@ -347,11 +371,72 @@ impl EnvBatch {
         let Self { arena, envs, max_episode_steps, episodes } = self;
         let env = &mut envs[i];
         let last_start = (arena.bars.len() - 1).saturating_sub(*max_episode_steps);
-        env.bar = env.starts.as_mut().map_or(0, |stream| stream.random_range(0..=last_start));
-        env.account = Account::new(arena.config.initial_cash, arena.bars[env.bar].close);
-        env.reward.reset();
+        let first_bar = env.starts.as_mut().map_or(0, |stream| stream.random_range(0..=last_start));
         env.episode = *episodes;
         *episodes += 1;
+        env.begin(arena, first_bar);
+    }
+
+    /// What [`restore`](Self::restore) needs.
+    pub fn state(&self) -> EnvBatchState {
+        let words = |stream: &ChaCha8Rng| {
+            u64::try_from(stream.get_word_pos()).expect("invariant: nobody draws 2^64 words")
+        };
+        let env = |env: &Env| EnvState {
+            starts: env.starts.as_ref().map(words),
+            first_bar: env.first_bar,
+            episode: env.episode,
+            actions: env.taken.clone(),
+        };
+        EnvBatchState { episodes: self.episodes, envs: self.envs.iter().map(env).collect() }
+    }
+
+    /// Brings environments of the same arena and seed to where others were when [`state`](Self::state) was asked for:
+    /// each repeats the actions of its episode.
+    ///
+    /// # Errors
+    /// When the state is none of such environments; they are then in the middle of it.
+    pub fn restore(&mut self, state: &EnvBatchState) -> Result<(), String> {
+        if state.envs.len() != self.envs.len() {
+            let (expected, found) = (self.envs.len(), state.envs.len());
+            return Err(format!("expected the state of {expected} environments, found {found}"));
+        }
+        for (i, saved) in state.envs.iter().enumerate() {
+            let Self { arena, envs, .. } = self;
+            let env = &mut envs[i];
+            if env.starts.is_some() != saved.starts.is_some() || saved.first_bar >= arena.bars.len() {
+                return Err(format!("environment {i}: the state is of another arena"));
+            }
+            if let (Some(stream), Some(words)) = (&mut env.starts, saved.starts) {
+                stream.set_word_pos(u128::from(words));
+            }
+            env.begin(arena, saved.first_bar);
+            env.episode = saved.episode;
+            for action in &saved.actions {
+                let legal = !self.ended(i) && EnvBatch::observe(self, i).mask.allows(*action);
+                if !legal {
+                    return Err(format!(
+                        "environment {i}: {} is illegal where the state has it",
+                        action.word()
+                    ));
+                }
+                self.step(i, *action);
+            }
+        }
+        self.episodes = state.episodes;
+        Ok(())
+    }
+}
+
+impl Env {
+    /// An episode from `first_bar` on.
+    fn begin(&mut self, arena: &Arena, first_bar: usize) {
+        let env = self;
+        env.first_bar = first_bar;
+        env.taken.clear();
+        env.bar = first_bar;
+        env.account = Account::new(arena.config.initial_cash, arena.bars[env.bar].close);
+        env.reward.reset();
         env.steps = 0;
         env.ended = false;
         env.last = None;
@@ -359,9 +444,7 @@ impl EnvBatch {
         env.equities.clear();
         env.actions.clear();
     }
-}
 
-impl Env {
     fn last_step(&self) -> LastStep {
         self.last.expect("invariant: asked for the last step after a step of this episode")
     }

@@ -21,7 +21,7 @@ pub use agent::{
     Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, GroupNorm,
     Learner, NoLog, PromptCounts, RunLog, TensorDigest, Training,
 };
-pub use env::{Arena, EnvBatch, EnvConfig, Observation, Step};
+pub use env::{Arena, EnvBatch, EnvBatchState, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};
 pub use reward::{
     CvarPenalised, CvarPenalisedParams, CvarPenalisedPlugin, DifferentialSharpe, DifferentialSharpeParams,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use llm::{Body, EncodedSequence, Lane, ParamSet, Phase, SharedPart};
 use ppo::{ActorCritic, HostOutput, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
+use serde_json::{Value, json};
 use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::Network;
@@ -168,6 +169,19 @@ impl ActorCritic for LlmNet {
             outputs.extend(self.policy.before_training(initial, &shared, batch).to_host());
         }
         Ok(outputs)
+    }
+
+    fn state(&self) -> Value {
+        json!({ "prompts": self.reader.prompts(), "dropout": self.policy.body.dropout_drawn() })
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<(), String> {
+        let part = |name: &str| state.get(name).cloned().unwrap_or_default();
+        self.reader.count_from(serde_json::from_value(part("prompts")).map_err(|e| e.to_string())?);
+        if let Some(drawn) = part("dropout").as_u64() {
+            self.policy.body.dropout_go_on(drawn);
+        }
+        Ok(())
     }
 
     fn usage(&self) -> Usage {

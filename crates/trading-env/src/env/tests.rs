@@ -312,3 +312,56 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// From any moment on, restored environments do what the others do: their starts, episodes, memories and rewards.
+    #[test]
+    fn restored_environments_go_on_as_the_others(choices in actions(120), at in 0usize..60, seed in 0u64..4) {
+        let settings = EnvConfig { num_envs: 2, max_episode_steps: 9, memory: 4, ..EnvConfig::default() };
+        for (rules, name) in [("paper", "sharpe-delta"), ("investor-bench", "drawdown-penalised")] {
+            let rules: Arc<dyn Rules> = all_rules().into_iter().find(|r| r.name() == rules).unwrap().into();
+            let closes: Vec<f64> = (0..60).map(|i| 100.0 + 7.0 * f64::sin(i as f64)).collect();
+            let segment = segment_of_closes(&closes);
+            let arena =
+                Arena::new(segment, SplitName::Train, rules, reward(name), settings.clone()).unwrap();
+            let walk = |envs: &mut EnvBatch, choices: &[Action]| {
+                let mut rows = Vec::new();
+                for (i, wanted) in choices.iter().enumerate() {
+                    let place = i % 2;
+                    let mask = envs.observe(place).mask;
+                    let action = if mask.allows(*wanted) { *wanted } else { Action::Hold };
+                    envs.step(place, action);
+                    rows.push((envs.record(place), envs.observe(place).rewards.to_vec()));
+                    if envs.ended(place) {
+                        envs.reset(place);
+                    }
+                }
+                rows
+            };
+            let mut envs = arena.training(seed);
+            walk(&mut envs, &choices[..2 * at]);
+            let state = serde_json::to_string(&envs.state()).unwrap();
+            let mut restored = arena.training(seed);
+            restored.restore(&serde_json::from_str(&state).unwrap()).unwrap();
+            for i in 0..2 {
+                prop_assert_eq!(restored.observe(i).equities, envs.observe(i).equities);
+                prop_assert_eq!(restored.observe(i).account, envs.observe(i).account);
+            }
+            let rest = &choices[2 * at..];
+            prop_assert_eq!(walk(&mut envs, rest), walk(&mut restored, rest));
+        }
+    }
+}
+
+#[test]
+fn a_state_of_other_environments_is_refused() {
+    let of = |n: usize, num_envs| {
+        arena(segment_of_closes(&rising(n)), Paper, EnvConfig { num_envs, ..config(5) }).training(0)
+    };
+    let state = of(20, 2).state();
+    assert!(of(20, 1).restore(&state).unwrap_err().contains("expected the state of 1 environments, found 2"));
+    let mut sold = serde_json::to_value(of(20, 1).state()).unwrap();
+    sold["envs"][0]["actions"] = json!([Action::Sell]);
+    let state = serde_json::from_value(sold).unwrap();
+    assert!(of(20, 1).restore(&state).unwrap_err().contains("sell is illegal"));
+}
