@@ -192,7 +192,7 @@ fn learn_with<A: ActorCritic>(
             log.checkpoint(index + 1, &mut |dir| {
                 let saved = Saved { after: after.save(dir)?, ..saved.clone() };
                 saved.write(dir, actor_critic.params(), &adam)
-            })?;
+            });
             if !log.progress(collector.global_step, total) {
                 return Err(AgentError::Interrupted);
             }

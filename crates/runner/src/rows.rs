@@ -130,24 +130,15 @@ impl RunLog for Rows<'_> {
         self.point.as_ref().map(|point| point.state.clone())
     }
 
-    fn checkpoint(
-        &mut self,
-        done: u32,
-        save: &mut dyn FnMut(&Path) -> Result<(), AgentError>,
-    ) -> Result<(), AgentError> {
+    fn checkpoint(&mut self, done: u32, save: &mut dyn FnMut(&Path) -> Result<(), AgentError>) {
         let is_due = self.every > 0 && done.is_multiple_of(self.every);
         if is_due || self.waits_for_checkpoint() {
-            let mut save = |dir: &Path| save(dir).map_err(Unsaved::Agent);
-            match self.writer.save_point(done, &mut save) {
-                Ok(()) => {}
-                Err(Unsaved::Agent(error)) => return Err(error),
-                // A full disk costs the point, not the run.
-                Err(Unsaved::Store(error)) => {
-                    self.note(&format!("cannot save a point to go on from: {error}"));
-                }
+            let mut save = |dir: &Path| save(dir).map_err(|e| Unsaved(e.to_string()));
+            // A full disk costs the point, not the run.
+            if let Err(Unsaved(problem)) = self.writer.save_point(done, &mut save) {
+                self.note(&format!("cannot save a point to go on from: {problem}"));
             }
         }
-        Ok(())
     }
 
     fn waits_for_checkpoint(&self) -> bool {
@@ -156,14 +147,11 @@ impl RunLog for Rows<'_> {
 }
 
 /// Why a point was not saved.
-enum Unsaved {
-    Agent(AgentError),
-    Store(StoreError),
-}
+struct Unsaved(String);
 
 impl From<StoreError> for Unsaved {
     fn from(error: StoreError) -> Self {
-        Unsaved::Store(error)
+        Unsaved(error.to_string())
     }
 }
 

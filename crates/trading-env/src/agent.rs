@@ -127,15 +127,8 @@ pub trait RunLog {
     /// Called between updates, of which `done` are done, by a learner that can go on from its saved state. Where the
     /// state is wanted, `save` is called with an empty folder and writes all of it.
     ///
-    /// # Errors
-    /// Those of `save`. That a state cannot be kept ends no training.
-    fn checkpoint(
-        &mut self,
-        _done: u32,
-        _save: &mut dyn FnMut(&Path) -> Result<(), AgentError>,
-    ) -> Result<(), AgentError> {
-        Ok(())
-    }
+    /// That a state cannot be kept ends no training.
+    fn checkpoint(&mut self, _done: u32, _save: &mut dyn FnMut(&Path) -> Result<(), AgentError>) {}
 
     /// Whether a stop that [`progress`](Self::progress) asks for can wait until the state is saved after the update.
     fn waits_for_checkpoint(&self) -> bool {

@@ -74,7 +74,8 @@ fn a_run_goes_on_from_its_last_point_and_ends_with_the_same_bytes() {
 
 #[test]
 fn a_damaged_point_counts_for_nothing() {
-    let damages: [(&str, fn(&Path)); 6] = [
+    type Damage = (&'static str, fn(&Path));
+    let damages: [Damage; 6] = [
         ("a file is cut", |dir| fs::write(dir.join("state.2/params"), "aft").unwrap()),
         ("a file is gone", |dir| fs::remove_file(dir.join("state.2/params")).unwrap()),
         ("the index is cut", |dir| fs::write(dir.join("state.2/index.json"), "{\"upd").unwrap()),
