@@ -21,3 +21,4 @@ mod report;
 mod rescored;
 mod sweep;
 mod trials;
+mod why;

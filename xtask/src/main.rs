@@ -20,6 +20,8 @@ Experiments
   retry FILE.toml      run the failed runs of a sweep again
   report FILE.toml...  render the report again from what is stored, several experiments side by side; --format and
                        --fail-unless make tables and CI gates of it, --index lists all experiments
+  why RUN              which input made a stored run new
+  diff RUN RUN         what two stored runs differ in, and how their scores moved
   paper                the published tables of FLAG-Trader, each cell with a verdict, and our own runs beside them; --quick
                        audits only and fails on a changed cell, --full trains as long as the paper
 

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod commands;
+mod facts;
 mod failure;
 mod output;
 mod paths;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use runner::Registry;
 
-use crate::commands::{dataset, evaluate, metrics, model, options, paper, plugins, report, sweep};
+use crate::commands::{dataset, diff, evaluate, metrics, model, options, paper, plugins, report, sweep, why};
 use crate::failure::Failure;
 
 /// Experiments with LLM trading agents.
@@ -38,6 +39,10 @@ enum Command {
     Retry(sweep::RetryArgs),
     /// Render the report again from what is stored.
     Report(report::Args),
+    /// Which input made a stored run new, or which stored run it is nearest to.
+    Why(why::Args),
+    /// What two stored runs differ in, and how their scores moved.
+    Diff(diff::Args),
     /// The published tables of FLAG-Trader, audited and beside what the same rules and data give here.
     Paper(paper::Args),
     /// Score a list of decisions, or a trained policy, under trading rules: metrics as JSON.
@@ -72,6 +77,8 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Sweep(args) => sweep::run(&registry, &args),
         Command::Retry(args) => sweep::retry(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
+        Command::Why(args) => why::run(&registry, &args),
+        Command::Diff(args) => diff::run(&registry, &args),
         Command::Paper(args) => paper::run(&registry, &args),
         Command::Evaluate(args) => evaluate::run(&registry, &args),
         Command::Metrics(args) => metrics::run(&args),

@@ -1,5 +1,6 @@
 //! One resolved run and its identity.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plugin::unhashed_keys;
@@ -95,6 +96,17 @@ impl RunSpec {
         }
     }
 
+    /// What of the settings enters the identity, key by key; the seed, contents and contract enter it besides.
+    pub fn hashed_settings(&self) -> BTreeMap<String, Value> {
+        let hashed: Value = serde_json::from_str(&self.hashed).expect("invariant: canonical JSON is JSON");
+        flattened(&hashed)
+    }
+
+    /// All settings, key by key.
+    pub fn settings(&self) -> BTreeMap<String, Value> {
+        flattened(&Value::Object(self.sections.clone()))
+    }
+
     /// Identity of the run within its experiment: the first 16 hex digits of the sha256 of the canonical JSON of
     /// `{contract, digests, sections, seed}`, where `digests` are content digests as `(name, sha256)`, in any order,
     /// and `sections` follow [`Identity`].
@@ -147,6 +159,24 @@ pub(crate) fn params_of(section: &Value) -> Value {
         map.shift_remove("kind");
     }
     params
+}
+
+/// Values by dotted key; what is no table is a value.
+fn flattened(value: &Value) -> BTreeMap<String, Value> {
+    fn add(prefix: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                    add(&key, value, into);
+                }
+            }
+            value => drop(into.insert(prefix.to_owned(), value.clone())),
+        }
+    }
+    let mut all = BTreeMap::new();
+    add("", value, &mut all);
+    all
 }
 
 fn remove(value: &mut Map<String, Value>, key: &str) {

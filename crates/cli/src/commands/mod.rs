@@ -1,6 +1,7 @@
 //! One module per command: its arguments and what it does.
 
 pub(crate) mod dataset;
+pub(crate) mod diff;
 pub(crate) mod evaluate;
 pub(crate) mod metrics;
 pub(crate) mod model;
@@ -9,3 +10,4 @@ pub(crate) mod paper;
 pub(crate) mod plugins;
 pub(crate) mod report;
 pub(crate) mod sweep;
+pub(crate) mod why;
