@@ -109,7 +109,7 @@ fn scores(manifest: &Manifest) -> BTreeMap<String, Value> {
     for (name, value) in manifest.metrics.test.iter().filter_map(Value::as_object).flatten() {
         match value.as_object() {
             Some(inner) => {
-                all.extend(inner.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())))
+                all.extend(inner.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())));
             }
             None => drop(all.insert(name.clone(), value.clone())),
         }
