@@ -182,15 +182,18 @@ fn learn_with<A: ActorCritic>(
         log.timing(timing(index, rollout.len(), started, usage, actor_critic.usage()));
         let is_last = index + 1 == n_updates;
         after.after(actor_critic, Update { index, is_last }, log)?;
-        if !is_last && let Some(envs) = envs.state() {
-            let mut saved = collector.saved();
-            saved.next_update = index + 1;
-            saved.minibatch = words(&shuffle);
-            saved.group_norms.clone_from(&group_norms);
-            saved.envs = envs;
-            saved.network = actor_critic.state();
+        if !is_last {
+            // Put together where it is wanted only.
             log.checkpoint(index + 1, &mut |dir| {
-                let saved = Saved { after: after.save(dir)?, ..saved.clone() };
+                let saved = Saved {
+                    next_update: index + 1,
+                    minibatch: words(&shuffle),
+                    group_norms: group_norms.clone(),
+                    envs: envs.state().ok_or_else(|| other("the environments keep no state"))?,
+                    network: actor_critic.state(),
+                    after: after.save(dir)?,
+                    ..collector.saved()
+                };
                 saved.write(dir, actor_critic.params(), &adam)
             });
             if !log.progress(collector.global_step, total) {

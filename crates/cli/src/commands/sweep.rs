@@ -166,12 +166,28 @@ fn go(
 
 /// Whether an experiment can be planned; nothing is run or written.
 pub(super) fn check(registry: &Registry, args: &Common) -> Result<(), Failure> {
-    let experiment = load(registry, &args.file, &args.set)?;
-    let paths = Paths::of(&args.file);
-    let lock = Lock::of(&args.file)?;
-    let files = Files { pins: lock.commits().collect(), ..paths.files() };
-    let store = ExperimentStore::open(&paths.runs, &experiment.name);
+    let Loaded { experiment, files, lock, store, .. } = Loaded::of(registry, &args.file, &args.set)?;
     plan(registry, &experiment, &files, lock, store).map(drop)
+}
+
+/// An experiment with what its plan needs.
+struct Loaded {
+    experiment: Experiment,
+    paths: Paths,
+    files: Files,
+    lock: Lock,
+    store: ExperimentStore,
+}
+
+impl Loaded {
+    fn of(registry: &Registry, file: &Path, set: &[String]) -> Result<Self, Failure> {
+        let experiment = load(registry, file, set)?;
+        let paths = Paths::of(file);
+        let lock = Lock::of(file)?;
+        let files = Files { pins: lock.commits().collect(), ..paths.files() };
+        let store = ExperimentStore::open(&paths.runs, &experiment.name);
+        Ok(Self { experiment, paths, files, lock, store })
+    }
 }
 
 /// Plans, runs what is selected and renders the report; with `plan_only` prints the plan and does nothing.
@@ -183,11 +199,7 @@ pub(super) fn sweep(
 ) -> Result<Option<Swept>, Failure> {
     let mut set = args.set.clone();
     set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
-    let experiment = load(registry, &args.file, &set)?;
-    let paths = Paths::of(&args.file);
-    let lock = Lock::of(&args.file)?;
-    let files = Files { pins: lock.commits().collect(), ..paths.files() };
-    let store = ExperimentStore::open(&paths.runs, &experiment.name);
+    let Loaded { experiment, paths, files, lock, store } = Loaded::of(registry, &args.file, &set)?;
     let (plan, mut lock) = plan(registry, &experiment, &files, lock, store)?;
     if plan_only {
         print_plan(&plan, args.format);
