@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use bench::{Case, peak_bytes, root, trade, traded};
 use plugin::SharedPool;
-use runner::{Launcher, Local};
+use runner::Local;
 use serde_json::{Value, json};
 use trading_env::{Action, Arena, NoLog, Training};
 
@@ -107,7 +107,7 @@ fn train(point: &Point, model: &Path) {
     let agents: Vec<_> = (0..point.arms).map(agent).collect();
     let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let start = Instant::now();
-    Local.launch(point.seeds * point.arms, jobs, &|run| {
+    Local.each(point.seeds * point.arms, jobs, &|run| {
         let seed = (run % point.seeds) as u64;
         let mut learner = agents[run / point.seeds].learner(seed).expect("a fresh learner");
         let training = Training { arena: &arena, validation: None, log: &mut NoLog };

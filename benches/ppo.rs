@@ -24,7 +24,7 @@ use llm::{
 use ppo::{ActorCritic, Environments, HostOutput, Output, PpoConfig};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use runner::{Launcher, Local};
+use runner::Local;
 use serde::{Deserialize, Serialize};
 use trading_env::{Action, ActionMask, AgentError, NoLog, Step};
 
@@ -240,7 +240,7 @@ impl Workload {
                 ppo::learn(&mut net, envs, &config, seed, &mut NoLog, nothing).expect("a training");
             };
             let start = Instant::now();
-            Local.launch(seeds as usize, jobs, &train);
+            Local.each(seeds as usize, jobs, &train);
             return start.elapsed().as_secs_f64();
         }
         let gate = Barrier::new(seeds as usize + 1);

@@ -23,8 +23,12 @@ use trading_env::{
 
 /// The built-in plugins without burn, and those of this crate.
 pub fn registry() -> Registry {
-    let mut registry =
-        Registry::default().launcher(&runner::Local).backend(&Host).backend(&Absent).backend(&Gated);
+    let mut registry = Registry::default()
+        .launcher(&runner::Local)
+        .launcher(&runner::Isolated)
+        .backend(&Host)
+        .backend(&Absent)
+        .backend(&Gated);
     for source in market_data::SOURCES {
         registry = registry.source(*source);
     }

@@ -5,6 +5,7 @@
 //! `name value`: seconds of each part, bytes of resident memory after it (`rss/..`), and the peak before the report
 //! and after it.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, ensure};
 use plugin::Files;
 use report::{PlanInfo, PlannedRun};
-use runner::{ExecuteOptions, Plan, PlanError, Progress, RunEnd, Selection};
+use runner::{ExecuteOptions, Plan, PlanError, Progress, RunEnd, Selection, Worker};
 use store::ExperimentStore;
 
 #[global_allocator]
@@ -50,12 +51,19 @@ fn sweep(runs: &str, seeds: &str, folder: &Path, with_report: bool) -> anyhow::R
     let store = ExperimentStore::open(&folder.join("runs"), &experiment.name);
     let plan = Plan::new(&registry, &experiment, &files, store).map_err(|e| told(&e))?;
     clock.lap("plan");
-    let ready = plan.prepare(Selection::Unfinished).map_err(|e| told(&e))?;
+    let ready = plan.prepare(&Selection::Unfinished, &HashSet::new()).map_err(|e| told(&e))?;
     ensure!(ready.len() == runs, "{} runs are to be done, expected {runs}", ready.len());
     clock.lap("prepare");
     let progress = Progress::default();
     let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let (plan, outcome) = ready.execute(&ExecuteOptions { jobs, progress: &progress, on_event: &|_| () })?;
+    let options = ExecuteOptions {
+        jobs,
+        worker: &Worker::default(),
+        progress: &progress,
+        on_event: &|_| (),
+        is_worker: false,
+    };
+    let (plan, outcome) = ready.execute(&options).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     clock.lap("execute");
     let completed = outcome.count(|end| *end == RunEnd::Completed);
     ensure!(completed == runs, "{completed} of {runs} runs completed");

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use plugin::nearest;
-use runner::PlanError;
+use runner::{ExecuteError, PlanError};
 
 use crate::screen;
 
@@ -46,6 +46,15 @@ impl Failure {
                 ExitCode::from(1)
             }
             Failure::MissingFeatures(features) => rebuild(&features),
+        }
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Store(error) => Failure::Broken(error.to_string()),
+            ExecuteError::Launch(error) => Failure::Broken(error.to_string()),
         }
     }
 }

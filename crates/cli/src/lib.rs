@@ -37,6 +37,9 @@ enum Command {
     Sweep(sweep::Args),
     /// Run the failed runs of a sweep again, as new attempts beside the old.
     Retry(sweep::RetryArgs),
+    /// Carry out runs for the sweep of another process, which starts this.
+    #[command(hide = true)]
+    Work(sweep::WorkArgs),
     /// Render the report again from what is stored.
     Report(report::Args),
     /// Which input made a stored run new, or which stored run it is nearest to.
@@ -76,6 +79,7 @@ pub fn run(registry: Registry) -> ExitCode {
     let outcome = match command {
         Command::Sweep(args) => sweep::run(&registry, &args),
         Command::Retry(args) => sweep::retry(&registry, &args),
+        Command::Work(args) => sweep::work(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
         Command::Why(args) => why::run(&registry, &args),
         Command::Diff(args) => diff::run(&registry, &args),

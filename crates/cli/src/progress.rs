@@ -20,6 +20,8 @@ pub(crate) struct Display<'a> {
     bar: Option<ProgressBar>,
     ended: AtomicBool,
     tick: (Mutex<()>, Condvar),
+    /// Whether counters are left to the process that this one works for.
+    is_worker: bool,
 }
 
 impl<'a> Display<'a> {
@@ -30,7 +32,19 @@ impl<'a> Display<'a> {
             ProgressBar::new(0).with_style(style)
         });
         let tick = (Mutex::new(()), Condvar::new());
-        Display { progress, start: Instant::now(), bar, ended: AtomicBool::new(false), tick }
+        Display {
+            progress,
+            start: Instant::now(),
+            bar,
+            ended: AtomicBool::new(false),
+            tick,
+            is_worker: false,
+        }
+    }
+
+    /// Tells ends of runs only, without counters.
+    pub fn of_worker(progress: &'a Progress) -> Self {
+        Display { bar: None, is_worker: true, ..Self::new(progress) }
     }
 
     /// Does `work` while showing its progress.
@@ -45,7 +59,11 @@ impl<'a> Display<'a> {
 
     /// Tells how a run ended; starts are left to the counters.
     pub fn hear(&self, event: Event<'_>) {
-        let Event::Ended { run, arm, end } = event else { return };
+        let (run, arm, end) = match event {
+            Event::Started { .. } => return,
+            Event::Said { line } => return self.line(line),
+            Event::Ended { run, arm, end } => (run, arm, end),
+        };
         let how = match end {
             RunEnd::Completed => "completed".to_owned(),
             RunEnd::Failed(reason) => format!("failed: {reason}"),
@@ -54,9 +72,17 @@ impl<'a> Display<'a> {
             RunEnd::Elsewhere => "left to another process".to_owned(),
         };
         let line = format!("{} seed {} ({}) {how}", arm, run.seed, run.id);
+        match self.bar.is_some() || self.is_worker {
+            true => self.line(&line),
+            false => say(&format!("{line}; {}", self.status())),
+        }
+    }
+
+    /// A line beside the counters.
+    fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => say(&format!("{line}; {}", self.status())),
+            None => say(line),
         }
     }
 
@@ -93,6 +119,7 @@ impl<'a> Display<'a> {
                     bar.set_position(self.progress.ended() as u64);
                     bar.set_message(self.status());
                 }
+                None if self.is_worker => {}
                 None => say(&self.status()),
             }
         }

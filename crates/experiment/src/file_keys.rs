@@ -76,12 +76,43 @@ pub struct RunOptions {
     pub jobs: usize,
     /// Updates between two points from which an interrupted training goes on; 0: it begins again.
     pub checkpoint_every: u32,
+    /// What a failed run does to those that have not begun.
+    pub on_failure: OnFailure,
+    /// Times that a failed run is begun again, as a new attempt, before it counts as failed.
+    #[schemars(range(max = 100))]
+    pub max_retries: u32,
+    /// Seconds that a run may take since it was begun or taken up, after which it fails; 0: as many as it needs.
+    pub time_limit_s: u64,
+    /// Mebibytes of memory that a run may take, after which it fails; 0: as many as there are. Runs are then processes, as with `launcher = "isolated"`.
+    pub memory_limit_mib: u64,
+    /// Seconds without a sign of life after which a run of another machine is taken over.
+    #[schemars(range(min = 2, max = 86400))]
+    pub lease_s: u32,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { jobs: 0, checkpoint_every: 10 }
+        Self {
+            jobs: 0,
+            checkpoint_every: 10,
+            on_failure: OnFailure::Continue,
+            max_retries: 0,
+            time_limit_s: 0,
+            memory_limit_mib: 0,
+            lease_s: 60,
+        }
     }
+}
+
+/// What a failed run does to those that have not begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Nothing.
+    #[default]
+    Continue,
+    /// They are not begun; those in progress go on to their end.
+    Stop,
 }
 
 /// How sweep axes make arms.

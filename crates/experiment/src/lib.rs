@@ -26,7 +26,7 @@ mod sweep;
 pub use canonical::canonical_json;
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use experiment::{Arm, Axis, Change, Experiment, Role};
-pub use file_keys::{Mode, RunOptions};
+pub use file_keys::{Mode, OnFailure, RunOptions};
 pub use load::load;
 pub use lock::{Lock, LockedModel};
 pub use reference::options_markdown;

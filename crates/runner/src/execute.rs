@@ -3,18 +3,22 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use experiment::OnFailure;
 use score::Scorecard;
 use serde_json::{Map, Value};
 use store::{
-    CompletedInfo, Listing, ManifestStart, Metrics, Rescored, RunWriter, StoreError, StoredRun, SummaryRow,
-    Warning,
+    CompletedInfo, Listing, Lost, ManifestStart, Metrics, Published, Rescored, RunState, RunWriter,
+    StoreError, StoredRun, SummaryRow, Warning,
 };
 use trading_env::{
     Action, AgentError, AgentKind, Arena, BackendKind, FreezeReceipt, Learner, Role, SplitName, Training,
 };
 
-use crate::prepare::{Cast, Skip};
+use crate::launcher::{Group, LaunchError, Place, Work, Worker};
+use crate::prepare::{Cast, Selected, Skip};
 use crate::provenance::Provenance;
 use crate::rows::{Rows, Stop};
 use crate::warnings::Watch;
@@ -25,10 +29,29 @@ use plugin::Kind;
 pub struct ExecuteOptions<'a> {
     /// Runs at the same time.
     pub jobs: NonZeroUsize,
+    /// What carries out runs in a process of its own, for launchers that have them there.
+    pub worker: &'a Worker,
     /// Counters, and the way to stop.
     pub progress: &'a Progress,
-    /// Hears what happens, from any worker.
+    /// Hears what happens, from any thread.
     pub on_event: &'a (dyn Fn(Event<'_>) + Sync),
+    /// Whether this is a process of another execution, which derives what is derived from all runs.
+    pub is_worker: bool,
+}
+
+/// Why an execution came to no outcome.
+#[derive(Debug)]
+pub enum ExecuteError {
+    /// What is derived from all runs cannot be written.
+    Store(StoreError),
+    /// The launcher could not hand over the runs.
+    Launch(LaunchError),
+}
+
+impl From<StoreError> for ExecuteError {
+    fn from(error: StoreError) -> Self {
+        ExecuteError::Store(error)
+    }
 }
 
 /// How a run ended.
@@ -50,13 +73,60 @@ pub enum RunEnd {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Runs of the execution with their ends, in plan order.
-    pub ends: Vec<(PlannedRun, RunEnd)>,
+    pub ends: Vec<Ended>,
+}
+
+/// One run of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The run, with the state of now.
+    pub run: PlannedRun,
+    /// The attempt that was worked on.
+    pub attempt: u32,
+    /// How it ended.
+    pub end: RunEnd,
+}
+
+impl RunEnd {
+    /// The end of a run that another process had to carry out.
+    fn of(state: RunState) -> Self {
+        match state {
+            RunState::Completed => RunEnd::Completed,
+            RunState::Failed { reason, .. } => RunEnd::Failed(reason),
+            RunState::Skipped { reason } => RunEnd::Skipped(reason),
+            RunState::Running { .. } => RunEnd::Elsewhere,
+            RunState::Planned | RunState::Interrupted => RunEnd::Interrupted,
+        }
+    }
 }
 
 /// Why a run has no scores.
 enum Failure {
-    Failed { reason: String, step: Option<u64> },
+    Failed {
+        reason: String,
+        step: Option<u64>,
+    },
     Interrupted,
+    /// Somebody else has taken it over.
+    Lost,
+}
+
+/// When a run fails for having taken too long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    begun: Instant,
+    /// 0: none.
+    pub seconds: u64,
+}
+
+impl TimeLimit {
+    fn begin(seconds: u64) -> Self {
+        Self { begun: Instant::now(), seconds }
+    }
+
+    pub fn is_over(self) -> bool {
+        self.seconds > 0 && self.begun.elapsed().as_secs() >= self.seconds
+    }
 }
 
 impl From<AgentError> for Failure {
@@ -93,35 +163,130 @@ impl<'a> Ready<'a> {
     /// Does the runs and writes `summary.parquet`. The plan comes back with the states of now.
     ///
     /// # Errors
-    /// When the summary cannot be written; a run that cannot be written is a failed run.
-    pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<(Plan<'a>, Outcome), StoreError> {
+    /// When the summary cannot be written or the launcher cannot hand over the runs; a run that cannot be written is a
+    /// failed run.
+    pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<(Plan<'a>, Outcome), ExecuteError> {
         let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry.burn);
-        let expected: u64 = self.selected.iter().map(|(run, _)| self.expected_steps(*run)).sum();
+        let expected: u64 = self.selected.iter().map(|s| self.expected_steps(s.run)).sum();
         options.progress.begin(self.selected.len(), expected);
-        let ends: Vec<Mutex<RunEnd>> =
-            self.selected.iter().map(|_| Mutex::new(RunEnd::Interrupted)).collect();
+        let ends: Vec<Mutex<Option<RunEnd>>> = self.selected.iter().map(|_| Mutex::new(None)).collect();
         let listing = self.plan.store.list()?;
+        let failed = AtomicBool::new(false);
+        let stops = self.plan.experiment.run.on_failure == OnFailure::Stop;
+        let may_start = || !(options.progress.stopped() || stops && failed.load(Ordering::Relaxed));
         let one = |i: usize| {
-            let (index, fresh) = self.selected[i];
-            let end = self.one(index, fresh, &listing, &provenance, options);
-            *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = end;
+            let end = match may_start() {
+                true => self.one(self.selected[i], &listing, &provenance, options),
+                false => RunEnd::Interrupted,
+            };
+            if matches!(end, RunEnd::Failed(_)) {
+                failed.store(true, Ordering::Relaxed);
+            }
+            *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(end);
         };
+        let companies = self.companies();
         let groups = self.groups();
-        self.launcher.launch(groups.len(), options.jobs, &|group| groups[group].execute(&one));
-        let mut plan = self.plan;
-        plan.write_summary()?;
-        let listing = plan.store.list()?;
-        for run in &mut plan.runs {
-            run.state = listing.state(&run.id)?;
+        let attempt = |name: &str| store::parse_attempt(name).unwrap_or((name.to_owned(), 1));
+        let state = |name: &str| {
+            let (id, number) = attempt(name);
+            self.plan.store.attempt_state(&id, number)
+        };
+        let fail = |name: &str, reason: &str| {
+            failed.store(true, Ordering::Relaxed);
+            self.fail(name, reason, &listing, &provenance)
+        };
+        let work = Work {
+            groups: &groups,
+            jobs: options.jobs,
+            execute: &|company: usize| companies[company].execute(&one),
+            worker: options.worker,
+            folder: self.plan.store.dir(),
+            memory_limit_mib: self.plan.experiment.run.memory_limit_mib,
+            state: &|name| {
+                let state = state(name)?;
+                if matches!(state, RunState::Failed { .. }) {
+                    failed.store(true, Ordering::Relaxed);
+                }
+                Ok(state)
+            },
+            process: &|name| {
+                let (id, number) = attempt(name);
+                self.plan.store.process(&id, number)
+            },
+            fail: &fail,
+            stopped: &|| options.progress.stopped(),
+            may_start: &may_start,
+            say: &|line| (options.on_event)(Event::Said { line }),
+        };
+        let launched = self.launcher.launch(&work);
+        if self.launcher.place() != Place::Here {
+            for (selected, end) in self.selected.iter().zip(&ends) {
+                let run = &self.plan.runs[selected.run];
+                let state = self.plan.store.attempt_state(&run.id, selected.attempt)?;
+                *end.lock().unwrap_or_else(|e| e.into_inner()) = Some(RunEnd::of(state));
+            }
         }
-        let runs = self.selected.iter().map(|(run, _)| plan.runs[*run].clone());
+        let mut plan = self.plan;
+        if !options.is_worker {
+            plan.write_summary()?;
+        }
+        plan.refresh()?;
+        launched.map_err(ExecuteError::Launch)?;
+        let runs = self.selected.iter().map(|s| (plan.runs[s.run].clone(), s.attempt));
         let ends = ends.into_iter().map(|end| end.into_inner().unwrap_or_else(|e| e.into_inner()));
-        let outcome = Outcome { ends: runs.zip(ends).collect() };
+        let outcome = Outcome {
+            ends: runs
+                .zip(ends)
+                .map(|((run, attempt), end)| Ended { run, attempt, end: end.unwrap_or(RunEnd::Interrupted) })
+                .collect(),
+        };
         Ok((plan, outcome))
     }
 
-    /// Neighbours among the selected runs that take one job's place: runs of an arm whose agent wants company.
+    /// What would be handed over to other machines, for a look at it.
+    ///
+    /// # Errors
+    /// What the launcher says.
+    pub fn handed_over(&self, jobs: NonZeroUsize, worker: &Worker) -> Result<Option<String>, LaunchError> {
+        let groups = self.groups();
+        let state = |name: &str| {
+            let (id, number) = store::parse_attempt(name).unwrap_or((name.to_owned(), 1));
+            self.plan.store.attempt_state(&id, number)
+        };
+        self.launcher.plan(&Work {
+            groups: &groups,
+            jobs,
+            execute: &|_| (),
+            worker,
+            folder: self.plan.store.dir(),
+            memory_limit_mib: self.plan.experiment.run.memory_limit_mib,
+            state: &state,
+            process: &|_| Ok(None),
+            fail: &|_, _| Ok(()),
+            stopped: &|| false,
+            may_start: &|| false,
+            say: &|_| (),
+        })
+    }
+
+    /// What the launcher carries out together.
     fn groups(&self) -> Vec<Group> {
+        let name = |s: &Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt);
+        let arm = |s: &Selected| self.plan.runs[s.run].arm;
+        let group = |selected: &[Selected]| Group {
+            arm: self.plan.arms[arm(&selected[0])].name.clone(),
+            runs: selected.iter().map(name).collect(),
+        };
+        match self.launcher.place() {
+            Place::Here => self.companies().iter().map(|c| group(&self.selected[c.runs.clone()])).collect(),
+            Place::ThisMachine | Place::OtherMachines => {
+                self.selected.chunk_by(|a, b| arm(a) == arm(b)).map(group).collect()
+            }
+        }
+    }
+
+    /// Neighbours among the selected runs that take one job's place: runs of an arm whose agent wants company.
+    fn companies(&self) -> Vec<Company> {
         let most = |arm: usize| {
             let cast = self.arms[arm].lock().unwrap_or_else(|e| e.into_inner());
             match cast.as_ref().map(|cast| &cast.agent) {
@@ -129,26 +294,45 @@ impl<'a> Ready<'a> {
                 _ => 1,
             }
         };
-        let mut groups: Vec<Group> = Vec::new();
-        for (i, (run, _)) in self.selected.iter().enumerate() {
-            let arm = self.plan.runs[*run].arm;
-            match groups.last_mut() {
-                Some(Group { runs, most })
-                    if self.plan.runs[self.selected[runs.start].0].arm == arm && runs.len() < *most =>
+        let mut companies: Vec<Company> = Vec::new();
+        for (i, selected) in self.selected.iter().enumerate() {
+            let arm = self.plan.runs[selected.run].arm;
+            match companies.last_mut() {
+                Some(Company { runs, most })
+                    if self.plan.runs[self.selected[runs.start].run].arm == arm && runs.len() < *most =>
                 {
                     runs.end += 1;
                 }
-                _ => groups.push(Group { runs: i..i + 1, most: most(arm) }),
+                _ => companies.push(Company { runs: i..i + 1, most: most(arm) }),
             }
         }
-        groups
+        companies
+    }
+
+    /// Has a run that nobody works on end as failed.
+    fn fail(
+        &self,
+        name: &str,
+        reason: &str,
+        listing: &Listing,
+        provenance: &Provenance,
+    ) -> Result<(), StoreError> {
+        let of = |s: &&Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt) == name;
+        let Some(selected) = self.selected.iter().find(of) else { return Ok(()) };
+        let run = &self.plan.runs[selected.run];
+        let start = self.plan.manifest(run, "", provenance);
+        let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
+        match listing.claim(&run.id, selected.fresh, &start, &spec)? {
+            Some(writer) => writer.fail(reason, None).map(|_| ()),
+            // Somebody else has taken it up.
+            None => Ok(()),
+        }
     }
 
     /// One run from claim to end.
     fn one(
         &self,
-        index: usize,
-        fresh: bool,
+        Selected { run: index, fresh, .. }: Selected,
         listing: &Listing,
         provenance: &Provenance,
         options: &ExecuteOptions<'_>,
@@ -161,12 +345,9 @@ impl<'a> Ready<'a> {
             (options.on_event)(Event::Ended { run, arm, end: &end });
             end
         };
-        if progress.stopped() {
-            return RunEnd::Interrupted;
-        }
         let cast = self.arms[run.arm].lock().unwrap_or_else(|e| e.into_inner()).clone();
         let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
-        let start = self.plan.manifest(run, &cast, provenance);
+        let start = self.plan.manifest(run, &cast.adapter, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
         let agent = match &cast.agent {
             Ok(agent) => agent,
@@ -201,9 +382,10 @@ impl<'a> Ready<'a> {
             let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
             let subject = self.plan.arms[run.arm].role != Role::Baseline;
             let checkpoint_every = self.plan.experiment.run.checkpoint_every;
-            let work = Work { cast: &cast, periods_per_year, subject, progress, checkpoint_every };
+            let limit = TimeLimit::begin(self.plan.experiment.run.time_limit_s);
+            let task = Task { cast: &cast, periods_per_year, subject, progress, limit, checkpoint_every };
             let mut learner = agent.learner(run.seed)?;
-            work.run(&mut *learner, &mut writer, &mut taken)
+            task.run(&mut *learner, &mut writer, &mut taken)
         });
         let result = result.unwrap_or_else(|reason| Err(Failure::Failed { reason, step: None }));
         drop(cast);
@@ -212,13 +394,15 @@ impl<'a> Ready<'a> {
             Ok(done) => writer.complete(done.clone()),
             Err(Failure::Failed { reason, step }) => writer.fail(reason, *step),
             // Dropping the writer frees the run; its state then reads interrupted.
-            Err(Failure::Interrupted) => writer.note("interrupted"),
+            Err(Failure::Interrupted) => writer.note("interrupted").map(|()| Published::Yes),
+            Err(Failure::Lost) => Ok(Published::Elsewhere),
         };
         let end = match (result, stored) {
             (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
-            (Ok(_), Ok(())) => RunEnd::Completed,
-            (Err(Failure::Failed { reason, .. }), Ok(())) => RunEnd::Failed(reason),
-            (Err(Failure::Interrupted), Ok(())) => RunEnd::Interrupted,
+            (_, Ok(Published::Elsewhere)) => RunEnd::Elsewhere,
+            (Ok(_), Ok(_)) => RunEnd::Completed,
+            (Err(Failure::Failed { reason, .. }), Ok(_)) => RunEnd::Failed(reason),
+            (Err(Failure::Interrupted | Failure::Lost), Ok(_)) => RunEnd::Interrupted,
         };
         before_end(end, taken)
     }
@@ -254,7 +438,7 @@ impl Plan<'_> {
         self.store.write_summary(self.store.each_run()?.map(|run| run.map(row))).map(|_| ())
     }
 
-    fn manifest(&self, run: &PlannedRun, cast: &Cast, provenance: &Provenance) -> ManifestStart {
+    fn manifest(&self, run: &PlannedRun, adapter: &str, provenance: &Provenance) -> ManifestStart {
         let arm = self.arm_of(run);
         let resolved = self.resolved(run.arm);
         let mut axes = Map::new();
@@ -272,7 +456,7 @@ impl Plan<'_> {
             versions: provenance.versions.clone(),
             git_commit: provenance.git_commit.clone(),
             backend: self.spec(run.arm).kind(BackendKind::SECTION).to_owned(),
-            adapter: cast.adapter.clone(),
+            adapter: adapter.to_owned(),
             machine: provenance.machine.clone(),
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),
@@ -304,14 +488,14 @@ impl Cast {
 }
 
 /// Runs that take one job's place.
-struct Group {
+struct Company {
     /// Indices into the selected runs.
     runs: Range<usize>,
     /// As many as their agent wants together.
     most: usize,
 }
 
-impl Group {
+impl Company {
     /// Calls `one` for each run. One that wants no company takes the job's thread with its share of the cores; others
     /// have a thread each, and all cores together.
     fn execute(&self, one: &(dyn Fn(usize) + Sync)) {
@@ -329,16 +513,17 @@ impl Group {
 }
 
 /// Everything between claim and end of one run.
-struct Work<'a> {
+struct Task<'a> {
     cast: &'a Cast,
     periods_per_year: f64,
     /// Whether it is no baseline.
     subject: bool,
     progress: &'a Progress,
+    limit: TimeLimit,
     checkpoint_every: u32,
 }
 
-impl Work<'_> {
+impl Task<'_> {
     fn run(
         &self,
         learner: &mut dyn Learner,
@@ -346,6 +531,7 @@ impl Work<'_> {
         taken: &mut u64,
     ) -> Result<CompletedInfo, Failure> {
         let watch = self.train(learner, writer, taken)?;
+        let lost = writer.lost();
         let mut warnings: Vec<Warning> = watch.explosion().into_iter().collect();
         let receipt = learner.receipt();
         if let Some(moved) = receipt.as_ref().and_then(moved_though_frozen) {
@@ -355,7 +541,7 @@ impl Work<'_> {
         let Cast { in_sample, valid, test, .. } = self.cast;
         let arenas: Vec<&Arena> =
             [Some(in_sample), valid.as_ref(), Some(test)].into_iter().flatten().collect();
-        let mut evaluations = self.evaluate(learner, &arenas, taken)?.into_iter();
+        let mut evaluations = self.evaluate(learner, &arenas, &lost, taken)?.into_iter();
         let mut next = || evaluations.next().expect("invariant: one evaluation per arena");
         // The training split's rows are the steps of training; the trained policy's way through it is scored only.
         let train = self.score(&next())?;
@@ -388,7 +574,7 @@ impl Work<'_> {
         writer: &mut RunWriter,
         taken: &mut u64,
     ) -> Result<Watch, Failure> {
-        let mut log = Rows::new(writer, self.progress, self.checkpoint_every)?;
+        let mut log = Rows::new(writer, self.progress, self.limit, self.checkpoint_every)?;
         let training =
             Training { arena: &self.cast.train, validation: self.cast.valid.as_ref(), log: &mut log };
         let trained = learner.train(training);
@@ -396,7 +582,8 @@ impl Work<'_> {
         let (stop, watch) = log.end();
         match stop {
             Some(Stop::Interrupted) => Err(Failure::Interrupted),
-            Some(stop @ Stop::NotFinite { step, .. }) => {
+            Some(Stop::Lost) => Err(Failure::Lost),
+            Some(stop @ (Stop::NotFinite { step, .. } | Stop::TimeLimit { step, .. })) => {
                 Err(Failure::Failed { reason: stop.to_string(), step: Some(step) })
             }
             Some(stop @ Stop::Store(_)) => Err(Failure::Failed { reason: stop.to_string(), step: None }),
@@ -408,14 +595,21 @@ impl Work<'_> {
         &self,
         learner: &mut dyn Learner,
         arenas: &[&Arena],
+        lost: &Lost,
         taken: &mut u64,
     ) -> Result<Vec<Evaluation>, Failure> {
         let evaluations = evaluate(learner, arenas, || {
             self.progress.took(1);
             *taken += 1;
-            !self.progress.stopped()
+            !(self.progress.stopped() || lost.is_so() || self.limit.is_over())
         });
-        Ok(evaluations?)
+        match evaluations {
+            Err(AgentError::Interrupted) if lost.is_so() => Err(Failure::Lost),
+            Err(AgentError::Interrupted) if self.limit.is_over() && !self.progress.stopped() => {
+                Err(failed(&Stop::TimeLimit { seconds: self.limit.seconds, step: *taken }))
+            }
+            evaluations => Ok(evaluations?),
+        }
     }
 
     fn score_and_write(&self, evaluation: Evaluation, writer: &mut RunWriter) -> Result<Value, Failure> {
@@ -458,6 +652,6 @@ fn moved_though_frozen(receipt: &FreezeReceipt) -> Option<&str> {
 impl Outcome {
     /// Runs that ended in a way.
     pub fn count(&self, ended: impl Fn(&RunEnd) -> bool) -> usize {
-        self.ends.iter().filter(|(_, end)| ended(end)).count()
+        self.ends.iter().filter(|ended_run| ended(&ended_run.end)).count()
     }
 }

@@ -1,10 +1,19 @@
 //! Launchers: who carries out the runs that are left to do.
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod isolated;
+mod local;
 
-use plugin::{BuildError, Kind, Plugin};
-use serde_json::Value;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use plugin::Kind;
+use store::{Process, RunState, StoreError};
+
+pub use isolated::Isolated;
+pub use local::Local;
+pub(crate) use local::run_thread;
 
 /// Plugins of the `launcher` section.
 pub enum LauncherKind {}
@@ -15,89 +24,120 @@ impl Kind for LauncherKind {
     type Output = Box<dyn Launcher>;
 }
 
-/// Carries out runs.
+/// Carries out runs, in this process or in others.
 pub trait Launcher: Send + Sync {
-    /// Calls `execute(i)` once for each `i` in `0..n`, at most `jobs` at a time, and returns when all have ended.
-    /// Each `i` is a run, or several of an arm that are carried out together. Neighbours share more than distant ones (an
-    /// arm's seeds share its agent), so they should run together.
-    fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync));
-}
-
-/// Runs on threads of this process.
-pub struct Local;
-
-impl Plugin<LauncherKind> for Local {
-    fn name(&self) -> &'static str {
-        "local"
+    /// Where the runs are carried out, which decides what is built and checked before anything starts.
+    fn place(&self) -> Place {
+        Place::Here
     }
 
-    fn summary(&self) -> &'static str {
-        "Runs side by side on threads of this process; `run.jobs` says how many."
-    }
+    /// Has every group of `work` carried out once, at most `work.jobs` at a time, and returns when all have ended or
+    /// a stop was asked for. Neighbours share more than distant ones (an arm's seeds share its agent), so they should
+    /// run together.
+    ///
+    /// # Errors
+    /// When the runs could not be handed over. A run that fails is no error: that stands in its folder.
+    fn launch(&self, work: &Work<'_>) -> Result<(), LaunchError>;
 
-    fn schema(&self) -> Value {
-        serde_json::json!({ "type": "object", "properties": {}, "additionalProperties": false })
-    }
-
-    fn build(&self, _params: &Value, _context: ()) -> Result<Box<dyn Launcher>, BuildError> {
-        Ok(Box::new(Local))
+    /// What would be handed over, for `sweep --plan`; nothing is written.
+    ///
+    /// # Errors
+    /// As for [`launch`](Self::launch).
+    fn plan(&self, _work: &Work<'_>) -> Result<Option<String>, LaunchError> {
+        Ok(None)
     }
 }
 
-/// Scoped threads and not rayon's pool: matrix products use that one, and a run waiting in it could be given another
-/// whole run to do. Each has its share of the cores to itself.
-impl Launcher for Local {
-    fn launch(&self, n: usize, jobs: NonZeroUsize, execute: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                if i >= n {
-                    break;
-                }
-                execute(i);
-            }
-        };
-        let workers = jobs.get().min(n);
-        let share = rayon::current_num_threads() / workers.max(1);
-        let share = NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN);
-        std::thread::scope(|scope| {
-            for i in 0..workers {
-                if !run_thread(scope, || threads::own(share, work)) {
-                    // With the threads that there are; without any, here.
-                    if i == 0 {
-                        work();
-                    }
-                    break;
-                }
-            }
-        });
+/// Where a launcher has runs carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In this process: agents and devices are built here, and a group is a run, or several that go on side by side.
+    Here,
+    /// In other processes of this machine: agents and devices are built here too, to check them, and given up again. A
+    /// group is an arm's runs.
+    ThisMachine,
+    /// On other machines, which may have devices that this one lacks: they are checked there. A group is an arm's runs.
+    OtherMachines,
+}
+
+/// Runs to carry out.
+pub struct Work<'a> {
+    /// What is carried out together.
+    pub groups: &'a [Group],
+    /// Groups at the same time.
+    pub jobs: NonZeroUsize,
+    /// Carries out a group in this process, by its index; for [`Place::Here`] alone.
+    pub execute: &'a (dyn Fn(usize) + Sync),
+    /// What carries out runs in a process of its own.
+    pub worker: &'a Worker,
+    /// `runs/<experiment>`, which all machines see. A launcher keeps its own files in folders whose names begin with a dot.
+    pub folder: &'a Path,
+    /// Mebibytes that a run may take; 0: as many as there are.
+    pub memory_limit_mib: u64,
+    /// State of a run as it is stored now.
+    pub state: &'a (dyn Fn(&str) -> Result<RunState, StoreError> + Sync),
+    /// The process that works or last worked on a run; `None` where nobody ever did.
+    pub process: &'a (dyn Fn(&str) -> Result<Option<Process>, StoreError> + Sync),
+    /// Has a run that nobody works on end as failed, with a reason.
+    pub fail: &'a (dyn Fn(&str, &str) -> Result<(), StoreError> + Sync),
+    /// Whether a stop was asked for.
+    pub stopped: &'a (dyn Fn() -> bool + Sync),
+    /// Whether further groups may be begun: false after a stop, and after a failure that shall end the sweep.
+    pub may_start: &'a (dyn Fn() -> bool + Sync),
+    /// Tells a line to whoever watches.
+    pub say: &'a (dyn Fn(&str) + Sync),
+}
+
+/// Runs of one arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Name of the arm.
+    pub arm: String,
+    /// The runs, each as `<run-id>` or, for later attempts, `<run-id>.2`.
+    pub runs: Vec<String>,
+}
+
+/// The command that carries out runs of a sweep in a process of its own. It claims them as any sweep does, and writes
+/// neither summary nor report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Worker {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments but for the runs.
+    pub args: Vec<String>,
+    /// Where it starts.
+    pub dir: PathBuf,
+}
+
+impl Worker {
+    /// All arguments for these runs.
+    pub fn args_for(&self, runs: &[String]) -> Vec<String> {
+        let named = ["--runs".to_owned(), runs.join(",")];
+        self.args.iter().cloned().chain(named).collect()
+    }
+
+    /// The command for these runs. Exit codes: 0 all completed, 1 some did not, 2 the input is wrong.
+    pub fn command(&self, runs: &[String]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(self.args_for(runs)).current_dir(&self.dir);
+        command
     }
 }
 
-/// Begins a thread with room for a run; false when the system has none left.
-pub(crate) fn run_thread<'scope>(
-    scope: &'scope std::thread::Scope<'scope, '_>,
-    work: impl FnOnce() + Send + 'scope,
-) -> bool {
-    let thread = std::thread::Builder::new().name("run".to_owned()).stack_size(16 << 20);
-    thread.spawn_scoped(scope, work).is_ok()
+/// Why runs could not be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchError(pub String);
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
+impl std::error::Error for LaunchError {}
 
-    use super::*;
-
-    #[test]
-    fn every_run_is_executed_once() {
-        for jobs in [1, 3, 50] {
-            let seen = Mutex::new(Vec::new());
-            Local.launch(20, NonZeroUsize::new(jobs).unwrap(), &|i| seen.lock().unwrap().push(i));
-            let mut seen = seen.into_inner().unwrap();
-            seen.sort_unstable();
-            assert_eq!(seen, (0..20).collect::<Vec<_>>());
-        }
+impl From<StoreError> for LaunchError {
+    fn from(error: StoreError) -> Self {
+        LaunchError(error.to_string())
     }
 }

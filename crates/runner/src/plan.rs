@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use experiment::{Arm, Experiment, LockedModel, RunSpec, canonical_json};
 use market_data::{BarSeries, Segment, Shuffle, SourceKind, SplitSpec, Splits};
 use plugin::{BuildError, Catalog, Content, Files, Kind, Pins};
 use serde_json::Value;
-use store::{DataInfo, ExperimentStore, RunState, StoreError};
+use store::{DataInfo, ExperimentStore, Listing, RunState, StoreError};
 use trading_env::{AgentKind, BackendKind, EnvConfig, RewardKind, Role, RulesKind};
 
 use crate::Registry;
@@ -83,8 +84,10 @@ pub struct PlannedRun {
     pub arm: usize,
     /// Seed.
     pub seed: u64,
-    /// State when the plan was made.
+    /// State of its latest attempt when it was last looked at.
     pub state: RunState,
+    /// That attempt, from 1; 0 before the first.
+    pub attempt: u32,
 }
 
 /// An experiment with its data loaded and its runs identified.
@@ -181,6 +184,7 @@ impl<'a> Plan<'a> {
             });
         }
         problems.finish()?;
+        let store = store.with_lease(Duration::from_secs(experiment.run.lease_s.into()));
         let runs = runs(experiment, &arms, &store)?;
         Ok(Plan { registry, files, experiment, store, arms, runs, models })
     }
@@ -188,6 +192,18 @@ impl<'a> Plan<'a> {
     /// The run's arm.
     pub fn arm_of(&self, run: &PlannedRun) -> &PlannedArm {
         &self.arms[run.arm]
+    }
+
+    /// Looks at the states of all runs again.
+    ///
+    /// # Errors
+    /// When the folder of runs cannot be read.
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        let listing = self.store.list()?;
+        for run in &mut self.runs {
+            (run.state, run.attempt) = now(&listing, &run.id)?;
+        }
+        Ok(())
     }
 
     /// Resolved settings of an arm, by its index in [`Plan::arms`], with seed 0.
@@ -215,11 +231,16 @@ fn runs(
         identity.push((SourceKind::SECTION.to_owned(), arm.data.fingerprint.clone()));
         for &seed in &experiment.seeds {
             let id = specs[arm.index].run_id(seed, CONTRACT, &identity);
-            let state = listing.state(&id)?;
-            runs.push(PlannedRun { id, arm: i, seed, state });
+            let (state, attempt) = now(&listing, &id)?;
+            runs.push(PlannedRun { id, arm: i, seed, state, attempt });
         }
     }
     Ok(runs)
+}
+
+/// State and number of a run's latest attempt.
+fn now(listing: &Listing, id: &str) -> Result<(RunState, u32), StoreError> {
+    Ok(listing.latest(id)?.map_or((RunState::Planned, 0), |attempt| (attempt.state, attempt.number)))
 }
 
 struct Loaded {

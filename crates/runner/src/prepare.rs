@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use experiment::canonical_json;
 use market_data::{Segment, Splits};
-use plugin::{BuildError, Kind, SharedPool};
+use plugin::{BuildError, Kind, Plugin, SharedPool};
 use serde_json::Value;
 use store::RunState;
 use trading_env::{
@@ -15,27 +15,44 @@ use trading_env::{
 };
 
 use crate::plan::{Problems, find};
-use crate::{Launcher, LauncherKind, Plan, PlanError};
+use crate::{Isolated, Launcher, LauncherKind, Local, Place, Plan, PlanError, PlannedRun};
 
 /// Which runs of a plan to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// What is planned, interrupted or skipped.
+    /// What is planned, interrupted or skipped, and what failed and has retries left (`run.max_retries`).
     Unfinished,
     /// The failed ones, as new attempts beside the old.
     Failed,
     /// All of them, as new attempts beside the old where there are any.
     All,
+    /// These attempts (`<run-id>`, later ones `<run-id>.2`), as far as nobody works on them and they have no end.
+    Attempts(HashSet<String>),
 }
 
 impl Selection {
-    fn takes(self, state: &RunState) -> bool {
-        match self {
-            Selection::Unfinished => {
-                matches!(state, RunState::Planned | RunState::Interrupted | RunState::Skipped { .. })
+    /// The attempt of a run to work on, if there is one.
+    pub fn attempt(&self, run: &PlannedRun, max_retries: u32) -> Option<u32> {
+        let (same, next) = (Some(run.attempt.max(1)), Some(run.attempt + 1));
+        let unfinished = match &run.state {
+            RunState::Planned | RunState::Interrupted | RunState::Skipped { .. } => same,
+            RunState::Failed { .. } if run.attempt <= max_retries => next,
+            RunState::Failed { .. } | RunState::Completed | RunState::Running { .. } => None,
+        };
+        match (self, &run.state) {
+            (_, RunState::Running { .. }) => None,
+            (Selection::Unfinished, _) => unfinished,
+            (Selection::Failed, RunState::Failed { .. }) => next,
+            (Selection::Failed, _) => None,
+            (Selection::All, _) => next,
+            (Selection::Attempts(names), _) => {
+                let named = |number: &Option<u32>| {
+                    number.is_some_and(|n| names.contains(&store::attempt_name(&run.id, n)))
+                };
+                let begun =
+                    (!matches!(run.state, RunState::Completed | RunState::Failed { .. })).then_some(same);
+                [begun.flatten(), next].into_iter().find(named).flatten()
             }
-            Selection::Failed => matches!(state, RunState::Failed { .. }),
-            Selection::All => !matches!(state, RunState::Running { .. }),
         }
     }
 }
@@ -45,10 +62,20 @@ pub struct Ready<'a> {
     /// The plan.
     pub plan: Plan<'a>,
     pub(crate) launcher: Box<dyn Launcher>,
-    /// Index into `plan.runs`, whether it is a new attempt.
-    pub(crate) selected: Vec<(usize, bool)>,
+    pub(crate) selected: Vec<Selected>,
     /// One per arm of the plan; `None` where no run of the arm was selected, or when all have ended.
     pub(crate) arms: Vec<Mutex<Option<Cast>>>,
+}
+
+/// A run to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Selected {
+    /// Index into the plan's runs.
+    pub run: usize,
+    /// Its attempt to work on, from 1.
+    pub attempt: u32,
+    /// Whether the attempt is to be begun beside earlier ones.
+    pub fresh: bool,
 }
 
 /// What the runs of one arm use together.
@@ -71,16 +98,38 @@ pub(crate) struct Cast {
 pub(crate) struct Skip(pub String);
 
 impl<'a> Plan<'a> {
-    /// Builds the devices, rules, rewards and agents of the selected runs.
+    /// Builds the devices, rules, rewards and agents of the selected runs but those in `done`, which were done already.
+    /// Devices and agents of runs that other machines are going to carry out are built there.
     ///
     /// # Errors
     /// All problems together; missing cargo features only when there is no other problem.
-    pub fn prepare(self, selection: Selection) -> Result<Ready<'a>, PlanError> {
+    pub fn prepare(self, selection: &Selection, done: &HashSet<String>) -> Result<Ready<'a>, PlanError> {
+        self.ready(selection, done, true)
+    }
+
+    /// The same for a look at what would be done: no device or agent is built, nothing can be executed.
+    ///
+    /// # Errors
+    /// When the launcher's settings are wrong.
+    pub fn look(self, selection: &Selection) -> Result<Ready<'a>, PlanError> {
+        self.ready(selection, &HashSet::new(), false)
+    }
+
+    fn ready(
+        self,
+        selection: &Selection,
+        done: &HashSet<String>,
+        builds: bool,
+    ) -> Result<Ready<'a>, PlanError> {
         let mut seen = HashSet::new();
-        let selected: Vec<(usize, bool)> = (self.runs.iter().enumerate())
-            .filter(|(_, run)| selection.takes(&run.state) && seen.insert(&run.id))
-            .map(|(i, run)| (i, selection != Selection::Unfinished && run.state != RunState::Planned))
-            .collect();
+        let max_retries = self.experiment.run.max_retries;
+        let mut selected = Vec::new();
+        for (i, run) in self.runs.iter().enumerate() {
+            let Some(attempt) = selection.attempt(run, max_retries) else { continue };
+            if !done.contains(&store::attempt_name(&run.id, attempt)) && seen.insert(&run.id) {
+                selected.push(Selected { run: i, attempt, fresh: attempt > run.attempt && run.attempt > 0 });
+            }
+        }
         let mut builder = Builder {
             plan: &self,
             problems: Problems::of(self.experiment),
@@ -88,13 +137,18 @@ impl<'a> Plan<'a> {
             devices: HashMap::new(),
             arenas: HashMap::new(),
             shared: SharedPool::default(),
+            elsewhere: false,
         };
         let launcher = builder.launcher();
+        let place = launcher.as_ref().map_or(Place::Here, |launcher| launcher.place());
+        builder.elsewhere = place == Place::OtherMachines;
         let mut left = vec![0; self.arms.len()];
-        selected.iter().for_each(|(run, _)| left[self.runs[*run].arm] += 1);
+        selected.iter().for_each(|s| left[self.runs[s.run].arm] += 1);
         let mut arms = Vec::new();
         for (i, left) in left.into_iter().enumerate() {
-            arms.push(Mutex::new(if left > 0 { builder.cast(i, left) } else { None }));
+            let cast = if left > 0 && builds { builder.cast(i, left) } else { None };
+            // Whoever carries out the runs builds them again: two of each would take twice the memory.
+            arms.push(Mutex::new(cast.filter(|_| place == Place::Here)));
         }
         let Builder { problems, missing, .. } = builder;
         problems.finish()?;
@@ -115,6 +169,8 @@ struct Builder<'p> {
     /// of them would fill the memory with copies.
     arenas: HashMap<(*const Splits, Part), Arena>,
     shared: SharedPool,
+    /// Whether devices and agents are built on other machines only.
+    elsewhere: bool,
 }
 
 /// What a run steps through.
@@ -140,6 +196,9 @@ impl Builder<'_> {
     fn launcher(&mut self) -> Option<Box<dyn Launcher>> {
         let section = &self.plan.experiment.launcher;
         let kind = section.get("kind").and_then(Value::as_str).unwrap_or_default();
+        // Only a process has a memory of its own.
+        let isolate = kind == Local.name() && self.plan.experiment.run.memory_limit_mib > 0;
+        let kind = if isolate { Isolated.name() } else { kind };
         let mut params = section.clone();
         if let Some(params) = params.as_object_mut() {
             params.remove("kind");
@@ -161,6 +220,10 @@ impl Builder<'_> {
         let reward: Option<Arc<dyn RewardFn>> =
             self.problems.take(RewardKind::SECTION, reward).map(Arc::from);
 
+        if self.elsewhere {
+            let _ = (rules?, reward?);
+            return None;
+        }
         let device = self
             .devices
             .entry(canonical_json(spec.section(BackendKind::SECTION)))

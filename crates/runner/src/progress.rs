@@ -101,6 +101,11 @@ pub enum Event<'a> {
         /// How.
         end: &'a RunEnd,
     },
+    /// A launcher has something to tell.
+    Said {
+        /// One line.
+        line: &'a str,
+    },
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use store::{ResumePoint, RunWriter, StoreError};
+use store::{Lost, ResumePoint, RunWriter, StoreError};
 use trading_env::{AgentError, RunLog, StepRecord, TimingRecord, UpdateRecord};
 
 use crate::Progress;
+use crate::execute::TimeLimit;
 use crate::warnings::Watch;
 
 /// Why a log asked its learner to stop.
@@ -22,6 +23,14 @@ pub(crate) enum Stop {
     Store(StoreError),
     /// Somebody asked for a stop.
     Interrupted,
+    /// Somebody else has taken the run over.
+    Lost,
+    /// The run has taken too long.
+    TimeLimit {
+        seconds: u64,
+        /// Steps of the run so far.
+        step: u64,
+    },
 }
 
 impl std::fmt::Display for Stop {
@@ -30,6 +39,10 @@ impl std::fmt::Display for Stop {
             Stop::NotFinite { what, value, step } => write!(f, "{what} is {value} at step {step}"),
             Stop::Store(error) => write!(f, "cannot write the run: {error}"),
             Stop::Interrupted => write!(f, "interrupted"),
+            Stop::Lost => write!(f, "another process has taken the run over"),
+            Stop::TimeLimit { seconds, step } => {
+                write!(f, "took longer than run.time_limit_s = {seconds}, at step {step}")
+            }
         }
     }
 }
@@ -38,6 +51,8 @@ impl std::fmt::Display for Stop {
 pub(crate) struct Rows<'a> {
     writer: &'a mut RunWriter,
     progress: &'a Progress,
+    limit: TimeLimit,
+    lost: Lost,
     steps: u64,
     stop: Option<Stop>,
     watch: Watch,
@@ -48,7 +63,12 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Rows of a run that begins, or that goes on from what it saved: then its rows so far are written first.
-    pub fn new(writer: &'a mut RunWriter, progress: &'a Progress, every: u32) -> Result<Self, StoreError> {
+    pub fn new(
+        writer: &'a mut RunWriter,
+        progress: &'a Progress,
+        limit: TimeLimit,
+        every: u32,
+    ) -> Result<Self, StoreError> {
         let (mut steps, mut watch) = (0, Watch::default());
         let mut point = None;
         if every > 0 {
@@ -61,7 +81,8 @@ impl<'a> Rows<'a> {
             progress.took(steps);
             writer.note(&format!("goes on after update {}", point.updates))?;
         }
-        Ok(Rows { writer, progress, steps, stop: None, watch, every, point })
+        let lost = writer.lost();
+        Ok(Rows { writer, progress, limit, lost, steps, stop: None, watch, every, point })
     }
 
     /// Steps seen.
@@ -119,9 +140,16 @@ impl RunLog for Rows<'_> {
         self.keep(written);
     }
 
-    fn progress(&mut self, _done: u64, _total: u64) -> bool {
+    fn progress(&mut self, done: u64, total: u64) -> bool {
+        self.writer.progress(done, total);
+        if self.lost.is_so() {
+            self.stop.get_or_insert(Stop::Lost);
+        }
         if self.progress.stopped() {
             self.stop.get_or_insert(Stop::Interrupted);
+        }
+        if self.limit.is_over() {
+            self.stop.get_or_insert(Stop::TimeLimit { seconds: self.limit.seconds, step: self.steps });
         }
         self.stop.is_none()
     }

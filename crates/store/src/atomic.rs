@@ -1,7 +1,7 @@
 //! Files that appear under their name only when they are complete.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -57,6 +57,31 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = begin(path)?;
     file.write_all(bytes).map_err(StoreError::io(path))?;
     publish(file, path)
+}
+
+/// Replaces `path` at once without bringing it to the disk: for what need not outlive the machine.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = begin(path)?;
+    file.write_all(bytes).map_err(StoreError::io(path))?;
+    file.persist(path).map_err(|e| StoreError::Io { path: path.to_owned(), source: e.error })?;
+    Ok(())
+}
+
+/// Numbers of what is in the folder under names that begin with `prefix`, ascending; none where there is no folder.
+pub(crate) fn numbers(dir: &Path, prefix: &str) -> Result<Vec<u32>, StoreError> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io(dir))?,
+    };
+    let number = |entry: std::fs::DirEntry| -> Option<u32> {
+        entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()
+    };
+    let mut numbers: Vec<u32> = Vec::new();
+    for entry in entries {
+        numbers.extend(number(entry.map_err(StoreError::io(dir))?));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn parts(path: &Path) -> Result<(&Path, &str), StoreError> {

@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use trading_env::{SplitName, StepRecord, TimingRecord, UpdateRecord};
 
-use crate::lock::RunLock;
+use crate::lease::{self, Holder, Live};
 use crate::run::RunWriter;
 use crate::{
-    Listing, Manifest, ManifestStart, StateWord, StoreError, SummaryRow, Trial, ledger, parquet_file, summary,
+    Listing, Manifest, ManifestStart, Process, StateWord, StoreError, SummaryRow, Trial, ledger,
+    parquet_file, summary,
 };
 
 /// `runs/<experiment>`.
 #[derive(Debug, Clone)]
 pub struct ExperimentStore {
     dir: PathBuf,
+    lasts: Duration,
 }
+
+/// How long a lease lasts without a sign of life where nothing else is said.
+const LASTS: Duration = Duration::from_secs(60);
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,14 +94,24 @@ pub struct StoredRun {
 impl ExperimentStore {
     /// The store of `experiment` below `runs_root`. Touches nothing.
     pub fn open(runs_root: &Path, experiment: &str) -> Self {
-        Self { dir: runs_root.join(experiment) }
+        Self { dir: runs_root.join(experiment), lasts: LASTS }
+    }
+
+    /// The same store, whose runs other machines may take over after this long without a sign of life.
+    #[must_use]
+    pub fn with_lease(self, lasts: Duration) -> Self {
+        Self { lasts, ..self }
+    }
+
+    pub(crate) fn lasts(&self) -> Duration {
+        self.lasts
     }
 
     /// The experiments that have runs or a ledger below `runs_root`, by name.
     pub fn all(runs_root: &Path) -> Result<Vec<Self>, StoreError> {
         let mut found = Vec::new();
         for dir in subfolders(runs_root)? {
-            let store = Self { dir };
+            let store = Self { dir, lasts: LASTS };
             if ledger::is_there(&store.dir) || !store.folders()?.is_empty() {
                 found.push(store);
             }
@@ -150,6 +166,24 @@ impl ExperimentStore {
         reason: &str,
     ) -> Result<bool, StoreError> {
         self.list()?.skip(run_id, fresh, start, spec_toml, reason)
+    }
+
+    /// State of one attempt of a run, `Planned` where it was never begun.
+    pub fn attempt_state(&self, run_id: &str, number: u32) -> Result<RunState, StoreError> {
+        check_run_id(&self.dir, run_id)?;
+        let dir = self.attempt_dir(run_id, number);
+        if dir.is_dir() { Ok(look(&dir)?.1) } else { Ok(RunState::Planned) }
+    }
+
+    /// The process that works or last worked on an attempt; `None` where it was never begun.
+    pub fn process(&self, run_id: &str, number: u32) -> Result<Option<Process>, StoreError> {
+        check_run_id(&self.dir, run_id)?;
+        Ok(read_manifest(&self.attempt_dir(run_id, number))?.map(|manifest| manifest.process))
+    }
+
+    /// How far the running attempt in `run_dir` is, as it last told.
+    pub fn live(&self, run_dir: &Path) -> Option<Live> {
+        lease::live(run_dir)
     }
 
     /// Every stored run, by run id. Folders without a manifest (a crash right after the start) are left out.
@@ -247,15 +281,12 @@ impl ExperimentStore {
     }
 
     pub(crate) fn attempt_dir(&self, run_id: &str, number: u32) -> PathBuf {
-        match number {
-            1 => self.dir.join(run_id),
-            n => self.dir.join(format!("{run_id}.{n}")),
-        }
+        self.dir.join(attempt_name(run_id, number))
     }
 
     /// Run id and attempt of every folder, sorted; other names are somebody else's business.
     fn folders(&self) -> Result<Vec<(String, u32)>, StoreError> {
-        let name = |dir: &PathBuf| parse_folder(dir.file_name()?.to_str()?);
+        let name = |dir: &PathBuf| parse_attempt(dir.file_name()?.to_str()?);
         let mut folders: Vec<(String, u32)> = subfolders(&self.dir)?.iter().filter_map(name).collect();
         folders.sort();
         Ok(folders)
@@ -279,8 +310,13 @@ fn subfolders(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(folders)
 }
 
-/// `0123456789abcdef` is attempt 1, `0123456789abcdef.2` attempt 2.
-fn parse_folder(name: &str) -> Option<(String, u32)> {
+/// Name of an attempt, which is that of its folder: the run's id, from the second on with its number (`<run-id>.2`).
+pub fn attempt_name(run_id: &str, number: u32) -> String {
+    if number <= 1 { run_id.to_owned() } else { format!("{run_id}.{number}") }
+}
+
+/// Run and number of an attempt by its name: `0123456789abcdef` is attempt 1, `0123456789abcdef.2` attempt 2.
+pub fn parse_attempt(name: &str) -> Option<(String, u32)> {
     let (id, number) = match name.split_once('.') {
         None => (name, 1),
         Some((id, number)) => (id, number.parse().ok().filter(|n| *n >= 2)?),
@@ -311,19 +347,25 @@ pub(crate) fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> 
     }
 }
 
-/// Manifest and state of an attempt. The lock is looked at first: a run that ends between the two looks is then seen
+/// Manifest and state of an attempt. The lease is looked at first: a run that ends between the two looks is then seen
 /// as ended and not as interrupted.
 pub(crate) fn look(dir: &Path) -> Result<(Option<Manifest>, RunState), StoreError> {
-    let held = RunLock::is_held(dir)?;
+    // What has ended has no lease.
     let manifest = read_manifest(dir)?;
+    let ended = |m: &Manifest| matches!(m.state, StateWord::Completed | StateWord::Failed);
+    let (holder, manifest) = match manifest {
+        Some(manifest) if ended(&manifest) => (None, Some(manifest)),
+        _ => (lease::holder(dir)?, read_manifest(dir)?),
+    };
     let reason = |m: &Manifest| m.reason.clone().unwrap_or_default();
-    let state = match &manifest {
-        Some(m) if m.state == StateWord::Completed => RunState::Completed,
-        Some(m) if m.state == StateWord::Failed => RunState::Failed { reason: reason(m), step: m.step },
-        Some(m) if m.state == StateWord::Skipped && !held => RunState::Skipped { reason: reason(m) },
-        _ if !held => RunState::Interrupted,
-        Some(m) => RunState::Running { host: m.process.host.clone(), pid: m.process.pid },
-        None => RunState::Running { host: "unknown".to_owned(), pid: 0 },
+    let state = match (&manifest, holder) {
+        (Some(m), _) if m.state == StateWord::Completed => RunState::Completed,
+        (Some(m), _) if m.state == StateWord::Failed => RunState::Failed { reason: reason(m), step: m.step },
+        (_, Some(Holder { process, lives: true })) => {
+            RunState::Running { host: process.host, pid: process.pid }
+        }
+        (Some(m), _) if m.state == StateWord::Skipped => RunState::Skipped { reason: reason(m) },
+        _ => RunState::Interrupted,
     };
     Ok((manifest, state))
 }

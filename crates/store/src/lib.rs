@@ -10,7 +10,8 @@
 //!     timing.parquet     speed and memory; never part of an equality
 //!     log.txt            lines with time, appended
 //!     checkpoint/        what the agent saved
-//!     .lock              held by the process that works on the run
+//!     lease.N, live.json who works on it, and how far it is: `lease`
+//!     lease.end          who published its result: `publication`
 //!   ledger.jsonl         every start of a run, appended
 //!   summary.parquet      one row per run, derived from the manifests
 //! ```
@@ -18,7 +19,7 @@
 //! A file appears under its name only when it is complete: it is written to a temporary name in the same folder and
 //! renamed. A finished attempt is never written to again and nothing is ever deleted; temporary files that a crash
 //! left are ignored. Only `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced, and
-//! only what an unfinished attempt has saved to go on from (`resume/`) is removed.
+//! only what an unfinished attempt has saved to go on from (`resume/`) and its leases are removed.
 //!
 //! This crate decides nothing about results and knows no agent.
 //!
@@ -34,11 +35,12 @@
 mod atomic;
 mod error;
 mod experiment_store;
+mod lease;
 mod ledger;
 mod listing;
-mod lock;
 mod manifest;
 mod parquet_file;
+mod publication;
 mod records;
 mod resume;
 mod run;
@@ -49,7 +51,8 @@ mod table;
 mod tests;
 
 pub use error::StoreError;
-pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun};
+pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun, attempt_name, parse_attempt};
+pub use lease::{Live, Lost};
 pub use ledger::Trial;
 pub use listing::Listing;
 pub use manifest::{
@@ -57,5 +60,5 @@ pub use manifest::{
     StateWord, Versions, Warning, WarningKind,
 };
 pub use resume::{ResumePoint, Rows};
-pub use run::RunWriter;
+pub use run::{Published, RunWriter};
 pub use summary::SummaryRow;

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 
 use crate::experiment_store::{check_run_id, look, read_manifest};
-use crate::lock::RunLock;
+use crate::lease::{self, Lease};
 use crate::run::RunWriter;
-use crate::{Attempt, ExperimentStore, ManifestStart, RunState, StateWord, StoreError, ledger};
+use crate::{Attempt, ExperimentStore, ManifestStart, RunState, StateWord, StoreError, ledger, publication};
 
 /// What [`ExperimentStore::list`] found: one reading of the folder serves any number of runs, which would otherwise
 /// take time that grows with the square of their number.
@@ -40,7 +40,8 @@ impl Listing {
     /// new attempt beside the old ones whatever became of them. Attempts that others began since the listing count.
     ///
     /// `None`: there is nothing to take, because somebody else holds the run or because it is completed or failed and
-    /// `fresh` was not asked for.
+    /// `fresh` was not asked for. Machines that share the folder may take the run over when this process has given no sign
+    /// of life for as long as [`ExperimentStore::with_lease`] says.
     ///
     /// From here on the run counts as started, whatever becomes of it, see [`ExperimentStore::trials`].
     pub fn claim(
@@ -50,9 +51,9 @@ impl Listing {
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<Option<RunWriter>, StoreError> {
-        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(None) };
+        let Some((number, lease)) = self.take(run_id, fresh)? else { return Ok(None) };
         ledger::append(self.store.dir(), start, number)?;
-        self.begin(run_id, number, lock, start, spec_toml).map(Some)
+        self.begin(run_id, number, lease, start, spec_toml).map(Some)
     }
 
     /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
@@ -66,8 +67,8 @@ impl Listing {
         spec_toml: &str,
         reason: &str,
     ) -> Result<bool, StoreError> {
-        let Some((number, lock)) = self.take(run_id, fresh)? else { return Ok(false) };
-        self.begin(run_id, number, lock, start, spec_toml)?.skip(reason)?;
+        let Some((number, lease)) = self.take(run_id, fresh)? else { return Ok(false) };
+        self.begin(run_id, number, lease, start, spec_toml)?.skip(reason)?;
         Ok(true)
     }
 
@@ -75,15 +76,15 @@ impl Listing {
         &self,
         run_id: &str,
         number: u32,
-        lock: RunLock,
+        lease: Lease,
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<RunWriter, StoreError> {
-        RunWriter::begin(self.store.attempt_dir(run_id, number), number, start.clone(), spec_toml, lock)
+        RunWriter::begin(self.store.attempt_dir(run_id, number), number, start.clone(), spec_toml, lease)
     }
 
-    /// The attempt to work on, in a folder that is there, and its lock.
-    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, RunLock)>, StoreError> {
+    /// The attempt to work on, in a folder that is there, and a lease on it.
+    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, Lease)>, StoreError> {
         let folder = self.store.dir();
         check_run_id(folder, run_id)?;
         let latest = self.latest(run_id)?;
@@ -104,19 +105,27 @@ impl Listing {
             }
             _ => {}
         }
-        let Some(lock) = RunLock::take(&dir)? else { return Ok(None) };
-        // Under the lock: somebody else may have finished it between our look and our lock.
+        let Some(lease) = Lease::take(&dir, self.store.lasts())? else { return Ok(None) };
+        if let Some(publisher) = lease::publisher(&dir)? {
+            // Its holder died over the last step, or is at it.
+            publication::carry_out(&dir, publisher)?;
+        }
+        // Under the lease: somebody else may have finished it between our look and our lease.
         let finished =
             matches!(read_manifest(&dir)?.map(|m| m.state), Some(StateWord::Completed | StateWord::Failed));
-        Ok((!finished).then_some((number, lock)))
+        if finished {
+            lease.remove();
+            return Ok(None);
+        }
+        Ok(Some((number, lease)))
     }
 
     fn numbers(&self, run_id: &str) -> &[u32] {
         self.numbers.get(run_id).map_or(&[], Vec::as_slice)
     }
 
-    /// The latest attempt, also when it was begun after the listing: whoever begins one takes the next number.
-    fn latest(&self, run_id: &str) -> Result<Option<Attempt>, StoreError> {
+    /// A run's latest attempt, also when it was begun after the listing: whoever begins one takes the next number.
+    pub fn latest(&self, run_id: &str) -> Result<Option<Attempt>, StoreError> {
         let listed = self.numbers(run_id).last().copied().unwrap_or(0);
         let newer = (listed + 1..).take_while(|n| self.store.attempt_dir(run_id, *n).is_dir()).last();
         let number = newer.unwrap_or(listed);

@@ -82,13 +82,24 @@ pub struct DataInfo {
 /// The process that works on a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Name of the host.
+    /// Name of the host; `unknown` where the system does not tell.
     pub host: String,
     /// Process id there.
     pub pid: u32,
 }
 
-/// State as the manifest says it. `running` with a free lock means interrupted, see [`crate::RunState`].
+impl Process {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let named =
+            kernel.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+        let host = named.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty());
+        Self { host: host.unwrap_or_else(|| "unknown".to_owned()), pid: std::process::id() }
+    }
+}
+
+/// State as the manifest says it. `running` without a lease in force means interrupted, see [`crate::RunState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StateWord {

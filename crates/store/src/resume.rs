@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trading_env::{StepRecord, TimingRecord, UpdateRecord};
 
+use crate::atomic::numbers;
 use crate::parquet_file::TableWriter;
 use crate::table::Table;
 use crate::{StoreError, atomic, parquet_file};
@@ -154,23 +155,6 @@ impl ResumePoint {
         }
         Ok(())
     }
-}
-
-/// Numbers of what is in the folder under names that begin with `prefix`, ascending; none where there is no folder.
-fn numbers(dir: &Path, prefix: &str) -> Result<Vec<u32>, StoreError> {
-    let entries = match fs::read_dir(dir) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io(dir))?,
-    };
-    let number = |entry: fs::DirEntry| -> Option<u32> {
-        entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()
-    };
-    let mut numbers: Vec<u32> = Vec::new();
-    for entry in entries {
-        numbers.extend(number(entry.map_err(StoreError::io(dir))?));
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
 }
 
 /// A point whose files are all there and as they were written.

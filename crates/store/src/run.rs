@@ -1,21 +1,23 @@
 //! The writer of one attempt of one run.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{SecondsFormat, Utc};
 use trading_env::{StepRecord, TimingRecord, UpdateRecord};
 
-use crate::atomic;
-use crate::lock::RunLock;
+use crate::lease::{Lease, Lost};
 use crate::parquet_file::TableWriter;
+use crate::publication::{self, CHECKPOINT, MANIFEST};
 use crate::resume::{ResumeFolder, ResumePoint, Rows};
-use crate::{CompletedInfo, Manifest, ManifestStart, Process, StateWord, StoreError};
+use crate::{CompletedInfo, Manifest, ManifestStart, Process, StateWord, StoreError, atomic};
 
 /// Holds a run and writes its folder. Dropped without an end it leaves the run interrupted.
 pub struct RunWriter {
     dir: PathBuf,
+    /// What the attempt is going to have, out of sight until its end.
+    result: PathBuf,
     manifest: Manifest,
     steps: TableWriter<StepRecord>,
     updates: TableWriter<UpdateRecord>,
@@ -25,9 +27,17 @@ pub struct RunWriter {
     point: Option<ResumePoint>,
     /// Rows since the last point; `None` where no point is going to be saved.
     recent: Option<Rows>,
-    checkpoint: Option<PathBuf>,
     // Last, so that it is freed after everything else is closed.
-    _lock: RunLock,
+    lease: Lease,
+}
+
+/// Whether an end that a writer came to is the attempt's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is.
+    Yes,
+    /// Another process had taken the attempt over; its end counts, and nothing of ours was published.
+    Elsewhere,
 }
 
 impl RunWriter {
@@ -36,7 +46,7 @@ impl RunWriter {
         attempt: u32,
         start: ManifestStart,
         spec_toml: &str,
-        lock: RunLock,
+        lease: Lease,
     ) -> Result<Self, StoreError> {
         let manifest = Manifest {
             start,
@@ -44,7 +54,7 @@ impl RunWriter {
             state: StateWord::Running,
             reason: None,
             step: None,
-            process: Process { host: host(), pid: std::process::id() },
+            process: Process::this(),
             started: now(),
             finished: None,
             metrics: Default::default(),
@@ -58,24 +68,40 @@ impl RunWriter {
         if !spec.exists() {
             atomic::write(&spec, spec_toml.as_bytes())?;
         }
-        write_manifest(&dir, &manifest)?;
+        atomic::write(&dir.join(MANIFEST), &manifest_text(&dir, &manifest)?)?;
         let log = dir.join("log.txt");
         let (resume, point) = ResumeFolder::open(&dir)?;
+        for earlier in 1..lease.number() {
+            // Empty where a run was interrupted; what a killed process left in it stays.
+            let _ = std::fs::remove_dir(publication::folder(&dir, earlier));
+        }
+        let result = publication::folder(&dir, lease.number());
+        std::fs::create_dir(&result).map_err(StoreError::io(&result))?;
         let mut writer = Self {
             resume,
             point,
             recent: None,
-            steps: TableWriter::begin(dir.join("steps.parquet"))?,
-            updates: TableWriter::begin(dir.join("updates.parquet"))?,
-            timing: TableWriter::begin(dir.join("timing.parquet"))?,
+            steps: TableWriter::begin(result.join("steps.parquet"))?,
+            updates: TableWriter::begin(result.join("updates.parquet"))?,
+            timing: TableWriter::begin(result.join("timing.parquet"))?,
             log: OpenOptions::new().create(true).append(true).open(&log).map_err(StoreError::io(&log))?,
-            checkpoint: None,
             dir,
+            result,
             manifest,
-            _lock: lock,
+            lease,
         };
         writer.note("started")?;
         Ok(writer)
+    }
+
+    /// Whether another process has taken the run over, which makes whatever is still done here void.
+    pub fn lost(&self) -> Lost {
+        self.lease.lost()
+    }
+
+    /// Tells whoever looks at the running run that `done` of `total` steps of training are done.
+    pub fn progress(&self, done: u64, total: u64) {
+        self.lease.live(|live| (live.steps, live.total) = (done, Some(total)));
     }
 
     /// The run's folder.
@@ -88,6 +114,7 @@ impl RunWriter {
         if let Some(recent) = &mut self.recent {
             recent.steps.push(row.clone());
         }
+        self.lease.live(|live| live.steps_here += 1);
         self.steps.push(row)
     }
 
@@ -96,6 +123,11 @@ impl RunWriter {
         if let Some(recent) = &mut self.recent {
             recent.updates.push(row.clone());
         }
+        self.lease.live(|live| {
+            live.updates = u64::from(row.update) + 1;
+            live.entropy = Some(row.entropy);
+            live.episode_return = row.episode_return.or(live.episode_return);
+        });
         self.updates.push(row)
     }
 
@@ -129,6 +161,9 @@ impl RunWriter {
         updates: u32,
         save: &mut dyn FnMut(&Path) -> Result<(), E>,
     ) -> Result<(), E> {
+        if !self.lease.is_ours() {
+            return Ok(());
+        }
         let recent = self.recent.take().unwrap_or_default();
         let saved = self.resume.save(updates, &recent, save);
         // What could not be saved stands before the next point.
@@ -147,22 +182,19 @@ impl RunWriter {
         self.log.write_all(line.as_bytes()).map_err(StoreError::io(&self.dir.join("log.txt")))
     }
 
-    /// An empty folder that becomes `checkpoint/` when the run completes and something was saved into it.
+    /// A folder that becomes `checkpoint/` when the run completes and something was saved into it.
     pub fn checkpoint_dir(&mut self) -> Result<PathBuf, StoreError> {
-        if let Some(dir) = &self.checkpoint {
-            return Ok(dir.clone());
+        let dir = self.result.join(CHECKPOINT);
+        match std::fs::create_dir(&dir) {
+            Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+                Err(StoreError::Io { path: dir, source })
+            }
+            _ => Ok(dir),
         }
-        let dir = unused(&self.dir, "checkpoint");
-        std::fs::create_dir(&dir).map_err(StoreError::io(&dir))?;
-        self.checkpoint = Some(dir.clone());
-        Ok(dir)
     }
 
     /// Ends the run with its scores.
-    pub fn complete(mut self, outcome: CompletedInfo) -> Result<(), StoreError> {
-        if let Some(from) = self.checkpoint.take() {
-            publish_checkpoint(&self.dir, &from)?;
-        }
+    pub fn complete(mut self, outcome: CompletedInfo) -> Result<Published, StoreError> {
         self.manifest.metrics = outcome.metrics;
         self.manifest.rescored = outcome.rescored;
         self.manifest.receipt = outcome.receipt;
@@ -173,17 +205,56 @@ impl RunWriter {
     }
 
     /// Ends the run as failed, keeping the rows it wrote. `step`: update or step at which it failed, where known.
-    pub fn fail(self, reason: &str, step: Option<u64>) -> Result<(), StoreError> {
+    pub fn fail(self, reason: &str, step: Option<u64>) -> Result<Published, StoreError> {
         self.end(StateWord::Failed, Some(reason), step)
     }
 
     /// Ends the run as not run. It was claimed and stays a trial; what cannot be started at all is noted by
     /// [`ExperimentStore::skip`](crate::ExperimentStore::skip).
-    pub fn skip(self, reason: &str) -> Result<(), StoreError> {
-        self.end(StateWord::Skipped, Some(reason), None)
+    pub fn skip(mut self, reason: &str) -> Result<(), StoreError> {
+        self.close(StateWord::Skipped, Some(reason), None)?;
+        if self.lease.is_ours() {
+            atomic::write(&self.dir.join(MANIFEST), &manifest_text(&self.dir, &self.manifest)?)?;
+        }
+        // Not the end of the attempt: nothing is published.
+        remove(&self.result)
     }
 
-    fn end(mut self, state: StateWord, reason: Option<&str>, step: Option<u64>) -> Result<(), StoreError> {
+    fn end(
+        mut self,
+        state: StateWord,
+        reason: Option<&str>,
+        step: Option<u64>,
+    ) -> Result<Published, StoreError> {
+        self.close(state, reason, step)?;
+        self.steps.finish()?;
+        self.updates.finish()?;
+        self.timing.finish()?;
+        let checkpoint = self.result.join(CHECKPOINT);
+        if state != StateWord::Completed {
+            remove(&checkpoint)?;
+        } else if checkpoint.is_dir() {
+            // Nothing in it: an agent without parameters.
+            let _ = std::fs::remove_dir(&checkpoint);
+        }
+        let manifest = self.result.join(MANIFEST);
+        std::fs::write(&manifest, manifest_text(&self.dir, &self.manifest)?)
+            .map_err(StoreError::io(&manifest))?;
+        atomic::sync_all(&self.result)?;
+        if !self.lease.end()? {
+            remove(&self.result)?;
+            return Ok(Published::Elsewhere);
+        }
+        publication::carry_out(&self.dir, self.lease.number())?;
+        // After the manifest: until it has its end there is something to go on from.
+        if state == StateWord::Completed {
+            self.resume.remove()?;
+        }
+        self.lease.remove();
+        Ok(Published::Yes)
+    }
+
+    fn close(&mut self, state: StateWord, reason: Option<&str>, step: Option<u64>) -> Result<(), StoreError> {
         let word = match state {
             StateWord::Running => "running",
             StateWord::Completed => "completed",
@@ -191,61 +262,30 @@ impl RunWriter {
             StateWord::Skipped => "skipped",
         };
         self.note(&reason.map_or(word.to_owned(), |r| format!("{word}: {r}")))?;
-        // The manifest comes last: whoever reads `completed` finds all files.
-        if state != StateWord::Skipped {
-            self.steps.finish()?;
-            self.updates.finish()?;
-            self.timing.finish()?;
-        }
         self.manifest.state = state;
         self.manifest.reason = reason.map(str::to_owned);
         self.manifest.step = step;
         self.manifest.finished = Some(now());
-        write_manifest(&self.dir, &self.manifest)?;
-        // After the manifest: until it says `completed` there is something to go on from.
-        if state == StateWord::Completed { self.resume.remove() } else { Ok(()) }
+        Ok(())
     }
 }
 
-fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
-    let path = dir.join("manifest.json");
-    let mut text = serde_json::to_string_pretty(manifest).map_err(StoreError::json(&path))?;
-    text.push('\n');
-    atomic::write(&path, text.as_bytes())
+fn manifest_text(dir: &Path, manifest: &Manifest) -> Result<Vec<u8>, StoreError> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(StoreError::json(&dir.join(MANIFEST)))?;
+    text.push(b'\n');
+    Ok(text)
 }
 
-/// Brings what the agent saved to the disk, so that a manifest that says `completed` never gets there before it, and
-/// renames it to `checkpoint/`. A crash between this and the manifest leaves a `checkpoint/` that
-/// nobody vouches for; the next attempt in the folder puts it aside.
-fn publish_checkpoint(dir: &Path, from: &Path) -> Result<(), StoreError> {
-    let is_empty = std::fs::read_dir(from).map_err(StoreError::io(from))?.next().is_none();
-    if is_empty {
-        return std::fs::remove_dir(from).map_err(StoreError::io(from));
+/// Removes a folder of our own that nobody has seen.
+fn remove(dir: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(StoreError::Io { path: dir.to_owned(), source })
+        }
+        _ => Ok(()),
     }
-    let to = dir.join("checkpoint");
-    if to.exists() {
-        let aside = unused(dir, "checkpoint");
-        std::fs::rename(&to, &aside).map_err(StoreError::io(&aside))?;
-    }
-    atomic::sync_all(from)?;
-    std::fs::rename(from, &to).map_err(StoreError::io(&to))?;
-    atomic::sync_folder(dir)
-}
-
-/// A temporary name in `dir` that does not exist. The caller holds the run's lock, so nobody else takes it.
-fn unused(dir: &Path, name: &str) -> PathBuf {
-    let candidates = (1..).map(|n| dir.join(format!("{name}.{n}{}", atomic::TEMPORARY)));
-    candidates.into_iter().find(|p| !p.exists()).expect("invariant: the sequence does not end")
 }
 
 fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// Name of this host where the system tells it, else `unknown`.
-fn host() -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let named =
-        kernel.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
-    named.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -205,6 +205,7 @@ fn train(
         set: set.clone(),
         jobs: args.jobs,
         launcher: None,
+        isolate: false,
         format: output::Format::Text,
     };
     let experiments: Vec<(&Asset, Common)> =

@@ -1,15 +1,17 @@
 //! `sweep` and `retry`: from an experiment file to its report.
 
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use experiment::{Experiment, Lock};
+use experiment::{Experiment, Lock, OnFailure};
 use plugin::Files;
 use report::ReportInput;
-use runner::{Event, ExecuteOptions, Outcome, Plan, Progress, Ready, Registry, RunEnd, Selection};
+use runner::{Event, ExecuteOptions, Plan, PlannedRun, Progress, Ready, Registry, RunEnd, Selection, Worker};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
@@ -41,6 +43,16 @@ pub(crate) struct RetryArgs {
     common: Common,
 }
 
+/// Arguments of `work`.
+#[derive(clap::Args)]
+pub(crate) struct WorkArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Attempts to carry out.
+    #[arg(long, value_name = "ATTEMPT,...", value_delimiter = ',', required = true)]
+    runs: Vec<String>,
+}
+
 #[derive(clap::Args)]
 pub(super) struct Common {
     /// Experiment file.
@@ -55,6 +67,9 @@ pub(super) struct Common {
     /// Who carries out the runs, see `plugins launcher`.
     #[arg(long, value_name = "NAME")]
     pub launcher: Option<String>,
+    /// Each arm in a process of its own, which an abort or a lack of memory ends alone: `--launcher isolated`.
+    #[arg(long, conflicts_with = "launcher")]
+    pub isolate: bool,
     /// How to print the result.
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -197,28 +212,34 @@ pub(super) fn sweep(
     selection: Selection,
     plan_only: bool,
 ) -> Result<Option<Swept>, Failure> {
-    let mut set = args.set.clone();
-    set.extend(args.launcher.iter().map(|name| format!("launcher.kind={name}")));
+    let set = args.set();
     let Loaded { experiment, paths, files, lock, store } = Loaded::of(registry, &args.file, &set)?;
     let (plan, mut lock) = plan(registry, &experiment, &files, lock, store)?;
+    let jobs = jobs(args, &experiment);
+    let worker = args.worker()?;
     if plan_only {
         print_plan(&plan, args.format);
+        let ready = plan.look(&selection)?;
+        let script = ready.handed_over(jobs, &worker).map_err(|e| Failure::wrong(e.to_string()))?;
+        if let Some(script) = script.filter(|_| args.format != Format::Json) {
+            output::print(&script);
+        }
         return Ok(None);
     }
-    let total = plan.runs.len();
-    let ready = plan.prepare(selection)?;
+    let mut ready = plan.prepare(&selection, &HashSet::new())?;
     let lock_file = shown(lock.path());
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
     }
-    let progress = Progress::stopped_by(stop_flag());
-    let (plan, outcome) = if ready.is_empty() {
-        ready.plan.write_summary()?;
-        (ready.plan, None)
-    } else {
-        eprintln!("{}: {} of {total} runs to do", experiment.name, ready.len());
-        let (plan, outcome) = execute(ready, jobs(args, &experiment), &progress)?;
-        (plan, Some(outcome))
+    let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
+    let plan = loop {
+        let plan = rounds.execute(ready, jobs, &worker, false)?;
+        if selection == Selection::Failed || !rounds.goes_on(&plan) {
+            break plan;
+        }
+        let plan = rounds.wait(plan)?;
+        // What others left in the meantime, and what has retries left.
+        ready = plan.prepare(&Selection::Unfinished, &rounds.done)?;
     };
     let (report, input) = super::report::render(&plan, &paths, &set)?;
     Ok(Some(Swept {
@@ -227,10 +248,160 @@ pub(super) fn sweep(
         report,
         runs_folder: plan.store.dir().to_owned(),
         states: plan.runs.iter().map(|run| run.state.word()).collect(),
-        did: outcome.map(|o| o.count(|end| *end != RunEnd::Elsewhere)),
+        did: rounds.did,
         failures: reasons(&plan),
-        is_stopped: progress.stopped(),
+        is_stopped: rounds.is_stopped(),
     }))
+}
+
+/// `work`: carries out attempts for the sweep of another process.
+pub(crate) fn work(registry: &Registry, args: &WorkArgs) -> Result<ExitCode, Failure> {
+    let common = &args.common;
+    let set = common.set();
+    let Loaded { experiment, files, lock, store, .. } = Loaded::of(registry, &common.file, &set)?;
+    let (plan, _) = plan(registry, &experiment, &files, lock, store)?;
+    let attempts: HashSet<String> = args.runs.iter().cloned().collect();
+    let ready = plan.prepare(&Selection::Attempts(attempts), &HashSet::new())?;
+    let jobs = jobs(common, &experiment);
+    let worker = common.worker()?;
+    let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
+    let plan = rounds.execute(ready, jobs, &worker, true)?;
+    let completed = |name: &String| {
+        let (id, number) = store::parse_attempt(name)?;
+        plan.store.attempt_state(&id, number).ok()
+    };
+    let all = args.runs.iter().all(|name| completed(name) == Some(RunState::Completed));
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A sweep goes on in rounds until nothing is left that it could do: processes that share its folder leave runs behind
+/// when they end, and failed runs may have retries left.
+struct Rounds {
+    stop: Arc<AtomicBool>,
+    /// Attempts that ended here, one way or another.
+    done: HashSet<String>,
+    /// Runs that were carried out; `None`: none yet.
+    did: Option<usize>,
+    failed: bool,
+}
+
+impl Rounds {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Carries out what is ready. The plan comes back with the states of now.
+    fn execute<'a>(
+        &mut self,
+        ready: Ready<'a>,
+        jobs: NonZeroUsize,
+        worker: &Worker,
+        is_worker: bool,
+    ) -> Result<Plan<'a>, Failure> {
+        if ready.is_empty() {
+            if !is_worker {
+                ready.plan.write_summary()?;
+            }
+            return Ok(ready.plan);
+        }
+        if !is_worker {
+            eprintln!(
+                "{}: {} of {} runs to do",
+                ready.plan.experiment.name,
+                ready.len(),
+                ready.plan.runs.len()
+            );
+        }
+        let progress = Progress::stopped_by(self.stop.clone());
+        let display = if is_worker { Display::of_worker(&progress) } else { Display::new(&progress) };
+        let on_event = |event: Event<'_>| display.hear(event);
+        let options = ExecuteOptions { jobs, worker, progress: &progress, on_event: &on_event, is_worker };
+        let (plan, outcome) = display.during(|| ready.execute(&options))?;
+        *self.did.get_or_insert(0) += outcome.count(|end| *end != RunEnd::Elsewhere);
+        self.failed |= outcome.count(|end| matches!(end, RunEnd::Failed(_))) > 0;
+        let ended = outcome.ends.iter().filter(|ended| ended.end != RunEnd::Elsewhere);
+        self.done.extend(ended.map(|ended| store::attempt_name(&ended.run.id, ended.attempt)));
+        Ok(plan)
+    }
+
+    /// Whether another round can do anything, now or when other processes have ended.
+    fn goes_on(&self, plan: &Plan<'_>) -> bool {
+        let halted = self.failed && plan.experiment.run.on_failure == OnFailure::Stop;
+        !self.is_stopped()
+            && !halted
+            && plan.runs.iter().any(|run| self.is_open(plan, run) || is_running(run))
+    }
+
+    /// Whether this process has yet to try the run's next attempt.
+    fn is_open(&self, plan: &Plan<'_>, run: &PlannedRun) -> bool {
+        let attempt = Selection::Unfinished.attempt(run, plan.experiment.run.max_retries);
+        attempt.is_some_and(|number| !self.done.contains(&store::attempt_name(&run.id, number)))
+    }
+
+    /// Waits until there is something to do or nobody works on anything any more.
+    fn wait<'a>(&self, mut plan: Plan<'a>) -> Result<Plan<'a>, Failure> {
+        let mut told = String::new();
+        let mut pause = Duration::from_millis(200);
+        loop {
+            let running: Vec<&PlannedRun> = plan.runs.iter().filter(|run| is_running(run)).collect();
+            if self.is_stopped() || running.is_empty() || plan.runs.iter().any(|run| self.is_open(&plan, run))
+            {
+                return Ok(plan);
+            }
+            let who: BTreeSet<String> = running.iter().filter_map(|run| holder(run)).collect();
+            let who: Vec<String> = who.into_iter().collect();
+            let text =
+                format!("waiting for {} runs that are carried out by {}", running.len(), who.join(", "));
+            if text != told {
+                eprintln!("{text}");
+                told = text;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(2));
+            plan.refresh()?;
+        }
+    }
+}
+
+fn is_running(run: &PlannedRun) -> bool {
+    matches!(run.state, RunState::Running { .. })
+}
+
+fn holder(run: &PlannedRun) -> Option<String> {
+    match &run.state {
+        RunState::Running { host, pid } => Some(format!("process {pid} on {host}")),
+        _ => None,
+    }
+}
+
+impl Common {
+    /// Overrides, with those that have an argument of their own.
+    fn set(&self) -> Vec<String> {
+        let launcher = self.launcher.as_deref().or(self.isolate.then_some("isolated"));
+        self.set.iter().cloned().chain(launcher.map(|name| format!("launcher.kind={name}"))).collect()
+    }
+
+    /// The command that carries out runs of this sweep in a process of its own, one after the other.
+    fn worker(&self) -> Result<Worker, Failure> {
+        let broken = |e: std::io::Error| Failure::Broken(format!("cannot tell where this program is: {e}"));
+        let file = std::path::absolute(&self.file).map_err(broken)?;
+        let mut args = vec!["work".to_owned(), file.to_string_lossy().into_owned()];
+        args.extend(["--jobs".to_owned(), "1".to_owned()]);
+        for set in &self.set {
+            args.extend(["--set".to_owned(), set.clone()]);
+        }
+        args.extend([
+            "--launcher".to_owned(),
+            "local".to_owned(),
+            "--set".to_owned(),
+            "run.memory_limit_mib=0".to_owned(),
+        ]);
+        Ok(Worker {
+            program: std::env::current_exe().map_err(broken)?,
+            args,
+            dir: std::env::current_dir().map_err(broken)?,
+        })
+    }
 }
 
 /// What SIGINT and SIGTERM set. One for the process, so that a command of several sweeps ends whenever it is told to.
@@ -246,17 +417,6 @@ fn stop_flag() -> Arc<AtomicBool> {
         stop
     };
     STOP.get_or_init(register).clone()
-}
-
-fn execute<'a>(
-    ready: Ready<'a>,
-    jobs: NonZeroUsize,
-    progress: &Progress,
-) -> Result<(Plan<'a>, Outcome), Failure> {
-    let display = Display::new(progress);
-    let on_event = |event: Event<'_>| display.hear(event);
-    let options = ExecuteOptions { jobs, progress, on_event: &on_event };
-    Ok(display.during(|| ready.execute(&options))?)
 }
 
 /// `--jobs`, else the file's `run.jobs`, else one per core.

@@ -35,7 +35,9 @@ fn row_with(run_id: &str, axes: Value, test: Option<Value>, rescored: Vec<Rescor
             let metrics = Metrics { train: None, valid: None, test: Some(test) };
             run.complete(CompletedInfo { metrics, rescored, ..CompletedInfo::default() }).unwrap();
         }
-        None => run.fail("boom", None).unwrap(),
+        None => {
+            run.fail("boom", None).unwrap();
+        }
     }
     let run = store.runs().unwrap().remove(0);
     SummaryRow::new(&run.manifest, &run.state)
