@@ -2,6 +2,7 @@
 
 mod attempts;
 mod files;
+mod leases;
 mod resume;
 mod sample;
 mod summary;
