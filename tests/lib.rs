@@ -187,6 +187,14 @@ enum Behaviour {
     Moved,
     /// Asks for company, and trains only once another run of its kind trains too.
     Together,
+    /// Ends its process without a word.
+    Abort,
+    /// Takes 300 MiB of memory and keeps them for a while.
+    Hog,
+    /// Takes five milliseconds per step.
+    Slow,
+    /// Fails unless it has failed before in this folder.
+    Once,
 }
 
 /// Where runs that train together meet.
@@ -303,6 +311,20 @@ struct TestLearner<'a> {
 impl Learner for TestLearner<'_> {
     fn train(&mut self, training: Training<'_>) -> Result<(), AgentError> {
         match self.behaviour {
+            Behaviour::Abort => std::process::abort(),
+            Behaviour::Hog => {
+                let taken = vec![1u8; 300 << 20];
+                std::thread::sleep(Duration::from_secs(5));
+                self.bias = usize::from(taken[self.bias]);
+            }
+            Behaviour::Once => {
+                // The environment of tests is their current folder.
+                if std::fs::File::create_new(format!("failed-{}-{}", self.seed, self.params.learning_rate))
+                    .is_ok()
+                {
+                    return Err(AgentError::Other("for the first time".to_owned()));
+                }
+            }
             Behaviour::Panic => panic!("seed {} of {} fell over", self.seed, self.params.total_timesteps),
             Behaviour::Diverge => {
                 return Err(AgentError::Diverged {
@@ -317,6 +339,9 @@ impl Learner for TestLearner<'_> {
         let mut rng = rng(self.seed, "train");
         let mut envs = training.arena.training(self.seed);
         for step in 0..self.params.total_timesteps {
+            if self.behaviour == Behaviour::Slow {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             if !training.log.progress(step, self.params.total_timesteps) {
                 return Err(AgentError::Interrupted);
             }

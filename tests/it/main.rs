@@ -19,6 +19,7 @@ mod paper;
 mod plugins;
 mod report;
 mod rescored;
+mod sharing;
 mod sweep;
 mod trials;
 mod why;

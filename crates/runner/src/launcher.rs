@@ -74,7 +74,7 @@ pub struct Work<'a> {
     pub folder: &'a Path,
     /// Mebibytes that a run may take; 0: as many as there are.
     pub memory_limit_mib: u64,
-    /// State of a run as it is stored now.
+    /// State of a run as it is stored now. That one has failed is remembered, see `may_start`.
     pub state: &'a (dyn Fn(&str) -> Result<RunState, StoreError> + Sync),
     /// The process that works or last worked on a run; `None` where nobody ever did.
     pub process: &'a (dyn Fn(&str) -> Result<Option<Process>, StoreError> + Sync),

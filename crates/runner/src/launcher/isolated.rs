@@ -84,7 +84,13 @@ fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
             End::Exit(2) => {
                 return Err(LaunchError(format!("{}: the process found the input wrong", group.arm)));
             }
-            End::Exit(_) => tried.extend(left.iter().map(|run| run.as_str())),
+            End::Exit(_) => {
+                for run in left {
+                    // A look tells whoever asks `may_start` of failures.
+                    (work.state)(run)?;
+                    tried.insert(run);
+                }
+            }
             End::Died(_) if (work.stopped)() => break,
             End::Died(how) => {
                 // What it worked on when it died; before it began anything, what it would have begun with.
