@@ -252,6 +252,17 @@ pub(crate) fn publisher(dir: &Path) -> Result<Option<u32>, StoreError> {
     Ok(read_note(&dir.join(END))?.map(|note| note.lease))
 }
 
+/// Whether somebody works on the attempt in `dir`, whatever its manifest says.
+pub(crate) fn is_held(dir: &Path) -> Result<bool, StoreError> {
+    Ok(holder(dir)?.is_some_and(|holder| holder.lives))
+}
+
+/// How long ago the latest holder gave a sign of life.
+pub(crate) fn sign_age(dir: &Path) -> Option<Duration> {
+    let latest = numbers(dir).ok()?.last().copied()?;
+    age_of(dir, &dir.join(format!("{PREFIX}{latest}")), Clock::Own).ok()?
+}
+
 /// The last sign of life of the attempt in `dir`.
 pub(crate) fn live(dir: &Path) -> Option<Live> {
     serde_json::from_slice(&fs::read(dir.join(LIVE)).ok()?).ok()

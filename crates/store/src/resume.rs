@@ -22,7 +22,7 @@ use crate::parquet_file::TableWriter;
 use crate::table::Table;
 use crate::{StoreError, atomic, parquet_file};
 
-const FOLDER: &str = "resume";
+pub(crate) const FOLDER: &str = "resume";
 const INDEX: &str = "index.json";
 /// Points that are kept.
 const KEPT: u32 = 2;
