@@ -9,6 +9,7 @@ mod dataset_fetch;
 mod evaluate;
 mod failures;
 mod folder;
+mod gc;
 mod growth;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]
@@ -20,6 +21,7 @@ mod plugins;
 mod report;
 mod rescored;
 mod sharing;
+mod status;
 mod sweep;
 mod trials;
 mod why;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use experiment::{Experiment, Lock, OnFailure};
 use plugin::Files;
@@ -186,16 +186,16 @@ pub(super) fn check(registry: &Registry, args: &Common) -> Result<(), Failure> {
 }
 
 /// An experiment with what its plan needs.
-struct Loaded {
-    experiment: Experiment,
-    paths: Paths,
-    files: Files,
-    lock: Lock,
-    store: ExperimentStore,
+pub(super) struct Loaded {
+    pub experiment: Experiment,
+    pub paths: Paths,
+    pub files: Files,
+    pub lock: Lock,
+    pub store: ExperimentStore,
 }
 
 impl Loaded {
-    fn of(registry: &Registry, file: &Path, set: &[String]) -> Result<Self, Failure> {
+    pub fn of(registry: &Registry, file: &Path, set: &[String]) -> Result<Self, Failure> {
         let experiment = load(registry, file, set)?;
         let paths = Paths::of(file);
         let lock = Lock::of(file)?;
@@ -417,6 +417,29 @@ fn stop_flag() -> Arc<AtomicBool> {
         stop
     };
     STOP.get_or_init(register).clone()
+}
+
+/// Ends what goes on when the process is told to end.
+pub(super) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// On SIGINT and SIGTERM.
+    pub fn on_signals() -> Self {
+        Self(stop_flag())
+    }
+
+    /// Sleeps for `time`; false when it was told to stop before that was over.
+    pub fn sleeps(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.0.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+        false
+    }
 }
 
 /// `--jobs`, else the file's `run.jobs`, else one per core.
