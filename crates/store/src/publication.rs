@@ -46,8 +46,9 @@ pub(crate) fn carry_out(dir: &Path, lease: u32) -> Result<(), StoreError> {
             moved => moved.map_err(StoreError::io(&to))?,
         }
     }
+    // The manifest's new name may reach the disk later: until it does, this is carried out again.
     let _ = fs::remove_dir(&from);
-    atomic::sync_folder(dir)
+    Ok(())
 }
 
 fn put_aside(dir: &Path, folder: &Path) -> Result<(), StoreError> {

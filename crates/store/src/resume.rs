@@ -193,7 +193,7 @@ fn digests(dir: &Path, name: &str, into: &mut BTreeMap<String, String>) -> Resul
 }
 
 fn publish(from: &Path, to: &Path) -> Result<(), StoreError> {
-    atomic::sync_all(from)?;
+    atomic::sync_all(from, &[])?;
     fs::rename(from, to).map_err(StoreError::io(to))
 }
 
