@@ -107,6 +107,8 @@ enum Failure {
         step: Option<u64>,
     },
     Interrupted,
+    /// Its folder cannot be written: no fault of the run, which the same command takes up where it was.
+    Unwritten(String),
     /// Somebody else has taken it over.
     Lost,
 }
@@ -145,7 +147,7 @@ impl From<AgentError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::Failed { reason: Stop::Store(error).to_string(), step: None }
+        Failure::Unwritten(Stop::Store(error).to_string())
     }
 }
 
@@ -395,13 +397,14 @@ impl<'a> Ready<'a> {
             Err(Failure::Failed { reason, step }) => writer.fail(reason, *step),
             // Dropping the writer frees the run; its state then reads interrupted.
             Err(Failure::Interrupted) => writer.note("interrupted").map(|()| Published::Yes),
+            Err(Failure::Unwritten(_)) => Ok(Published::Yes),
             Err(Failure::Lost) => Ok(Published::Elsewhere),
         };
         let end = match (result, stored) {
             (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
             (_, Ok(Published::Elsewhere)) => RunEnd::Elsewhere,
             (Ok(_), Ok(_)) => RunEnd::Completed,
-            (Err(Failure::Failed { reason, .. }), Ok(_)) => RunEnd::Failed(reason),
+            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => RunEnd::Failed(reason),
             (Err(Failure::Interrupted | Failure::Lost), Ok(_)) => RunEnd::Interrupted,
         };
         before_end(end, taken)
@@ -586,7 +589,7 @@ impl Task<'_> {
             Some(stop @ (Stop::NotFinite { step, .. } | Stop::TimeLimit { step, .. })) => {
                 Err(Failure::Failed { reason: stop.to_string(), step: Some(step) })
             }
-            Some(stop @ Stop::Store(_)) => Err(Failure::Failed { reason: stop.to_string(), step: None }),
+            Some(stop @ Stop::Store(_)) => Err(Failure::Unwritten(stop.to_string())),
             None => trained.map(|()| watch).map_err(Failure::from),
         }
     }
