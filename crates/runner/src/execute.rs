@@ -322,7 +322,7 @@ impl<'a> Ready<'a> {
         let of = |s: &&Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt) == name;
         let Some(selected) = self.selected.iter().find(of) else { return Ok(()) };
         let run = &self.plan.runs[selected.run];
-        let start = self.plan.manifest(run, "", provenance);
+        let start = self.plan.manifest(run, None, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
         match listing.claim(&run.id, selected.fresh, &start, &spec)? {
             Some(writer) => writer.fail(reason, None).map(|_| ()),
@@ -349,7 +349,7 @@ impl<'a> Ready<'a> {
         };
         let cast = self.arms[run.arm].lock().unwrap_or_else(|e| e.into_inner()).clone();
         let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
-        let start = self.plan.manifest(run, &cast.adapter, provenance);
+        let start = self.plan.manifest(run, Some(&cast), provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
         let agent = match &cast.agent {
             Ok(agent) => agent,
@@ -441,7 +441,7 @@ impl Plan<'_> {
         self.store.write_summary(self.store.each_run()?.map(|run| run.map(row))).map(|_| ())
     }
 
-    fn manifest(&self, run: &PlannedRun, adapter: &str, provenance: &Provenance) -> ManifestStart {
+    fn manifest(&self, run: &PlannedRun, cast: Option<&Cast>, provenance: &Provenance) -> ManifestStart {
         let arm = self.arm_of(run);
         let resolved = self.resolved(run.arm);
         let mut axes = Map::new();
@@ -459,7 +459,8 @@ impl Plan<'_> {
             versions: provenance.versions.clone(),
             git_commit: provenance.git_commit.clone(),
             backend: self.spec(run.arm).kind(BackendKind::SECTION).to_owned(),
-            adapter: adapter.to_owned(),
+            adapter: cast.map(|cast| cast.adapter.clone()).unwrap_or_default(),
+            device: cast.and_then(|cast| cast.device.clone()),
             machine: provenance.machine.clone(),
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),
