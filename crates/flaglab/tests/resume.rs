@@ -144,7 +144,7 @@ fn kill(child: &mut Child, signal: &str) {
 }
 
 /// `FLAGLAB_KILLS` moments (else 4), spread over the time that a run takes: SIGKILL, and SIGINT every fifth time.
-fn killed(expected: &BTreeMap<String, Vec<u8>>, takes: Duration) {
+fn killed(expected: &BTreeMap<String, Vec<u8>>, takes: Duration) -> String {
     let kills: u32 = std::env::var("FLAGLAB_KILLS").map_or(4, |n| n.parse().unwrap());
 
     let (mut equal, mut resumed) = (0, 0);
@@ -172,11 +172,13 @@ fn killed(expected: &BTreeMap<String, Vec<u8>>, takes: Duration) {
     }
     assert!(resumed > 0, "no run was killed after its first point");
     println!("{equal} of {kills} equal");
+    format!("went on from a point {resumed} times; {equal} of {kills} equal")
 }
 
 /// The unit that a killed run goes on from is cut or lacks a file: the one before it, or the beginning, and the same bytes.
-fn damaged(expected: &BTreeMap<String, Vec<u8>>) {
-    for damage in ["cut", "gone"] {
+fn damaged(expected: &BTreeMap<String, Vec<u8>>) -> Vec<(&'static str, String)> {
+    let mut table = Vec::new();
+    for (damage, fault) in [("cut", "a checkpoint cut after 100 bytes"), ("gone", "a file of a checkpoint deleted")] {
         let killed = Sweep::new();
         let mut child = killed.start();
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -200,7 +202,63 @@ fn damaged(expected: &BTreeMap<String, Vec<u8>>) {
         }
         killed.end();
         assert!(killed.bytes() == *expected, "{damage}");
+        let from = match killed.resumed() {
+            0 => "the run began again",
+            _ => "the run went on from the checkpoint before",
+        };
+        table.push((fault, from.to_owned()));
     }
+    table
+}
+
+/// A disk that is full at different moments: with room again, the same command goes on.
+fn full_disk(expected: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+    let mut told = Vec::new();
+    for kib in [160, 400, 700] {
+        let killed = Sweep::new();
+        let script = format!(
+            r#"mkdir disk && mount -t tmpfs -o size={kib}k none disk || exit 77
+            FLAGLAB_RUNS=disk "$0" sweep killed.toml 2>full.txt
+            echo $? >full.code
+            mount -o remount,size=100m disk
+            FLAGLAB_RUNS=disk "$0" sweep killed.toml || exit 1
+            cp -r disk runs"#
+        );
+        let mut command = Command::new("unshare");
+        // Root has no need of a user of its own, and others cannot do without.
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_flaglab")]);
+        let output = command.current_dir(killed.dir.path()).output();
+        let Ok(output) = output.map_err(|e| println!("full disk: skipped, unshare: {e}")) else { return None };
+        if output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).contains("unshare") {
+            println!("full disk: skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
+            return None;
+        }
+        let read = |name: &str| std::fs::read_to_string(killed.dir.path().join(name)).unwrap();
+        assert!(output.status.success(), "{kib} KiB: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(read("full.code").trim(), "1", "{kib} KiB are enough for the sweep");
+        assert!(read("full.txt").contains("No space left on device"), "{}", read("full.txt"));
+        assert!(killed.bytes() == *expected, "full at {kib} KiB: the bytes differ");
+        told.push(format!("{kib} KiB (went on from a point {} times)", killed.resumed()));
+    }
+    Some(format!("exit 1 with the reason at {}; with room the same command completes", told.join(", ")))
+}
+
+/// Two sweeps on one folder of which one is killed: the other waits for nothing that is dead, and each run is
+/// published once.
+fn racing(expected: &BTreeMap<String, Vec<u8>>, takes: Duration) -> String {
+    let shared = Sweep::new();
+    let mut first = shared.start();
+    shared.wait_for_a_run();
+    let mut second = shared.start();
+    std::thread::sleep(takes.mul_f64(0.5));
+    kill(&mut first, "-KILL");
+    let _ = first.wait();
+    assert!(second.wait().unwrap().success());
+    assert!(shared.bytes() == *expected, "the bytes of a shared sweep differ");
+    let log = |run: &PathBuf| std::fs::read_to_string(run.join("log.txt")).unwrap();
+    let published = |run: &PathBuf| log(run).lines().filter(|line| line.ends_with(" completed")).count();
+    assert!(shared.runs().iter().all(|run| published(run) == 1));
+    format!("the survivor took over what the dead one held, {} times from a point", shared.resumed())
 }
 
 /// One after the other: how long a run takes decides when it is killed.
@@ -209,6 +267,13 @@ fn whatever_stops_a_sweep_its_bytes_are_the_same() {
     let whole = Sweep::new();
     whole.end();
     let expected = whole.bytes();
-    killed(&expected, whole.longest());
-    damaged(&expected);
+    let takes = whole.longest();
+    let mut table = vec![("killed (4 of 5 times SIGKILL, else SIGINT)", killed(&expected, takes))];
+    table.extend(damaged(&expected));
+    table.extend(full_disk(&expected).map(|what| ("full disk", what)));
+    table.push(("two sweeps on one folder, one killed", racing(&expected, takes)));
+    println!("fault | what happened | lost");
+    for (fault, what) in table {
+        println!("{fault} | {what} | nothing: equal bytes");
+    }
 }

@@ -107,6 +107,8 @@ enum Failure {
         step: Option<u64>,
     },
     Interrupted,
+    /// Its folder cannot be written: no fault of the run, which the same command takes up where it was.
+    Unwritten(String),
     /// Somebody else has taken it over.
     Lost,
 }
@@ -145,7 +147,7 @@ impl From<AgentError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::Failed { reason: Stop::Store(error).to_string(), step: None }
+        Failure::Unwritten(Stop::Store(error).to_string())
     }
 }
 
@@ -320,7 +322,7 @@ impl<'a> Ready<'a> {
         let of = |s: &&Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt) == name;
         let Some(selected) = self.selected.iter().find(of) else { return Ok(()) };
         let run = &self.plan.runs[selected.run];
-        let start = self.plan.manifest(run, "", provenance);
+        let start = self.plan.manifest(run, None, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
         match listing.claim(&run.id, selected.fresh, &start, &spec)? {
             Some(writer) => writer.fail(reason, None).map(|_| ()),
@@ -347,7 +349,7 @@ impl<'a> Ready<'a> {
         };
         let cast = self.arms[run.arm].lock().unwrap_or_else(|e| e.into_inner()).clone();
         let cast = cast.expect("invariant: a selected run's arm is cast until its last run ends");
-        let start = self.plan.manifest(run, &cast.adapter, provenance);
+        let start = self.plan.manifest(run, Some(&cast), provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
         let agent = match &cast.agent {
             Ok(agent) => agent,
@@ -395,13 +397,14 @@ impl<'a> Ready<'a> {
             Err(Failure::Failed { reason, step }) => writer.fail(reason, *step),
             // Dropping the writer frees the run; its state then reads interrupted.
             Err(Failure::Interrupted) => writer.note("interrupted").map(|()| Published::Yes),
+            Err(Failure::Unwritten(_)) => Ok(Published::Yes),
             Err(Failure::Lost) => Ok(Published::Elsewhere),
         };
         let end = match (result, stored) {
             (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
             (_, Ok(Published::Elsewhere)) => RunEnd::Elsewhere,
             (Ok(_), Ok(_)) => RunEnd::Completed,
-            (Err(Failure::Failed { reason, .. }), Ok(_)) => RunEnd::Failed(reason),
+            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => RunEnd::Failed(reason),
             (Err(Failure::Interrupted | Failure::Lost), Ok(_)) => RunEnd::Interrupted,
         };
         before_end(end, taken)
@@ -438,7 +441,7 @@ impl Plan<'_> {
         self.store.write_summary(self.store.each_run()?.map(|run| run.map(row))).map(|_| ())
     }
 
-    fn manifest(&self, run: &PlannedRun, adapter: &str, provenance: &Provenance) -> ManifestStart {
+    fn manifest(&self, run: &PlannedRun, cast: Option<&Cast>, provenance: &Provenance) -> ManifestStart {
         let arm = self.arm_of(run);
         let resolved = self.resolved(run.arm);
         let mut axes = Map::new();
@@ -456,7 +459,8 @@ impl Plan<'_> {
             versions: provenance.versions.clone(),
             git_commit: provenance.git_commit.clone(),
             backend: self.spec(run.arm).kind(BackendKind::SECTION).to_owned(),
-            adapter: adapter.to_owned(),
+            adapter: cast.map(|cast| cast.adapter.clone()).unwrap_or_default(),
+            device: cast.and_then(|cast| cast.device.clone()),
             machine: provenance.machine.clone(),
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),
@@ -586,7 +590,7 @@ impl Task<'_> {
             Some(stop @ (Stop::NotFinite { step, .. } | Stop::TimeLimit { step, .. })) => {
                 Err(Failure::Failed { reason: stop.to_string(), step: Some(step) })
             }
-            Some(stop @ Stop::Store(_)) => Err(Failure::Failed { reason: stop.to_string(), step: None }),
+            Some(stop @ Stop::Store(_)) => Err(Failure::Unwritten(stop.to_string())),
             None => trained.map(|()| watch).map_err(Failure::from),
         }
     }
