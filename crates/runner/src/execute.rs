@@ -404,7 +404,9 @@ impl<'a> Ready<'a> {
             (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
             (_, Ok(Published::Elsewhere)) => RunEnd::Elsewhere,
             (Ok(_), Ok(_)) => RunEnd::Completed,
-            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => RunEnd::Failed(reason),
+            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => {
+                RunEnd::Failed(reason)
+            }
             (Err(Failure::Interrupted | Failure::Lost), Ok(_)) => RunEnd::Interrupted,
         };
         before_end(end, taken)

@@ -46,7 +46,8 @@ pub(crate) fn carry_out(dir: &Path, lease: u32) -> Result<(), StoreError> {
             moved => moved.map_err(StoreError::io(&to))?,
         }
     }
-    // The manifest's new name may reach the disk later: until it does, this is carried out again.
+    // Before the folder goes: a manifest whose new name was lost would be nowhere.
+    atomic::sync_folder(dir)?;
     let _ = fs::remove_dir(&from);
     Ok(())
 }
