@@ -178,7 +178,9 @@ fn killed(expected: &BTreeMap<String, Vec<u8>>, takes: Duration) -> String {
 /// The unit that a killed run goes on from is cut or lacks a file: the one before it, or the beginning, and the same bytes.
 fn damaged(expected: &BTreeMap<String, Vec<u8>>) -> Vec<(&'static str, String)> {
     let mut table = Vec::new();
-    for (damage, fault) in [("cut", "a checkpoint cut after 100 bytes"), ("gone", "a file of a checkpoint deleted")] {
+    for (damage, fault) in
+        [("cut", "a checkpoint cut after 100 bytes"), ("gone", "a file of a checkpoint deleted")]
+    {
         let killed = Sweep::new();
         let mut child = killed.start();
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -228,7 +230,9 @@ fn full_disk(expected: &BTreeMap<String, Vec<u8>>) -> Option<String> {
         // Root has no need of a user of its own, and others cannot do without.
         command.args(["--map-root-user", "--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_flaglab")]);
         let output = command.current_dir(killed.dir.path()).output();
-        let Ok(output) = output.map_err(|e| println!("full disk: skipped, unshare: {e}")) else { return None };
+        let Ok(output) = output.map_err(|e| println!("full disk: skipped, unshare: {e}")) else {
+            return None;
+        };
         if output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).contains("unshare") {
             println!("full disk: skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
             return None;

@@ -366,6 +366,9 @@ impl<'a> Ready<'a> {
                 );
             }
         };
+        // Before the claim: who waits holds nothing that another process could do.
+        let slots = cast.slots.clone();
+        let _slot = slots.as_ref().map(|slots| slots.take());
         let mut writer = match listing.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => {
@@ -404,7 +407,9 @@ impl<'a> Ready<'a> {
             (_, Err(error)) => RunEnd::Failed(Stop::Store(error).to_string()),
             (_, Ok(Published::Elsewhere)) => RunEnd::Elsewhere,
             (Ok(_), Ok(_)) => RunEnd::Completed,
-            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => RunEnd::Failed(reason),
+            (Err(Failure::Failed { reason, .. } | Failure::Unwritten(reason)), Ok(_)) => {
+                RunEnd::Failed(reason)
+            }
             (Err(Failure::Interrupted | Failure::Lost), Ok(_)) => RunEnd::Interrupted,
         };
         before_end(end, taken)

@@ -21,6 +21,7 @@ mod progress;
 mod provenance;
 mod registry;
 mod rows;
+mod slots;
 mod turnover;
 mod warnings;
 

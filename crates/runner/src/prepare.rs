@@ -15,6 +15,7 @@ use trading_env::{
 };
 
 use crate::plan::{Problems, find};
+use crate::slots::Slots;
 use crate::{Isolated, Launcher, LauncherKind, Local, Place, Plan, PlanError, PlannedRun};
 
 /// Which runs of a plan to do.
@@ -84,6 +85,8 @@ pub(crate) struct Cast {
     /// Adapter and driver.
     pub adapter: String,
     pub device: Option<DeviceInfo>,
+    /// Where the device takes a few runs at a time only.
+    pub slots: Option<Arc<Slots>>,
     pub agent: Result<Arc<dyn Agent>, Skip>,
     pub train: Arena,
     /// Part of the training data on which the trained policy is scored.
@@ -136,6 +139,7 @@ impl<'a> Plan<'a> {
             problems: Problems::of(self.experiment),
             missing: Vec::new(),
             devices: HashMap::new(),
+            slots: HashMap::new(),
             arenas: HashMap::new(),
             shared: SharedPool::default(),
             elsewhere: false,
@@ -166,6 +170,8 @@ struct Builder<'p> {
     problems: Problems,
     missing: Vec<&'static str>,
     devices: HashMap<String, Result<Arc<dyn Compute>, BuildError>>,
+    /// By what the device says that it is: settings that lead to the same one share its slots.
+    slots: HashMap<String, Arc<Slots>>,
     /// The first arena on each part of each split of the data: arms that differ elsewhere share its bars, or thousands
     /// of them would fill the memory with copies.
     arenas: HashMap<(*const Splits, Part), Arena>,
@@ -233,6 +239,10 @@ impl Builder<'_> {
                 plugin.and_then(|p| p.build(&spec.params(BackendKind::SECTION), ())).map(Arc::from)
             })
             .clone();
+        let slots = device.as_ref().ok().and_then(|device| {
+            let slots = Slots::new(device.slots()?);
+            Some(self.slots.entry(device.describe()).or_insert_with(|| Arc::new(slots)).clone())
+        });
         let (adapter, info, agent) = match device {
             Ok(device) => {
                 let context =
@@ -267,6 +277,7 @@ impl Builder<'_> {
         Some(Cast {
             adapter,
             device: info,
+            slots,
             agent,
             train: train?,
             in_sample: in_sample?,
