@@ -141,6 +141,9 @@ impl<'a> Plan<'a> {
             elsewhere: false,
         };
         let launcher = builder.launcher();
+        if let Some(Err(error)) = launcher.as_ref().filter(|_| builds).map(|launcher| launcher.check()) {
+            builder.problems.add(LauncherKind::SECTION, &error.to_string());
+        }
         let place = launcher.as_ref().map_or(Place::Here, |launcher| launcher.place());
         builder.elsewhere = place == Place::OtherMachines;
         let mut left = vec![0; self.arms.len()];
