@@ -5,8 +5,8 @@
 #   cluster.sh start DIR   starts what does not run yet, waits for the node and prints `export SLURM_CONF=...`
 #   cluster.sh stop DIR    cancels all jobs and ends the three; DIR stays, for its logs
 #
-# FLAGLAB_SLURM_PORT (default 26817) is the first of two ports, FLAGLAB_SLURM_CPUS (default 2) the node's CPUs: as many as
-# are asked for, whatever the machine has.
+# FLAGLAB_SLURM_CPUS (default 2) is the number of the node's CPUs, whatever the machine has. Ports are the first two
+# neighbours from 26817 that nobody listens on.
 set -euo pipefail
 
 usage() { echo "usage: $0 start|stop DIR" >&2; exit 2; }
@@ -41,8 +41,11 @@ explain() {
     exit 1
 }
 
+answers() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
 configure() {
-    local port="${FLAGLAB_SLURM_PORT:-26817}" cpus="${FLAGLAB_SLURM_CPUS:-2}" host memory
+    local port=26817 cpus="${FLAGLAB_SLURM_CPUS:-2}" host memory
+    while answers "$port" || answers $((port + 1)); do port=$((port + 2)); done
     host="$(hostname -s)"
     memory="$(awk '/^MemTotal/ { print int($2 / 1024) - 256 }' /proc/meminfo)"
     mkdir -p "$dir/state" "$dir/spool" "$dir/munge"
@@ -99,7 +102,7 @@ start() {
         command -v "$program" >/dev/null ||
             { echo "$0: $program is not installed (Debian: slurm-wlm, munge)" >&2; exit 3; }
     done
-    alive slurmctld && alive slurmd || configure
+    alive slurmctld || alive slurmd || configure
     if ! alive munged; then
         rm -f "$dir/munge/socket"
         munged --force --key-file="$dir/munge/key" --socket="$dir/munge/socket" --pid-file="$dir/munged.pid" \

@@ -223,8 +223,12 @@ impl Sweep<'_> {
             for entry in entries {
                 let run = entry?;
                 let manifest = fs::read_to_string(run.path().join("manifest.json")).unwrap_or_default();
-                let points = fs::read_dir(run.path().join("resume")).map_or(0, Iterator::count);
-                if manifest.contains("\"state\": \"running\"") && points > 0 {
+                // What has another name is being written.
+                let is_point = |name: &str| name.starts_with("state.") && !name.ends_with(".tmp");
+                let points = fs::read_dir(run.path().join("resume")).into_iter().flatten().flatten();
+                let saved =
+                    points.map(|point| point.file_name()).any(|name| name.to_str().is_some_and(is_point));
+                if manifest.contains("\"state\": \"running\"") && saved {
                     found = Some(run.file_name().to_string_lossy().into_owned());
                 }
             }
