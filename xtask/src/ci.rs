@@ -2,6 +2,7 @@
 
 mod browser;
 mod noise;
+mod slurm;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,7 @@ const FULL: &[Check] = &[
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
     check("kill", "a sweep killed at 20 random moments", kill),
+    check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),

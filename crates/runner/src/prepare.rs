@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use experiment::canonical_json;
 use market_data::{Segment, Splits};
 use plugin::{BuildError, Kind, Plugin, SharedPool};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::RunState;
 use trading_env::{
     Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, DeviceInfo, RewardFn, RewardKind, Rules,
@@ -145,6 +145,9 @@ impl<'a> Plan<'a> {
             elsewhere: false,
         };
         let launcher = builder.launcher();
+        if let Some(Err(error)) = launcher.as_ref().filter(|_| builds).map(|launcher| launcher.check()) {
+            builder.problems.add(LauncherKind::SECTION, &error.to_string());
+        }
         let place = launcher.as_ref().map_or(Place::Here, |launcher| launcher.place());
         builder.elsewhere = place == Place::OtherMachines;
         let mut left = vec![0; self.arms.len()];
@@ -206,10 +209,8 @@ impl Builder<'_> {
         // Only a process has a memory of its own.
         let isolate = kind == Local.name() && self.plan.experiment.run.memory_limit_mib > 0;
         let kind = if isolate { Isolated.name() } else { kind };
-        let mut params = section.clone();
-        if let Some(params) = params.as_object_mut() {
-            params.remove("kind");
-        }
+        // One without parameters has no table.
+        let params = section.get(kind).cloned().unwrap_or_else(|| Value::Object(Map::new()));
         let launcher = find(&self.plan.registry.launchers, kind).and_then(|p| p.build(&params, ()));
         self.problems.take(LauncherKind::SECTION, launcher)
     }
