@@ -82,6 +82,7 @@ fn start() -> ManifestStart {
         git_commit: None,
         backend: bench::DEVICE.to_owned(),
         adapter: "CPU".to_owned(),
+        device: None,
         machine: Machine { cpu: "CPU".to_owned(), cores: 1, os: "any".to_owned() },
         data: DataInfo {
             symbol: "SYNTH".to_owned(),

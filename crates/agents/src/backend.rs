@@ -4,15 +4,18 @@
 mod accelerator;
 mod cuda;
 mod flex;
+#[cfg(any(feature = "wgpu", feature = "cuda", test))]
+mod probe;
 mod wgpu;
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 
 use burn::tensor::Device;
 use plugin::BuildError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trading_env::Compute;
+use trading_env::{Compute, DeviceInfo};
 
 pub use cuda::CudaPlugin;
 pub use flex::FlexPlugin;
@@ -23,12 +26,24 @@ pub use wgpu::WgpuPlugin;
 pub struct BurnDevice {
     device: Device,
     description: String,
+    info: Option<DeviceInfo>,
+    slots: Option<NonZeroUsize>,
 }
 
 impl BurnDevice {
     /// A device under a description of adapter and driver.
     pub fn new(device: Device, description: String) -> Self {
-        Self { device, description }
+        Self { device, description, info: None, slots: None }
+    }
+
+    /// The same with what is known of the device, part by part.
+    pub fn with_info(self, info: DeviceInfo) -> Self {
+        Self { info: Some(info), ..self }
+    }
+
+    /// The same for at most as many runs at the same time.
+    pub fn with_slots(self, slots: NonZeroUsize) -> Self {
+        Self { slots: Some(slots), ..self }
     }
 
     /// The plain device, without autodiff.
@@ -50,6 +65,14 @@ impl Compute for BurnDevice {
         self.description.clone()
     }
 
+    fn device_info(&self) -> Option<DeviceInfo> {
+        self.info.clone()
+    }
+
+    fn slots(&self) -> Option<NonZeroUsize> {
+        self.slots
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -59,6 +82,22 @@ impl Compute for BurnDevice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoParams {}
+
+/// A backend on a device of its own, which runs share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AcceleratorParams {
+    /// Runs that use the device at the same time; further ones wait. Each holds its model and its batches there.
+    #[schemars(range(min = 1, max = 64), extend("x-unhashed" = true))]
+    pub slots: NonZeroUsize,
+}
+
+impl Default for AcceleratorParams {
+    fn default() -> Self {
+        const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        Self { slots: FOUR }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ mod reader;
 mod receipt;
 mod zero_shot;
 
-pub use backend::{BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
+pub use backend::{AcceleratorParams, BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
 pub use burn::tensor::FloatDType;
 pub use model::{ModelParams, Weights, dtype};
 pub use ppo_llm::{HEADS, LlmPolicy, PpoLlmParams, PpoLlmPlugin, TrainedLlm};

@@ -1,7 +1,7 @@
 //! Where the numbers come from.
 
 use serde::Serialize;
-use store::Manifest;
+use store::{Manifest, ManifestStart};
 
 use crate::{ReportInput, numbers};
 
@@ -32,6 +32,26 @@ pub(crate) fn commands(input: &ReportInput) -> Vec<Command> {
         command("The runs and their states", format!("cargo xtask sweep {rest} --plan")),
     ]
 }
+
+/// Backend and device.
+pub(crate) fn backend(start: &ManifestStart) -> String {
+    format!("{}: {}", start.backend, device(start))
+}
+
+/// The adapter, and what else is known of the device.
+pub(crate) fn device(start: &ManifestStart) -> String {
+    let mut text = start.adapter.clone();
+    if let Some(device) = &start.device {
+        let gib = |bytes: u64| format!("{} GiB of memory", numbers::fixed(Some(bytes as f64 / GIB), 1));
+        let driver = device.driver.as_ref().map(|driver| format!("driver {driver}"));
+        for part in [device.api.clone(), driver, device.memory_bytes.map(gib)].into_iter().flatten() {
+            text += &format!(", {part}");
+        }
+    }
+    text
+}
+
+const GIB: f64 = (1u64 << 30) as f64;
 
 /// Facts about all runs that were started.
 pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
@@ -94,7 +114,7 @@ pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
         }
     }
     add("Further files", files);
-    add("Backend", all(&|m| Some(format!("{} ({})", m.start.backend, m.start.adapter))));
+    add("Backend", all(&|m| Some(backend(&m.start))));
     add(
         "Machine",
         all(&|m| {

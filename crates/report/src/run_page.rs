@@ -13,6 +13,7 @@ use crate::metric::{SCORES, Unit};
 use crate::numbers::{self, rounded};
 use crate::over_time::calendar;
 use crate::page::{TrainingEnd, section_rows, training_end};
+use crate::provenance::backend;
 use crate::training::{Diagnostic, Training, training_of_runs};
 use crate::warnings::{WarningNote, notes};
 use crate::{Curve, Market, ReportInput, ReportRun, assumptions::rules_note, rescored};
@@ -400,7 +401,7 @@ fn facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
                 data.fingerprint
             ),
         ),
-        ("Backend", format!("{} ({})", start.backend, start.adapter)),
+        ("Backend", backend(start)),
         ("Machine", format!("{}, {} cores, {}", start.machine.cpu, start.machine.cores, start.machine.os)),
         ("Started", time(&manifest.started)),
     ];

@@ -273,6 +273,7 @@ impl Plan<'_> {
             git_commit: provenance.git_commit.clone(),
             backend: self.spec(run.arm).kind(BackendKind::SECTION).to_owned(),
             adapter: cast.adapter.clone(),
+            device: cast.device.clone(),
             machine: provenance.machine.clone(),
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),

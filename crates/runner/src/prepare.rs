@@ -10,8 +10,8 @@ use plugin::{BuildError, Kind, SharedPool};
 use serde_json::Value;
 use store::RunState;
 use trading_env::{
-    Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, RewardFn, RewardKind, Rules, RulesKind,
-    SplitName,
+    Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, DeviceInfo, RewardFn, RewardKind, Rules,
+    RulesKind, SplitName,
 };
 
 use crate::plan::{Problems, find};
@@ -56,6 +56,7 @@ pub struct Ready<'a> {
 pub(crate) struct Cast {
     /// Adapter and driver.
     pub adapter: String,
+    pub device: Option<DeviceInfo>,
     pub agent: Result<Arc<dyn Agent>, Skip>,
     pub train: Arena,
     /// Part of the training data on which the trained policy is scored.
@@ -169,16 +170,16 @@ impl Builder<'_> {
                 plugin.and_then(|p| p.build(&spec.params(BackendKind::SECTION), ())).map(Arc::from)
             })
             .clone();
-        let (adapter, agent) = match device {
+        let (adapter, info, agent) = match device {
             Ok(device) => {
                 let context =
                     AgentContext { files: self.plan.files, compute: &*device, shared: &self.shared };
                 let plugin = find(&registry.agents, spec.kind(AgentKind::SECTION));
                 let agent =
                     plugin.and_then(|p| p.build(&spec.params(AgentKind::SECTION), context)).map(Arc::from);
-                (device.describe(), self.or_skip(AgentKind::SECTION, agent)?)
+                (device.describe(), device.device_info(), self.or_skip(AgentKind::SECTION, agent)?)
             }
-            Err(error) => (String::new(), self.or_skip(BackendKind::SECTION, Err(error))?),
+            Err(error) => (String::new(), None, self.or_skip(BackendKind::SECTION, Err(error))?),
         };
 
         let (rules, reward) = (rules?, reward?);
@@ -200,7 +201,16 @@ impl Builder<'_> {
             Some(valid) => Some(valid?),
             None => None,
         };
-        Some(Cast { adapter, agent, train: train?, in_sample: in_sample?, valid, test: test?, left })
+        Some(Cast {
+            adapter,
+            device: info,
+            agent,
+            train: train?,
+            in_sample: in_sample?,
+            valid,
+            test: test?,
+            left,
+        })
     }
 
     /// `None` when the input is wrong or a cargo feature is missing; what the machine lacks makes the runs skipped.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trading_env::{FreezeReceipt, PromptCounts, Role};
+use trading_env::{DeviceInfo, FreezeReceipt, PromptCounts, Role};
 
 /// What is known when a run starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct ManifestStart {
     pub backend: String,
     /// Adapter and driver that the backend found.
     pub adapter: String,
+    /// The device part by part; absent where nothing is known of it, as in manifests of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<DeviceInfo>,
     /// The machine.
     pub machine: Machine,
     /// The data.

@@ -5,6 +5,7 @@
 //! other than through the observation of the moment.
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plugin::{Files, Kind, SharedPool};
@@ -34,8 +35,36 @@ impl Kind for BackendKind {
 pub trait Compute: Send + Sync {
     /// Adapter and driver, for the manifest.
     fn describe(&self) -> String;
+
+    /// The same part by part, as far as it is known.
+    fn device_info(&self) -> Option<DeviceInfo> {
+        None
+    }
+
+    /// Runs that may use the device at the same time; `None`: as many as there are cores for.
+    fn slots(&self) -> Option<NonZeroUsize> {
+        None
+    }
+
     /// The device itself.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// What is known of a compute device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// Name of the part, for example `NVIDIA H100 80GB HBM3`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub adapter: Option<String>,
+    /// Name and version of its driver.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub driver: Option<String>,
+    /// Interface that it is driven through, for example `vulkan`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub api: Option<String>,
+    /// Memory of its own; of a CPU, the machine's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory_bytes: Option<u64>,
 }
 
 /// What an agent plugin may use.

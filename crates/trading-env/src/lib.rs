@@ -18,8 +18,8 @@ mod window;
 pub use account::Account;
 pub use action::{Action, ActionMask};
 pub use agent::{
-    Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, FreezeReceipt, GroupNorm,
-    Learner, NoLog, PromptCounts, RunLog, TensorDigest, Training,
+    Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, DeviceInfo, FreezeReceipt,
+    GroupNorm, Learner, NoLog, PromptCounts, RunLog, TensorDigest, Training,
 };
 pub use env::{Arena, EnvBatch, EnvBatchState, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};

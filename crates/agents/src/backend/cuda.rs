@@ -4,7 +4,7 @@ use plugin::{BuildError, Plugin};
 use serde_json::Value;
 use trading_env::{BackendKind, Compute};
 
-use super::NoParams;
+use super::AcceleratorParams;
 
 /// Plugin of the `cuda` backend.
 pub struct CudaPlugin;
@@ -19,22 +19,24 @@ impl Plugin<BackendKind> for CudaPlugin {
     }
 
     fn schema(&self) -> Value {
-        plugin::schema_of::<NoParams>()
+        plugin::schema_of::<AcceleratorParams>()
     }
 
     fn build(&self, params: &Value, _context: ()) -> Result<Box<dyn Compute>, BuildError> {
-        plugin::params::<NoParams>(params)?;
-        open()
+        open(plugin::params(params)?)
     }
 }
 
 #[cfg(feature = "cuda")]
-fn open() -> Result<Box<dyn Compute>, BuildError> {
+fn open(params: AcceleratorParams) -> Result<Box<dyn Compute>, BuildError> {
     use burn::tensor::{Device, DeviceIndex, DeviceType};
-    super::accelerator::open("cuda", DeviceType::Cuda, || Device::cuda(DeviceIndex::Default))
+    super::accelerator::open("cuda", DeviceType::Cuda, params.slots, || {
+        let info = trading_env::DeviceInfo { api: Some("cuda".to_owned()), ..Default::default() };
+        (Device::cuda(DeviceIndex::Default), info, None)
+    })
 }
 
 #[cfg(not(feature = "cuda"))]
-fn open() -> Result<Box<dyn Compute>, BuildError> {
+fn open(_params: AcceleratorParams) -> Result<Box<dyn Compute>, BuildError> {
     Err(BuildError::MissingFeature { feature: "cuda" })
 }

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use plugin::{BuildError, Plugin};
 use serde_json::Value;
-use trading_env::{BackendKind, Compute};
+use trading_env::{BackendKind, Compute, DeviceInfo};
 
 use super::{BurnDevice, NoParams};
 
@@ -25,11 +25,10 @@ impl Plugin<BackendKind> for FlexPlugin {
 
     fn build(&self, params: &Value, _context: ()) -> Result<Box<dyn Compute>, BuildError> {
         plugin::params::<NoParams>(params)?;
-        let description = match processor() {
-            Some(name) => format!("flex on {name}"),
-            None => "flex on the CPU".to_owned(),
-        };
-        Ok(Box::new(BurnDevice::new(Device::flex(), description)))
+        let adapter = processor();
+        let description = format!("flex on {}", adapter.as_deref().unwrap_or("the CPU"));
+        let info = DeviceInfo { adapter, memory_bytes: memory(), ..DeviceInfo::default() };
+        Ok(Box::new(BurnDevice::new(Device::flex(), description).with_info(info)))
     }
 }
 
@@ -38,4 +37,12 @@ fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|l| l.starts_with("model name"))?;
     line.split_once(':').map(|(_, name)| name.trim().to_owned())
+}
+
+/// Main memory, where the system tells it.
+fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }

@@ -349,6 +349,7 @@ impl Demo {
             git_commit: Some("e4232478f1c0a9d2b7".to_owned()),
             backend: "flex".to_owned(),
             adapter: "CPU, AVX-512".to_owned(),
+            device: None,
             machine: Machine { cpu: "Example CPU 9000".to_owned(), cores: 2, os: "linux x86_64".to_owned() },
             data: DataInfo {
                 fingerprint: fingerprint(&symbol),

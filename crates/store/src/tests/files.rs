@@ -7,15 +7,16 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::json;
 use trading_env::{
-    FreezeReceipt, GroupNorm, PromptCounts, SplitName, StepRecord, TensorDigest, TimingRecord, UpdateRecord,
+    DeviceInfo, FreezeReceipt, GroupNorm, PromptCounts, SplitName, StepRecord, TensorDigest, TimingRecord,
+    UpdateRecord,
 };
 
 use super::sample::{RUN, start, step_row, steps, timings, updates};
 use crate::parquet_file::TableWriter;
 use crate::table::Table;
 use crate::{
-    CompletedInfo, EqualTurnover, ExperimentStore, Metrics, Rescored, RunState, StateWord, Warning,
-    WarningKind,
+    CompletedInfo, EqualTurnover, ExperimentStore, ManifestStart, Metrics, Rescored, RunState, StateWord,
+    Warning, WarningKind,
 };
 
 proptest! {
@@ -98,6 +99,27 @@ fn a_manifest_comes_back_as_it_went() {
     assert_eq!(manifest.equal_turnover, outcome.equal_turnover);
     assert!(manifest.finished.unwrap() >= manifest.started);
     assert_eq!(store.read_spec(&dir).unwrap(), "kind = 1\n");
+}
+
+/// What is known of a device comes back; manifests of earlier versions have no word of it.
+#[test]
+fn a_device_comes_back_and_may_be_absent() {
+    let device = DeviceInfo {
+        adapter: Some("a card".to_owned()),
+        driver: None,
+        api: Some("vulkan".to_owned()),
+        memory_bytes: Some(85_520_809_984),
+    };
+    for device in [Some(device), None] {
+        let root = tempfile::tempdir().unwrap();
+        let store = ExperimentStore::open(root.path(), "demo");
+        let start = ManifestStart { device: device.clone(), ..start(RUN, "a", 0) };
+        let run = store.claim(RUN, false, &start, "").unwrap().unwrap();
+        let text = fs::read_to_string(run.dir().join("manifest.json")).unwrap();
+        assert_eq!(text.contains("\"device\""), device.is_some());
+        assert!(!text.contains("\"driver\""), "unknown: no key");
+        assert_eq!(store.manifests().unwrap()[0].start.device, device);
+    }
 }
 
 /// More rows than a batch and than a row group, written one by one and into two folders.

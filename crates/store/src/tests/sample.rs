@@ -24,6 +24,7 @@ pub(super) fn start(run_id: &str, arm: &str, seed: u64) -> ManifestStart {
         git_commit: Some("abc".to_owned()),
         backend: "flex".to_owned(),
         adapter: "CPU".to_owned(),
+        device: None,
         machine: Machine { cpu: "some CPU".to_owned(), cores: 2, os: "linux x86_64".to_owned() },
         data: DataInfo {
             symbol: "MSFT".to_owned(),
