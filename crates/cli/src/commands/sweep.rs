@@ -474,7 +474,8 @@ fn finish(swept: &Swept, format: Format) -> ExitCode {
             "report": shown(&swept.report),
         }));
     } else {
-        output::print(&(swept.words() + &scores::table(&swept.input) + &shown(&swept.report)));
+        let (scores, backends) = (scores::table(&swept.input), scores::backends(&swept.input));
+        output::print(&(swept.words() + &scores + &backends + &shown(&swept.report)));
     }
     if swept.lacks_runs() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
