@@ -251,7 +251,7 @@ impl Compared {
             seeds_apart: median(between.map(|(_, distance)| *distance)).filter(|d| *d > 0.0),
             difference: seed_scores(input, other, "sharpe")
                 .differences(&seed_scores(input, reference, "sharpe")),
-            noise: per_seed(input, reference, of_pairs).sd().filter(|sd| *sd > 0.0),
+            noise: per_seed(input, reference, of_pairs).sd(),
             speeds,
         }
     }
@@ -270,7 +270,7 @@ impl Compared {
 
     /// What another seed changes: two independent draws differ by the root of 2 times their standard deviation.
     fn another_seed(&self) -> Option<f64> {
-        self.noise.map(|sd| SQRT_2 * sd)
+        self.noise.filter(|sd| *sd > 0.0).map(|sd| SQRT_2 * sd)
     }
 
     fn share(&self) -> Option<f64> {

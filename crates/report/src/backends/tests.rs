@@ -215,3 +215,15 @@ proptest! {
         prop_assert_eq!(other.backends.pairs[0].first_action, None);
     }
 }
+
+#[test]
+fn seeds_that_all_score_the_same_have_a_noise_of_zero_and_nothing_to_compare_with() {
+    let input = input(&["flex", "wgpu"], 3, |kind, seed| {
+        Ok(Left { sharpe: Some(if kind == "flex" { 1.0 } else { 1.5 }), ..known(kind, seed) })
+    });
+    let all = compared(&input);
+    assert_eq!((all[0].noise, all[0].share(), all[0].change()), (Some(0.0), None, Some(0.5)));
+    let told = "A seed's test Sharpe ratio changes by 0.50; the mean difference of 0.50 has an interval of 0.50 to 0.50, \
+                which excludes zero: a difference is shown.";
+    assert!(all[0].sentence().ends_with(told), "{}", all[0].sentence());
+}
