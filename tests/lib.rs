@@ -26,6 +26,7 @@ pub fn registry() -> Registry {
     let mut registry = Registry::default()
         .launcher(&runner::Local)
         .launcher(&runner::Isolated)
+        .launcher(&runner::Slurm)
         .backend(&Host)
         .backend(&Absent)
         .backend(&Gated);

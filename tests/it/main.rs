@@ -20,6 +20,7 @@ mod plugins;
 mod report;
 mod rescored;
 mod sharing;
+mod slurm;
 mod sweep;
 mod trials;
 mod why;

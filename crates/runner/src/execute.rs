@@ -157,6 +157,11 @@ impl<'a> Ready<'a> {
         self.selected.len()
     }
 
+    /// Whether other machines are going to carry out the runs.
+    pub fn is_elsewhere(&self) -> bool {
+        self.launcher.place() == Place::OtherMachines
+    }
+
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
         self.selected.is_empty()

@@ -313,7 +313,8 @@ impl Rounds {
             );
         }
         let progress = Progress::stopped_by(self.stop.clone());
-        let display = if is_worker { Display::of_worker(&progress) } else { Display::new(&progress) };
+        let counts = !is_worker && !ready.is_elsewhere();
+        let display = if counts { Display::new(&progress) } else { Display::without_counters(&progress) };
         let on_event = |event: Event<'_>| display.hear(event);
         let options = ExecuteOptions { jobs, worker, progress: &progress, on_event: &on_event, is_worker };
         let (plan, outcome) = display.during(|| ready.execute(&options))?;
