@@ -4,6 +4,7 @@ mod bootstrap;
 mod env_steps;
 mod experiment_plan;
 mod llm_passes;
+mod orchestration;
 mod parquet_rows;
 mod ppo_updates;
 mod prompt_tokens;
@@ -22,6 +23,6 @@ criterion_group! {
     name = benches;
     config = settings();
     targets = env_steps::bench, prompt_tokens::bench, llm_passes::bench, smol_layer::bench, ppo_updates::bench,
-        parquet_rows::bench, experiment_plan::bench, bootstrap::bench
+        parquet_rows::bench, experiment_plan::bench, orchestration::bench, bootstrap::bench
 }
 criterion_main!(benches);

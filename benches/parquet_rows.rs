@@ -69,7 +69,7 @@ fn rows(case: &Case, n: usize) -> Vec<StepRecord> {
     (0..n).map(row).collect()
 }
 
-fn start() -> ManifestStart {
+pub(crate) fn start() -> ManifestStart {
     ManifestStart {
         run_id: RUN.to_owned(),
         experiment: "bench".to_owned(),

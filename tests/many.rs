@@ -1,9 +1,12 @@
 //! A sweep of many small runs, for what it takes in time and memory.
 //!
-//! `many RUNS SEEDS FOLDER [report]` writes an experiment of RUNS runs (arms of SEEDS seeds; a random trader on 250
-//! synthetic bars) into FOLDER and does them as `sweep` does, without a report or with one. It prints lines of
-//! `name value`: seconds of each part, bytes of resident memory after it (`rss/..`), and the peak before the report
-//! and after it.
+//! `many RUNS SEEDS FOLDER [report|idle]` writes an experiment of RUNS runs (arms of SEEDS seeds; a random trader on 250
+//! synthetic bars, with `idle` one that never trades) into FOLDER and does them as `sweep` does, without a report or with
+//! one. It prints lines of `name value`: seconds of each part, those of all processors in it (`cpu/..`), bytes of
+//! resident memory after it (`rss/..`), and the peak before the report and after it.
+//!
+//! `many look FOLDER` plans the same runs in an empty folder (`load+plan`), and again where they are done, as a sweep does
+//! that finds nothing left to do (`decide`).
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -24,9 +27,14 @@ fn main() -> ExitCode {
     memory::keep_freed();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [runs, seeds, folder] => sweep(runs, seeds, Path::new(folder), false),
-        [runs, seeds, folder, "report"] => sweep(runs, seeds, Path::new(folder), true),
-        _ => Err(anyhow!("expected `RUNS SEEDS FOLDER [report]`, found `{}`", args.join(" "))),
+        [runs, seeds, folder] => sweep(runs, seeds, Path::new(folder), RANDOM, false),
+        [runs, seeds, folder, "report"] => sweep(runs, seeds, Path::new(folder), RANDOM, true),
+        [runs, seeds, folder, "idle"] => sweep(runs, seeds, Path::new(folder), IDLE, false),
+        ["look", folder] => look(Path::new(folder)),
+        _ => Err(anyhow!(
+            "expected `RUNS SEEDS FOLDER [report|idle]` or `look FOLDER`, found `{}`",
+            args.join(" ")
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,11 +45,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn sweep(runs: &str, seeds: &str, folder: &Path, with_report: bool) -> anyhow::Result<()> {
+/// An agent, and a key of which every arm has another value.
+type Agent = (&'static str, &'static str, fn(usize, usize) -> String);
+
+const RANDOM: Agent = ("random", "agent.keep_prob", |i, arms| format!("{:.5}", i as f64 / arms as f64));
+const IDLE: Agent = ("flat", "env.initial_cash", |i, _| format!("{}", 100_000 + i));
+
+fn sweep(runs: &str, seeds: &str, folder: &Path, agent: Agent, with_report: bool) -> anyhow::Result<()> {
     let (runs, seeds): (usize, usize) = (runs.parse().context("RUNS")?, seeds.parse().context("SEEDS")?);
     ensure!(seeds > 0 && runs.is_multiple_of(seeds), "RUNS: expected a multiple of SEEDS, found {runs}");
     let file = folder.join("many.toml");
-    std::fs::write(&file, experiment(runs / seeds, seeds))?;
+    std::fs::write(&file, experiment(runs / seeds, seeds, agent))?;
     let mut clock = Clock::start();
 
     let registry = it::registry();
@@ -87,14 +101,32 @@ fn sweep(runs: &str, seeds: &str, folder: &Path, with_report: bool) -> anyhow::R
     Ok(())
 }
 
-fn experiment(arms: usize, seeds: usize) -> String {
-    let keep_probs: Vec<String> = (0..arms).map(|i| format!("{:.5}", i as f64 / arms as f64)).collect();
+/// Plans from the file to what is to be done, in an empty folder and where everything is done.
+fn look(folder: &Path) -> anyhow::Result<()> {
+    for (part, runs) in [("load+plan", "none"), ("decide", "runs")] {
+        let mut clock = Clock::start();
+        let registry = it::registry();
+        let experiment = experiment::load(&folder.join("many.toml"), &[], &[], &registry.sections())?;
+        let files = Files { root: folder.to_owned(), ..Files::default() };
+        let store = ExperimentStore::open(&folder.join(runs), &experiment.name);
+        let plan = Plan::new(&registry, &experiment, &files, store).map_err(|e| told(&e))?;
+        if part == "decide" {
+            let ready = plan.prepare(&Selection::Unfinished, &HashSet::new()).map_err(|e| told(&e))?;
+            ensure!(ready.is_empty(), "{} runs are to be done again", ready.len());
+        }
+        clock.lap(part);
+    }
+    Ok(())
+}
+
+fn experiment(arms: usize, seeds: usize, (agent, key, value): Agent) -> String {
+    let values: Vec<String> = (0..arms).map(|i| value(i, arms)).collect();
     format!(
         "seeds = {seeds}\n\
          backend = \"host\"\n\
          rules = \"investor-bench\"\n\
          reward = \"log-return\"\n\
-         agent = \"random\"\n\
+         agent = \"{agent}\"\n\
          [data]\n\
          kind = \"synthetic-news\"\n\
          generator = {{ bars = 250, start = \"2020-01-01\", news_per_day = 1 }}\n\
@@ -104,8 +136,8 @@ fn experiment(arms: usize, seeds: usize) -> String {
          [sweep]\n\
          mode = \"grid\"\n\
          [sweep.axes]\n\
-         \"agent.keep_prob\" = [{}]\n",
-        keep_probs.join(", ")
+         \"{key}\" = [{}]\n",
+        values.join(", ")
     )
 }
 
@@ -116,18 +148,28 @@ fn told(error: &PlanError) -> anyhow::Error {
 /// Tells the time and memory of one part after the other.
 struct Clock {
     mark: Instant,
+    cpu: f64,
 }
 
 impl Clock {
     fn start() -> Self {
-        Self { mark: Instant::now() }
+        Self { mark: Instant::now(), cpu: cpu_seconds() }
     }
 
     fn lap(&mut self, part: &str) {
         println!("{part} {}", self.mark.elapsed().as_secs_f64());
+        println!("cpu/{part} {}", cpu_seconds() - self.cpu);
         println!("rss/{part} {}", status("VmRSS:"));
-        self.mark = Instant::now();
+        *self = Self::start();
     }
+}
+
+/// Processor time of all threads of this process so far; 0 where the system does not tell.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name before the last parenthesis may hold spaces. User and system time are the fields 14 and 15, in 0.01 s.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// A line of this process's status in bytes; 0 where the system does not tell.

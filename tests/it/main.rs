@@ -9,6 +9,7 @@ mod dataset_fetch;
 mod evaluate;
 mod failures;
 mod folder;
+mod gc;
 mod growth;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]
@@ -21,6 +22,7 @@ mod report;
 mod rescored;
 mod sharing;
 mod slurm;
+mod status;
 mod sweep;
 mod trials;
 mod why;

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch and the Python packages of
-//! statistics, with `--sb3` a training beside Stable-Baselines3, with `--growth` time and memory against what grows.
+//! statistics, with `--sb3` a training beside Stable-Baselines3, with `--growth` time and memory against what grows, with
+//! `--orchestration` what sweeps of thousands of runs cost besides their training.
 
 mod growth;
+mod orchestration;
 mod ppo;
 mod statistics;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         [flag, sections @ ..] if flag == "--peer" => peer(sections),
         [flag] if flag == "--sb3" => sb3(),
         [flag] if flag == "--growth" => growth::run(),
+        [flag] if flag == "--orchestration" => orchestration::run(),
         _ => {
             let mut cargo = workspace::cargo();
             cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);

@@ -18,10 +18,12 @@ Usage: cargo xtask COMMAND [ARGUMENTS]      cargo xtask COMMAND --help for its o
 Experiments
   sweep FILE.toml      plan, check and train what is not finished, then render the report (--plan only prints)
   retry FILE.toml      run the failed runs of a sweep again
+  status FILE.toml     how far a sweep is, beside it; --watch looks again until it is done
   report FILE.toml...  render the report again from what is stored, several experiments side by side; --format and
                        --fail-unless make tables and CI gates of it, --index lists all experiments
   why RUN              which input made a stored run new
   diff RUN RUN         what two stored runs differ in, and how their scores moved
+  gc                   runs, reports and leftovers that no experiment refers to; --yes removes them
   paper                the published tables of FLAG-Trader, each cell with a verdict, and our own runs beside them; --quick
                        audits only and fails on a changed cell, --full trains as long as the paper
 
@@ -43,7 +45,8 @@ Project
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
                        --sb3 trains ppo-mlp beside Stable-Baselines3 and writes benches/RESULTS-SB3.md,
                        --growth measures what grows with seeds, arms, tokens, layers, bars and runs, and writes
-                       benches/GROWTH.md and docs/growth.svg
+                       benches/GROWTH.md and docs/growth.svg, --orchestration what a sweep of 10,000 runs costs besides
+                       its training, into benches/ORCHESTRATION.md
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";

@@ -24,6 +24,18 @@ impl Failure {
         Failure::Wrong(vec![problem.into()])
     }
 
+    /// Its first line, for where others follow.
+    pub fn first_line(&self) -> String {
+        let text = match self {
+            Failure::Wrong(problems) => problems.first().cloned().unwrap_or_default(),
+            Failure::MissingFeatures(features) => {
+                format!("it needs the cargo features {}", features.join(", "))
+            }
+            Failure::Broken(problem) => problem.clone(),
+        };
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// A name that is none of the known ones, with the nearest: `what` is what was named, such as `--rules: unknown rules`.
     pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
         let near = nearest(name, known.iter().copied());

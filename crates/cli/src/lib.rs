@@ -20,7 +20,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use runner::Registry;
 
-use crate::commands::{dataset, diff, evaluate, metrics, model, options, paper, plugins, report, sweep, why};
+use crate::commands::{
+    dataset, diff, evaluate, gc, metrics, model, options, paper, plugins, report, status, sweep, why,
+};
 use crate::failure::Failure;
 
 /// Experiments with LLM trading agents.
@@ -40,12 +42,16 @@ enum Command {
     /// Carry out runs for the sweep of another process, which starts this.
     #[command(hide = true)]
     Work(sweep::WorkArgs),
+    /// How far a sweep is: states of its runs, progress of those that go on. Writes nothing.
+    Status(status::Args),
     /// Render the report again from what is stored.
     Report(report::Args),
     /// Which input made a stored run new, or which stored run it is nearest to.
     Why(why::Args),
     /// What two stored runs differ in, and how their scores moved.
     Diff(diff::Args),
+    /// What no experiment refers to below the folders of runs and reports; removed with --yes only.
+    Gc(gc::Args),
     /// The published tables of FLAG-Trader, audited and beside what the same rules and data give here.
     Paper(paper::Args),
     /// Score a list of decisions, or a trained policy, under trading rules: metrics as JSON.
@@ -80,9 +86,11 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Sweep(args) => sweep::run(&registry, &args),
         Command::Retry(args) => sweep::retry(&registry, &args),
         Command::Work(args) => sweep::work(&registry, &args),
+        Command::Status(args) => status::run(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
         Command::Why(args) => why::run(&registry, &args),
         Command::Diff(args) => diff::run(&registry, &args),
+        Command::Gc(args) => gc::run(&registry, &args),
         Command::Paper(args) => paper::run(&registry, &args),
         Command::Evaluate(args) => evaluate::run(&registry, &args),
         Command::Metrics(args) => metrics::run(&args),

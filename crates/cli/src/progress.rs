@@ -145,7 +145,7 @@ fn say(line: &str) {
 }
 
 /// `45 s`, `12 min`, `3.5 h`.
-fn duration(d: Duration) -> String {
+pub(crate) fn duration(d: Duration) -> String {
     match d.as_secs() {
         s @ 0..100 => format!("{s} s"),
         s @ 100..6000 => format!("{} min", (s + 30) / 60),

@@ -88,6 +88,8 @@ pub struct PlannedRun {
     pub state: RunState,
     /// That attempt, from 1; 0 before the first.
     pub attempt: u32,
+    /// Time of the last stretch of work on it, where that completed it.
+    pub took: Option<Duration>,
 }
 
 /// An experiment with its data loaded and its runs identified.
@@ -201,7 +203,7 @@ impl<'a> Plan<'a> {
     pub fn refresh(&mut self) -> Result<(), StoreError> {
         let listing = self.store.list()?;
         for run in &mut self.runs {
-            (run.state, run.attempt) = now(&listing, &run.id)?;
+            (run.state, run.attempt, run.took) = now(&listing, &run.id)?;
         }
         Ok(())
     }
@@ -231,16 +233,17 @@ fn runs(
         identity.push((SourceKind::SECTION.to_owned(), arm.data.fingerprint.clone()));
         for &seed in &experiment.seeds {
             let id = specs[arm.index].run_id(seed, CONTRACT, &identity);
-            let (state, attempt) = now(&listing, &id)?;
-            runs.push(PlannedRun { id, arm: i, seed, state, attempt });
+            let (state, attempt, took) = now(&listing, &id)?;
+            runs.push(PlannedRun { id, arm: i, seed, state, attempt, took });
         }
     }
     Ok(runs)
 }
 
-/// State and number of a run's latest attempt.
-fn now(listing: &Listing, id: &str) -> Result<(RunState, u32), StoreError> {
-    Ok(listing.latest(id)?.map_or((RunState::Planned, 0), |attempt| (attempt.state, attempt.number)))
+/// State and number of a run's latest attempt, and the time it took.
+fn now(listing: &Listing, id: &str) -> Result<(RunState, u32, Option<Duration>), StoreError> {
+    let latest = listing.latest(id)?;
+    Ok(latest.map_or((RunState::Planned, 0, None), |latest| (latest.state, latest.number, latest.took)))
 }
 
 struct Loaded {

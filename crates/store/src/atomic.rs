@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -10,6 +10,8 @@ use crate::StoreError;
 
 /// Ending of every temporary name; readers ignore such files.
 pub(crate) const TEMPORARY: &str = ".tmp";
+/// Files that are brought to the disk at the same time.
+const TOGETHER: usize = 8;
 
 /// A temporary file beside the future `path`, removed on drop unless [`publish`]ed.
 pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, StoreError> {
@@ -26,6 +28,11 @@ pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, StoreError> {
 /// Brings the file to the disk and renames it to `path`.
 pub(crate) fn publish(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
     file.as_file().sync_all().map_err(StoreError::io(path))?;
+    name(file, path)
+}
+
+/// Renames the file to `path` without bringing it to the disk: that is left to whoever does so with its whole folder.
+pub(crate) fn name(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
     file.persist(path).map_err(|e| StoreError::Io { path: path.to_owned(), source: e.error })?;
     Ok(())
 }
@@ -39,32 +46,79 @@ pub(crate) fn sync_folder(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings all files below a folder to the disk, with their names.
-pub(crate) fn sync_all(dir: &Path) -> Result<(), StoreError> {
+/// Brings all files below a folder to the disk, with their names, and `more` files.
+pub(crate) fn sync_all(dir: &Path, more: &[PathBuf]) -> Result<(), StoreError> {
+    let mut paths = more.to_vec();
+    below(dir, &mut paths)?;
+    sync(&paths)
+}
+
+/// The folder and everything below it.
+fn below(dir: &Path, into: &mut Vec<PathBuf>) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(dir).map_err(StoreError::io(dir))? {
         let path = entry.map_err(StoreError::io(dir))?.path();
-        if path.is_dir() {
-            sync_all(&path)?;
-        } else {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::io(&path))?;
-        }
+        if path.is_dir() { below(&path, into)? } else { into.push(path) }
     }
-    sync_folder(dir)
+    into.push(dir.to_owned());
+    Ok(())
+}
+
+/// Brings files and folders to the disk, all at once: each alone waits for the disk to be done with all it has, which
+/// takes milliseconds, and those that wait together wait once. What is not there any more has nothing to be brought.
+fn sync(paths: &[PathBuf]) -> Result<(), StoreError> {
+    let one = |path: &PathBuf| {
+        if cfg!(not(unix)) && path.is_dir() {
+            return Ok(());
+        }
+        match File::open(path).and_then(|file| file.sync_all()) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(StoreError::Io { path: path.to_owned(), source: e })
+            }
+            _ => Ok(()),
+        }
+    };
+    let part = |paths: &[PathBuf]| paths.iter().try_for_each(one);
+    let mut parts = paths.chunks(paths.len().div_ceil(TOGETHER).max(1));
+    let Some(first) = parts.next() else { return Ok(()) };
+    std::thread::scope(|scope| {
+        let begin = |paths| std::thread::Builder::new().spawn_scoped(scope, move || part(paths));
+        let threads: Vec<_> = parts.map(|paths| (paths, begin(paths))).collect();
+        let mut outcome = part(first);
+        for (paths, thread) in threads {
+            let ended = match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // No thread to be had: here, then.
+                Err(_) => part(paths),
+            };
+            outcome = outcome.and(ended);
+        }
+        outcome
+    })
 }
 
 /// Writes the whole of `path` at once.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut file = begin(path)?;
-    file.write_all(bytes).map_err(StoreError::io(path))?;
-    publish(file, path)
+    write_all(&[(path, bytes)])
+}
+
+/// Writes several files, each at once, which takes the disk as long as one.
+pub(crate) fn write_all(files: &[(&Path, &[u8])]) -> Result<(), StoreError> {
+    let mut begun = Vec::new();
+    for (path, bytes) in files {
+        let mut file = begin(path)?;
+        file.write_all(bytes).map_err(StoreError::io(path))?;
+        begun.push(file);
+    }
+    let temporary: Vec<PathBuf> = begun.iter().map(|file| file.path().to_owned()).collect();
+    sync(&temporary)?;
+    begun.into_iter().zip(files).try_for_each(|(file, (path, _))| name(file, path))
 }
 
 /// Replaces `path` at once without bringing it to the disk: for what need not outlive the machine.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = begin(path)?;
     file.write_all(bytes).map_err(StoreError::io(path))?;
-    file.persist(path).map_err(|e| StoreError::Io { path: path.to_owned(), source: e.error })?;
-    Ok(())
+    name(file, path)
 }
 
 /// Numbers of what is in the folder under names that begin with `prefix`, ascending; none where there is no folder.

@@ -6,9 +6,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use trading_env::{SplitName, StepRecord, TimingRecord, UpdateRecord};
 
 use crate::lease::{self, Holder, Live};
+use crate::manifest::Brief;
 use crate::run::RunWriter;
 use crate::{
     Listing, Manifest, ManifestStart, Process, StateWord, StoreError, SummaryRow, Trial, ledger,
@@ -78,6 +80,8 @@ pub struct Attempt {
     pub dir: PathBuf,
     /// Its state.
     pub state: RunState,
+    /// Time of the last stretch of work on it, where that completed it.
+    pub took: Option<Duration>,
 }
 
 /// One run as reports see it: its latest completed attempt, else its latest.
@@ -172,7 +176,7 @@ impl ExperimentStore {
     pub fn attempt_state(&self, run_id: &str, number: u32) -> Result<RunState, StoreError> {
         check_run_id(&self.dir, run_id)?;
         let dir = self.attempt_dir(run_id, number);
-        if dir.is_dir() { Ok(look(&dir)?.1) } else { Ok(RunState::Planned) }
+        if dir.is_dir() { Ok(glance(&dir)?.1) } else { Ok(RunState::Planned) }
     }
 
     /// The process that works or last worked on an attempt; `None` where it was never begun.
@@ -184,6 +188,11 @@ impl ExperimentStore {
     /// How far the running attempt in `run_dir` is, as it last told.
     pub fn live(&self, run_dir: &Path) -> Option<Live> {
         lease::live(run_dir)
+    }
+
+    /// How long ago whoever works on the attempt in `run_dir` gave a sign of life.
+    pub fn sign_age(&self, run_dir: &Path) -> Option<Duration> {
+        lease::sign_age(run_dir)
     }
 
     /// Every stored run, by run id. Folders without a manifest (a crash right after the start) are left out.
@@ -263,9 +272,14 @@ impl ExperimentStore {
         rows: impl IntoIterator<Item = Result<SummaryRow, StoreError>>,
     ) -> Result<PathBuf, StoreError> {
         fs::create_dir_all(&self.dir).map_err(StoreError::io(&self.dir))?;
-        let path = self.dir.join("summary.parquet");
+        let path = self.summary_file();
         summary::write(&path, rows)?;
         Ok(path)
+    }
+
+    /// Where the derived table of all runs is.
+    pub fn summary_file(&self) -> PathBuf {
+        self.dir.join("summary.parquet")
     }
 
     /// Distinct specs without their seed that were ever started here, failed and abandoned ones too; not those that were
@@ -349,32 +363,53 @@ pub(crate) fn check_run_id(dir: &Path, id: &str) -> Result<(), StoreError> {
 }
 
 pub(crate) fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
+    read_as(dir)
+}
+
+/// The manifest, or as much of it as `M` has.
+fn read_as<M: DeserializeOwned>(dir: &Path) -> Result<Option<M>, StoreError> {
     let path = dir.join("manifest.json");
-    match fs::read_to_string(&path) {
-        Ok(text) => serde_json::from_str(&text).map(Some).map_err(StoreError::json(&path)),
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(StoreError::json(&path)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError::Io { path, source }),
     }
 }
 
-/// Manifest and state of an attempt. The lease is looked at first: a run that ends between the two looks is then seen
-/// as ended and not as interrupted.
+/// Manifest and state of an attempt.
 pub(crate) fn look(dir: &Path) -> Result<(Option<Manifest>, RunState), StoreError> {
+    look_as(dir, |m: &Manifest| (m.state, &m.reason, m.step))
+}
+
+/// The same where only the state is asked for: most of a manifest is scores, which are passed over.
+pub(crate) fn glance(dir: &Path) -> Result<(Option<Brief>, RunState), StoreError> {
+    look_as(dir, |m: &Brief| (m.state, &m.reason, m.step))
+}
+
+/// The lease is looked at first: a run that ends between the two looks is then seen as ended and not as interrupted.
+fn look_as<M: DeserializeOwned>(
+    dir: &Path,
+    end: impl Fn(&M) -> (StateWord, &Option<String>, Option<u64>),
+) -> Result<(Option<M>, RunState), StoreError> {
     // What has ended has no lease.
-    let manifest = read_manifest(dir)?;
-    let ended = |m: &Manifest| matches!(m.state, StateWord::Completed | StateWord::Failed);
+    let manifest: Option<M> = read_as(dir)?;
     let (holder, manifest) = match manifest {
-        Some(manifest) if ended(&manifest) => (None, Some(manifest)),
-        _ => (lease::holder(dir)?, read_manifest(dir)?),
+        Some(manifest) if matches!(end(&manifest).0, StateWord::Completed | StateWord::Failed) => {
+            (None, Some(manifest))
+        }
+        _ => (lease::holder(dir)?, read_as(dir)?),
     };
-    let reason = |m: &Manifest| m.reason.clone().unwrap_or_default();
-    let state = match (&manifest, holder) {
-        (Some(m), _) if m.state == StateWord::Completed => RunState::Completed,
-        (Some(m), _) if m.state == StateWord::Failed => RunState::Failed { reason: reason(m), step: m.step },
+    let state = match (manifest.as_ref().map(end), holder) {
+        (Some((StateWord::Completed, ..)), _) => RunState::Completed,
+        (Some((StateWord::Failed, reason, step)), _) => {
+            RunState::Failed { reason: reason.clone().unwrap_or_default(), step }
+        }
         (_, Some(Holder { process, lives: true })) => {
             RunState::Running { host: process.host, pid: process.pid }
         }
-        (Some(m), _) if m.state == StateWord::Skipped => RunState::Skipped { reason: reason(m) },
+        (Some((StateWord::Skipped, reason, _)), _) => {
+            RunState::Skipped { reason: reason.clone().unwrap_or_default() }
+        }
         _ => RunState::Interrupted,
     };
     Ok((manifest, state))

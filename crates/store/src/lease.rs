@@ -165,14 +165,25 @@ impl Lease {
         if !self.is_ours() {
             return Ok(false);
         }
-        Ok(link_note(&self.dir.join(END), &self.note)?.is_some())
+        let end = self.dir.join(END);
+        match fs::hard_link(self.path(), &end) {
+            Ok(()) => Ok(true),
+            // Somebody else's is there, or ours has been taken over in this moment.
+            Err(e) if matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => Ok(false),
+            Err(source) => Err(StoreError::Io { path: end, source }),
+        }
+    }
+
+    /// The file that says whose it is: [`end`](Self::end) gives it a second name, so it has to be on the disk by then.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.join(format!("{PREFIX}{}", self.note.lease))
     }
 
     /// Removes what only a lease in force needs: the attempt has its end.
     pub(crate) fn remove(&self) {
-        for name in [LIVE.to_owned(), format!("{PREFIX}{}", self.note.lease)] {
+        for path in [self.dir.join(LIVE), self.path()] {
             // What stays of them says nothing beside a manifest with an end.
-            let _ = fs::remove_file(self.dir.join(name));
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -181,7 +192,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // On other kernels a lease ends by its last sign of life; an old one spares them the wait.
         if self.is_ours() {
-            let _ = age(&self.dir.join(format!("{PREFIX}{}", self.note.lease)));
+            let _ = age(&self.path());
             let _ = fs::remove_file(self.dir.join(LIVE));
         }
     }
@@ -250,6 +261,17 @@ pub(crate) fn holder(dir: &Path) -> Result<Option<Holder>, StoreError> {
 /// The lease whose holder published the attempt's result; `None` where nobody has.
 pub(crate) fn publisher(dir: &Path) -> Result<Option<u32>, StoreError> {
     Ok(read_note(&dir.join(END))?.map(|note| note.lease))
+}
+
+/// Whether somebody works on the attempt in `dir`, whatever its manifest says.
+pub(crate) fn is_held(dir: &Path) -> Result<bool, StoreError> {
+    Ok(holder(dir)?.is_some_and(|holder| holder.lives))
+}
+
+/// How long ago the latest holder gave a sign of life.
+pub(crate) fn sign_age(dir: &Path) -> Option<Duration> {
+    let latest = numbers(dir).ok()?.last().copied()?;
+    age_of(dir, &dir.join(format!("{PREFIX}{latest}")), Clock::Own).ok()?
 }
 
 /// The last sign of life of the attempt in `dir`.
@@ -363,6 +385,8 @@ fn numbers(dir: &Path) -> Result<Vec<u32>, StoreError> {
 
 fn read_note(path: &Path) -> Result<Option<Note>, StoreError> {
     match fs::read(path) {
+        // A name without its bytes, as a machine leaves it that loses its power: whoever wrote it is gone.
+        Ok(text) if text.iter().all(|byte| *byte == 0) => Ok(None),
         Ok(text) => serde_json::from_slice(&text).map(Some).map_err(StoreError::json(path)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError::Io { path: path.to_owned(), source }),

@@ -17,9 +17,10 @@
 //! ```
 //!
 //! A file appears under its name only when it is complete: it is written to a temporary name in the same folder and
-//! renamed. A finished attempt is never written to again and nothing is ever deleted; temporary files that a crash
-//! left are ignored. Only `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced, and
-//! only what an unfinished attempt has saved to go on from (`resume/`) and its leases are removed.
+//! renamed. A finished attempt is never written to again; temporary files that a crash left are ignored. Only
+//! `manifest.json` of an unfinished attempt and the derived `summary.parquet` are replaced, and only what an unfinished
+//! attempt has saved to go on from (`resume/`) and its leases are removed. Anything else goes when somebody asks for it
+//! ([`Remover`]).
 //!
 //! This crate decides nothing about results and knows no agent.
 //!
@@ -35,6 +36,7 @@
 mod atomic;
 mod error;
 mod experiment_store;
+mod garbage;
 mod lease;
 mod ledger;
 mod listing;
@@ -52,6 +54,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use experiment_store::{Attempt, ExperimentStore, RunState, StoredRun, attempt_name, parse_attempt};
+pub use garbage::{Leftover, LeftoverKind, Remover, remove, temporaries};
 pub use lease::{Live, Lost};
 pub use ledger::Trial;
 pub use listing::Listing;

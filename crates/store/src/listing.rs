@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 
-use crate::experiment_store::{check_run_id, look, read_manifest};
+use crate::experiment_store::{check_run_id, glance, read_manifest};
 use crate::lease::{self, Lease};
 use crate::run::RunWriter;
 use crate::{Attempt, ExperimentStore, ManifestStart, RunState, StateWord, StoreError, ledger, publication};
@@ -24,6 +24,11 @@ impl Listing {
     pub(crate) fn new(store: ExperimentStore) -> Result<Self, StoreError> {
         let numbers = store.numbers()?;
         Ok(Self { store, numbers })
+    }
+
+    /// Ids of the runs that have an attempt.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.numbers.keys().map(String::as_str)
     }
 
     /// State of a run's latest attempt.
@@ -134,7 +139,8 @@ impl Listing {
 
     fn attempt(&self, run_id: &str, number: u32) -> Result<Attempt, StoreError> {
         let dir = self.store.attempt_dir(run_id, number);
-        let (_, state) = look(&dir)?;
-        Ok(Attempt { number, dir, state })
+        let (manifest, state) = glance(&dir)?;
+        let took = manifest.filter(|_| state == RunState::Completed).and_then(|m| m.took());
+        Ok(Attempt { number, dir, state, took })
     }
 }

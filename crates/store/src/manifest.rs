@@ -1,7 +1,9 @@
 //! `manifest.json`: what a run is, where it came from, how it ended.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trading_env::{DeviceInfo, FreezeReceipt, PromptCounts, Role};
@@ -232,4 +234,22 @@ pub struct Manifest {
     /// The completed run's control for timing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub equal_turnover: Option<EqualTurnover>,
+}
+
+/// What of a manifest tells how far the attempt is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Brief {
+    pub state: StateWord,
+    pub reason: Option<String>,
+    pub step: Option<u64>,
+    started: String,
+    finished: Option<String>,
+}
+
+impl Brief {
+    /// Time of the last stretch of work, where it has an end.
+    pub fn took(&self) -> Option<Duration> {
+        let time = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+        (time(self.finished.as_deref()?)? - time(&self.started)?).to_std().ok()
+    }
 }

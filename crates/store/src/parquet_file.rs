@@ -50,11 +50,12 @@ impl<R: Table> TableWriter<R> {
         if self.rows.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Completes the file and gives it its name.
+    /// Completes the file and gives it its name. It lies in a folder out of sight, which is brought to the disk as a whole
+    /// before anybody sees it.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         self.flush()?;
         let file = self.writer.into_inner().map_err(StoreError::parquet(&self.path))?;
-        atomic::publish(file, &self.path)
+        atomic::name(file, &self.path)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -46,8 +46,10 @@ pub(crate) fn carry_out(dir: &Path, lease: u32) -> Result<(), StoreError> {
             moved => moved.map_err(StoreError::io(&to))?,
         }
     }
+    // Before the folder goes: a manifest whose new name was lost would be nowhere.
+    atomic::sync_folder(dir)?;
     let _ = fs::remove_dir(&from);
-    atomic::sync_folder(dir)
+    Ok(())
 }
 
 fn put_aside(dir: &Path, folder: &Path) -> Result<(), StoreError> {

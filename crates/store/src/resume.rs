@@ -22,7 +22,7 @@ use crate::parquet_file::TableWriter;
 use crate::table::Table;
 use crate::{StoreError, atomic, parquet_file};
 
-const FOLDER: &str = "resume";
+pub(crate) const FOLDER: &str = "resume";
 const INDEX: &str = "index.json";
 /// Points that are kept.
 const KEPT: u32 = 2;
@@ -193,7 +193,7 @@ fn digests(dir: &Path, name: &str, into: &mut BTreeMap<String, String>) -> Resul
 }
 
 fn publish(from: &Path, to: &Path) -> Result<(), StoreError> {
-    atomic::sync_all(from)?;
+    atomic::sync_all(from, &[])?;
     fs::rename(from, to).map_err(StoreError::io(to))
 }
 

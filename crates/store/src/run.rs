@@ -65,10 +65,9 @@ impl RunWriter {
             equal_turnover: None,
         };
         let spec = dir.join("spec.toml");
-        if !spec.exists() {
-            atomic::write(&spec, spec_toml.as_bytes())?;
-        }
-        atomic::write(&dir.join(MANIFEST), &manifest_text(&dir, &manifest)?)?;
+        let (manifest_path, text) = (dir.join(MANIFEST), manifest_text(&dir, &manifest)?);
+        let both: [(&Path, &[u8]); 2] = [(&manifest_path, &text), (&spec, spec_toml.as_bytes())];
+        atomic::write_all(if spec.exists() { &both[..1] } else { &both })?;
         let log = dir.join("log.txt");
         let (resume, point) = ResumeFolder::open(&dir)?;
         for earlier in 1..lease.number() {
@@ -240,7 +239,7 @@ impl RunWriter {
         let manifest = self.result.join(MANIFEST);
         std::fs::write(&manifest, manifest_text(&self.dir, &self.manifest)?)
             .map_err(StoreError::io(&manifest))?;
-        atomic::sync_all(&self.result)?;
+        atomic::sync_all(&self.result, &[self.lease.path()])?;
         if !self.lease.end()? {
             remove(&self.result)?;
             return Ok(Published::Elsewhere);

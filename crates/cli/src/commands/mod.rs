@@ -3,11 +3,13 @@
 pub(crate) mod dataset;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
+pub(crate) mod gc;
 pub(crate) mod metrics;
 pub(crate) mod model;
 pub(crate) mod options;
 pub(crate) mod paper;
 pub(crate) mod plugins;
 pub(crate) mod report;
+pub(crate) mod status;
 pub(crate) mod sweep;
 pub(crate) mod why;

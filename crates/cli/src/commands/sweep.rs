@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use experiment::{Experiment, Lock, OnFailure};
 use plugin::Files;
@@ -159,18 +159,18 @@ pub(crate) fn plan<'a>(
 /// `sweep`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
     let selection = if args.fresh { Selection::All } else { Selection::Unfinished };
-    go(registry, &args.common, selection, args.plan)
+    go(registry, &args.common, &selection, args.plan)
 }
 
 /// `retry`.
 pub(crate) fn retry(registry: &Registry, args: &RetryArgs) -> Result<ExitCode, Failure> {
-    go(registry, &args.common, Selection::Failed, false)
+    go(registry, &args.common, &Selection::Failed, false)
 }
 
 fn go(
     registry: &Registry,
     args: &Common,
-    selection: Selection,
+    selection: &Selection,
     plan_only: bool,
 ) -> Result<ExitCode, Failure> {
     match sweep(registry, args, selection, plan_only)? {
@@ -186,16 +186,16 @@ pub(super) fn check(registry: &Registry, args: &Common) -> Result<(), Failure> {
 }
 
 /// An experiment with what its plan needs.
-struct Loaded {
-    experiment: Experiment,
-    paths: Paths,
-    files: Files,
-    lock: Lock,
-    store: ExperimentStore,
+pub(super) struct Loaded {
+    pub experiment: Experiment,
+    pub paths: Paths,
+    pub files: Files,
+    pub lock: Lock,
+    pub store: ExperimentStore,
 }
 
 impl Loaded {
-    fn of(registry: &Registry, file: &Path, set: &[String]) -> Result<Self, Failure> {
+    pub fn of(registry: &Registry, file: &Path, set: &[String]) -> Result<Self, Failure> {
         let experiment = load(registry, file, set)?;
         let paths = Paths::of(file);
         let lock = Lock::of(file)?;
@@ -209,7 +209,7 @@ impl Loaded {
 pub(super) fn sweep(
     registry: &Registry,
     args: &Common,
-    selection: Selection,
+    selection: &Selection,
     plan_only: bool,
 ) -> Result<Option<Swept>, Failure> {
     let set = args.set();
@@ -219,14 +219,14 @@ pub(super) fn sweep(
     let worker = args.worker()?;
     if plan_only {
         print_plan(&plan, args.format);
-        let ready = plan.look(&selection)?;
+        let ready = plan.look(selection)?;
         let script = ready.handed_over(jobs, &worker).map_err(|e| Failure::wrong(e.to_string()))?;
         if let Some(script) = script.filter(|_| args.format != Format::Json) {
             output::print(&script);
         }
         return Ok(None);
     }
-    let mut ready = plan.prepare(&selection, &HashSet::new())?;
+    let mut ready = plan.prepare(selection, &HashSet::new())?;
     let lock_file = shown(lock.path());
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
@@ -234,7 +234,7 @@ pub(super) fn sweep(
     let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
     let plan = loop {
         let plan = rounds.execute(ready, jobs, &worker, false)?;
-        if selection == Selection::Failed || !rounds.goes_on(&plan) {
+        if *selection == Selection::Failed || !rounds.goes_on(&plan) {
             break plan;
         }
         let plan = rounds.wait(plan)?;
@@ -418,6 +418,29 @@ fn stop_flag() -> Arc<AtomicBool> {
         stop
     };
     STOP.get_or_init(register).clone()
+}
+
+/// Ends what goes on when the process is told to end.
+pub(super) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// On SIGINT and SIGTERM.
+    pub fn on_signals() -> Self {
+        Self(stop_flag())
+    }
+
+    /// Sleeps for `time`; false when it was told to stop before that was over.
+    pub fn sleeps(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.0.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+        false
+    }
 }
 
 /// `--jobs`, else the file's `run.jobs`, else one per core.
