@@ -26,6 +26,7 @@ pub fn registry() -> Registry {
     let mut registry = Registry::default()
         .launcher(&runner::Local)
         .launcher(&runner::Isolated)
+        .launcher(&runner::Slurm)
         .backend(&Host)
         .backend(&Absent)
         .backend(&Gated);
@@ -308,6 +309,14 @@ struct TestLearner<'a> {
     evaluation: Vec<ChaCha8Rng>,
 }
 
+impl TestLearner<'_> {
+    /// Whether it is asked for the first time in this folder, which is that of the experiment.
+    fn is_first(&self) -> bool {
+        let mark = format!("failed-{}-{}", self.seed, self.params.learning_rate);
+        std::fs::File::create_new(mark).is_ok()
+    }
+}
+
 impl Learner for TestLearner<'_> {
     fn train(&mut self, training: Training<'_>) -> Result<(), AgentError> {
         match self.behaviour {
@@ -317,13 +326,8 @@ impl Learner for TestLearner<'_> {
                 std::thread::sleep(Duration::from_secs(5));
                 self.bias = usize::from(taken[self.bias]);
             }
-            Behaviour::Once => {
-                // The environment of tests is their current folder.
-                if std::fs::File::create_new(format!("failed-{}-{}", self.seed, self.params.learning_rate))
-                    .is_ok()
-                {
-                    return Err(AgentError::Other("for the first time".to_owned()));
-                }
+            Behaviour::Once if self.is_first() => {
+                return Err(AgentError::Other("for the first time".to_owned()));
             }
             Behaviour::Panic => panic!("seed {} of {} fell over", self.seed, self.params.total_timesteps),
             Behaviour::Diverge => {

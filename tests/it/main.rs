@@ -21,6 +21,7 @@ mod plugins;
 mod report;
 mod rescored;
 mod sharing;
+mod slurm;
 mod status;
 mod sweep;
 mod trials;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod noise;
+mod slurm;
 #[cfg(test)]
 mod tests;
 
@@ -56,10 +57,11 @@ const FULL: &[Check] = &[
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
     check("kill", "a sweep killed at 20 random moments", kill),
+    check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
-    check("wgpu", "sweep on wgpu with a software adapter", wgpu),
+    check("wgpu", "sweeps on wgpu with a software adapter, one of them beside the CPU", wgpu),
 ];
 
 /// Runs the checks that are asked for; exit 1 when one failed.
@@ -211,9 +213,15 @@ fn adapters() -> anyhow::Result<Outcome> {
 }
 
 fn sweep(file: &str, features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result<PathBuf> {
+    sweep_with(file, &[], features, env)
+}
+
+/// `set`: overrides, as `--set` takes them.
+fn sweep_with(file: &str, set: &[&str], features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result<PathBuf> {
     let binary = flaglab::build(features)?;
     let output = Command::new(binary)
         .args(["sweep", file])
+        .args(set.iter().flat_map(|set| ["--set", set]))
         .envs(env.iter().copied())
         .current_dir(workspace::root())
         .stderr(std::process::Stdio::inherit())
@@ -283,7 +291,19 @@ fn cuda() -> anyhow::Result<Outcome> {
     cargo(&["check", "--package", "flaglab", "--features", "cuda"], &[("DOCS_RS", "1")])
 }
 
-/// A sweep of a few steps on whatever adapter Vulkan offers; `mesa-vulkan-drivers` brings a software one.
+/// `experiments/backends.toml` in two minutes on a software adapter.
+const FEW_STEPS: [&str; 7] = [
+    "seeds=2",
+    "agent.total_timesteps=24",
+    "agent.num_steps=4",
+    "agent.minibatch_size=8",
+    "env.num_envs=2",
+    "split.train=[\"2010-01-04\", \"2010-06-30\"]",
+    "split.test=[\"2010-08-01\", \"2010-08-31\"]",
+];
+
+/// Sweeps of a few steps on whatever adapter Vulkan offers; `mesa-vulkan-drivers` brings a software one. The second has
+/// the same arms on the CPU, and its table is printed.
 fn wgpu() -> anyhow::Result<Outcome> {
     let drivers =
         ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().flat_map(fs::read_dir).flatten().count();
@@ -291,7 +311,13 @@ fn wgpu() -> anyhow::Result<Outcome> {
     let scratch = fresh_folder("wgpu")?;
     let env = [("FLAGLAB_RUNS", scratch.join("runs")), ("FLAGLAB_REPORTS", scratch.join("reports"))];
     let env: Vec<_> = env.iter().map(|(k, v)| (*k, v.as_path())).collect();
-    sweep("tests/experiments/wgpu.toml", &["wgpu"], &env).map(|_| Outcome::Passed)
+    sweep("tests/experiments/wgpu.toml", &["wgpu"], &env)?;
+    let backends = "experiments/backends.toml";
+    sweep_with(backends, &FEW_STEPS, &["wgpu"], &env)?;
+    let mut report = Command::new(flaglab::build(&["wgpu"])?);
+    report.args(["report", backends, "--format", "markdown"]);
+    report.args(FEW_STEPS.iter().flat_map(|set| ["--set", set]));
+    succeed(report.envs(env).current_dir(workspace::root()))
 }
 
 fn fresh_folder(name: &str) -> anyhow::Result<PathBuf> {

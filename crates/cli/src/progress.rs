@@ -20,8 +20,8 @@ pub(crate) struct Display<'a> {
     bar: Option<ProgressBar>,
     ended: AtomicBool,
     tick: (Mutex<()>, Condvar),
-    /// Whether counters are left to the process that this one works for.
-    is_worker: bool,
+    /// Whether counters are left out.
+    is_silent: bool,
 }
 
 impl<'a> Display<'a> {
@@ -38,13 +38,13 @@ impl<'a> Display<'a> {
             bar,
             ended: AtomicBool::new(false),
             tick,
-            is_worker: false,
+            is_silent: false,
         }
     }
 
-    /// Tells ends of runs only, without counters.
-    pub fn of_worker(progress: &'a Progress) -> Self {
-        Display { bar: None, is_worker: true, ..Self::new(progress) }
+    /// Tells what happens only: the counters are another process's, or nobody's.
+    pub fn without_counters(progress: &'a Progress) -> Self {
+        Display { bar: None, is_silent: true, ..Self::new(progress) }
     }
 
     /// Does `work` while showing its progress.
@@ -72,7 +72,7 @@ impl<'a> Display<'a> {
             RunEnd::Elsewhere => "left to another process".to_owned(),
         };
         let line = format!("{} seed {} ({}) {how}", arm, run.seed, run.id);
-        match self.bar.is_some() || self.is_worker {
+        match self.bar.is_some() || self.is_silent {
             true => self.line(&line),
             false => say(&format!("{line}; {}", self.status())),
         }
@@ -119,7 +119,7 @@ impl<'a> Display<'a> {
                     bar.set_position(self.progress.ended() as u64);
                     bar.set_message(self.status());
                 }
-                None if self.is_worker => {}
+                None if self.is_silent => {}
                 None => say(&self.status()),
             }
         }

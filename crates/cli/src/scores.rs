@@ -87,6 +87,12 @@ pub(crate) fn table(input: &ReportInput) -> String {
     text
 }
 
+/// What arms on several backends show, a line each; empty where there are none.
+pub(crate) fn backends(input: &ReportInput) -> String {
+    let lines = report::backend_sentences(input);
+    if lines.is_empty() { String::new() } else { format!("backends\n  {}\n", lines.join("\n  ")) }
+}
+
 /// The same for programs, in the units of `evaluate`.
 pub(crate) fn json(input: &ReportInput) -> Value {
     let row = |row: Row<'_>| {

@@ -128,6 +128,23 @@ impl Default for Cvar {
     }
 }
 
+/// Parameters of a launcher.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Queue {
+    /// Name of a queue.
+    partition: Option<String>,
+    /// Cores of a task.
+    #[schemars(range(min = 1))]
+    cpus: usize,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { partition: None, cpus: 1 }
+    }
+}
+
 /// A day.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("format" = "date"))]
@@ -187,8 +204,13 @@ pub fn sections() -> Sections {
     let nothing = |names: &[&'static str]| names.iter().map(|n| info::<Nothing>(n)).collect::<Vec<_>>();
     Sections::new(vec![
         Section::plugin("backend", "Device.", nothing(&["flex", "wgpu"]), Identity::Params).or_kind("flex"),
-        Section::plugin("launcher", "Where runs go.", nothing(&["local", "slurm"]), Identity::None)
-            .or_kind("local"),
+        Section::tables(
+            "launcher",
+            "Where runs go.",
+            vec![info::<Nothing>("local"), info::<Queue>("slurm")],
+            Identity::None,
+        )
+        .or_kind("local"),
         Section::plugin("data", "Bars.", vec![info::<Csv>("csv")], Identity::ContentOnly),
         Section::fixed("split", "Dates.", schema_of::<Split>(), Identity::Params),
         Section::plugin("rules", "Rules.", nothing(&["paper", "investor-bench"]), Identity::Params),

@@ -44,7 +44,8 @@ fn section_text(section: &Section) -> String {
         SectionKind::Fixed { schema } => {
             out += &format!("\n{}", markdown_table(schema));
         }
-        SectionKind::Plugin { plugins } => {
+        SectionKind::Plugin { plugins } | SectionKind::Tables { plugins } => {
+            let in_tables = matches!(section.kind, SectionKind::Tables { .. });
             let names: Vec<String> = plugins.iter().map(|p| format!("`{}`", p.name)).collect();
             out += &format!("\n`kind` is one of {}", names.join(", "));
             out += &match &section.default_kind {
@@ -55,6 +56,9 @@ fn section_text(section: &Section) -> String {
                 out +=
                     &format!("\n### `{}.kind = \"{}\"`\n\n{}\n\n", section.name, plugin.name, plugin.summary);
                 let table = markdown_table(&plugin.schema);
+                if in_tables && !table.is_empty() {
+                    out += &format!("Keys of the table `[{}.{}]`:\n\n", section.name, plugin.name);
+                }
                 out += if table.is_empty() { "No parameters.\n" } else { &table };
             }
         }

@@ -1,6 +1,8 @@
 //! From a section as written to a section with every key, and what is wrong with it.
 
-use plugin::{ParamError, check_value, fill_defaults, normalise, toml_text, unknown_name};
+use plugin::{
+    ParamError, PluginInfo, check_value, fill_defaults, normalise, toml_text, unknown_key, unknown_name,
+};
 use serde_json::{Map, Value};
 
 use crate::Sections;
@@ -21,7 +23,9 @@ pub(crate) fn section(section: &Section, written: Option<&Value>) -> Resolved {
         Some(other) => {
             let expected = match section.kind {
                 SectionKind::Fixed { .. } => "a table".to_owned(),
-                SectionKind::Plugin { .. } => format!("a {} by name, or a table with its kind", section.name),
+                SectionKind::Plugin { .. } | SectionKind::Tables { .. } => {
+                    format!("a {} by name, or a table with its kind", section.name)
+                }
             };
             let error = ParamError { key: String::new(), found: toml_text(other), expected };
             return Resolved { value: other.clone(), errors: vec![error] };
@@ -35,19 +39,64 @@ pub(crate) fn section(section: &Section, written: Option<&Value>) -> Resolved {
         }
         SectionKind::Plugin { plugins } => {
             let kind = map.shift_remove("kind").or(section.default_kind.as_deref().map(Value::from));
-            let named = kind.as_ref().and_then(Value::as_str);
-            let names = || plugins.iter().map(|p| p.name);
-            let Some(plugin) = plugins.iter().find(|p| Some(p.name) == named) else {
-                let mut error = unknown_name("kind", named.unwrap_or_default(), names());
-                match &kind {
-                    Some(other) => error.found = toml_text(other),
-                    None => error = ParamError::missing(error.key, error.expected),
-                }
-                return Resolved { value: tagged(kind, map), errors: vec![error] };
+            let plugin = match named(kind.as_ref(), plugins) {
+                Ok(plugin) => plugin,
+                Err(error) => return Resolved { value: tagged(kind, map), errors: vec![error] },
             };
             let (map, errors) = checked(&plugin.schema, &*plugin.check, map);
             Resolved { value: tagged(kind, map), errors }
         }
+        SectionKind::Tables { plugins } => {
+            let kind = map.shift_remove("kind").or(section.default_kind.as_deref().map(Value::from));
+            let chosen = named(kind.as_ref(), plugins);
+            let (mut tables, mut errors) = (Map::new(), Vec::new());
+            for plugin in plugins {
+                let is_chosen = chosen.as_ref().is_ok_and(|chosen| chosen.name == plugin.name);
+                let params = match map.shift_remove(plugin.name) {
+                    Some(Value::Object(params)) => params,
+                    None if is_chosen => Map::new(),
+                    None => continue,
+                    Some(other) => {
+                        let (key, found) = (plugin.name.to_owned(), toml_text(&other));
+                        errors.push(ParamError { key, found, expected: "a table".to_owned() });
+                        continue;
+                    }
+                };
+                let (params, found) = checked(&plugin.schema, &*plugin.check, params);
+                errors.extend(found.into_iter().map(|error| below(plugin.name, error)));
+                if !params.is_empty() {
+                    tables.insert(plugin.name.to_owned(), Value::Object(params));
+                }
+            }
+            errors.extend(map.keys().map(|key| no_table(key, plugins)));
+            errors.splice(0..0, chosen.err());
+            Resolved { value: tagged(kind, tables), errors }
+        }
+    }
+}
+
+/// The plugin that `kind` names.
+fn named<'a>(kind: Option<&Value>, plugins: &'a [PluginInfo]) -> Result<&'a PluginInfo, ParamError> {
+    let name = kind.and_then(Value::as_str);
+    plugins.iter().find(|p| Some(p.name) == name).ok_or_else(|| {
+        let mut error = unknown_name("kind", name.unwrap_or_default(), plugins.iter().map(|p| p.name));
+        match kind {
+            Some(other) => error.found = toml_text(other),
+            None => error = ParamError::missing(error.key, error.expected),
+        }
+        error
+    })
+}
+
+/// The error for a key that names no plugin's table; one of a plugin's parameters belongs into that plugin's.
+fn no_table(key: &str, plugins: &[PluginInfo]) -> ParamError {
+    let error = unknown_key("", key, ["kind"].into_iter().chain(plugins.iter().map(|p| p.name)));
+    let has_key = |p: &&PluginInfo| p.schema.get("properties").is_some_and(|keys| keys.get(key).is_some());
+    match plugins.iter().find(has_key) {
+        Some(plugin) => {
+            ParamError { expected: format!("did you mean {:?}?", format!("{}.{key}", plugin.name)), ..error }
+        }
+        None => error,
     }
 }
 

@@ -36,6 +36,12 @@ pub enum SectionKind {
         /// Known plugins, in listing order.
         plugins: Vec<PluginInfo>,
     },
+    /// `kind = "<plugin>"` and a table per plugin that is given parameters, so that one file holds those of several
+    /// machines and the command line chooses among them.
+    Tables {
+        /// Known plugins, in listing order.
+        plugins: Vec<PluginInfo>,
+    },
 }
 
 /// One section of experiment files.
@@ -66,6 +72,11 @@ impl Section {
         Self::new(name, doc, SectionKind::Plugin { plugins }, identity)
     }
 
+    /// A section that selects one of `plugins`, each with its parameters in a table of its name.
+    pub fn tables(name: &str, doc: &str, plugins: Vec<PluginInfo>, identity: Identity) -> Self {
+        Self::new(name, doc, SectionKind::Tables { plugins }, identity)
+    }
+
     /// The same section, with the plugin that is used when no layer names a `kind`.
     #[must_use]
     pub fn or_kind(mut self, kind: &str) -> Self {
@@ -92,11 +103,12 @@ impl Section {
     pub fn plugins(&self) -> &[PluginInfo] {
         match &self.kind {
             SectionKind::Fixed { .. } => &[],
-            SectionKind::Plugin { plugins } => plugins,
+            SectionKind::Plugin { plugins } | SectionKind::Tables { plugins } => plugins,
         }
     }
 
-    /// The schema that holds for a section value: its own, or that of the plugin which `kind` names.
+    /// The schema that holds for a section value: its own, or that of the plugin which `kind` names; none where each
+    /// plugin has its table.
     pub(crate) fn schema_for(&self, kind: Option<&str>) -> Option<&Value> {
         match &self.kind {
             SectionKind::Fixed { schema } => Some(schema),
@@ -104,6 +116,7 @@ impl Section {
                 let kind = kind.or(self.default_kind.as_deref())?;
                 plugins.iter().find(|p| p.name == kind).map(|p| &p.schema)
             }
+            SectionKind::Tables { .. } => None,
         }
     }
 
@@ -114,7 +127,7 @@ impl Section {
 
     /// Whether the section selects a plugin.
     pub(crate) fn is_plugin(&self) -> bool {
-        matches!(self.kind, SectionKind::Plugin { .. })
+        matches!(self.kind, SectionKind::Plugin { .. } | SectionKind::Tables { .. })
     }
 
     fn new(name: &str, doc: &str, kind: SectionKind, identity: Identity) -> Self {

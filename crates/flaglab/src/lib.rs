@@ -32,7 +32,7 @@ pub fn builtins() -> Registry {
         let settings = vec![(key.to_owned(), Value::from(value))];
         registry = registry.control(Control { name: name.to_owned(), doc: doc.to_owned(), settings });
     }
-    registry.launcher(&runner::Local).launcher(&runner::Isolated)
+    registry.launcher(&runner::Local).launcher(&runner::Isolated).launcher(&runner::Slurm)
 }
 
 /// Controls: name, what is taken away, and the key and value that do it.

@@ -81,12 +81,15 @@ pub fn loss(policy: &Policy, value: f64, sample: &Sample<'_>, config: &LossConfi
     let error = value - sample.target;
     let moved = value - sample.old_value;
     let clipped_error = sample.old_value + moved.clamp(-clip, clip) - sample.target;
-    let (value_loss, d_value_loss) = if !config.clip_vloss || error.powi(2) >= clipped_error.powi(2) {
-        (0.5 * error.powi(2), error)
-    } else {
-        // Larger only outside of the clip range, where it does not depend on the value.
-        (0.5 * clipped_error.powi(2), 0.0)
-    };
+    // Within the range both are the same but for rounding, which must not decide whether there is a derivative.
+    let is_within = moved.abs() <= clip;
+    let (value_loss, d_value_loss) =
+        if !config.clip_vloss || is_within || error.powi(2) >= clipped_error.powi(2) {
+            (0.5 * error.powi(2), error)
+        } else {
+            // Larger only outside of the clip range, where it does not depend on the value.
+            (0.5 * clipped_error.powi(2), 0.0)
+        };
 
     let entropy = policy.entropy();
     let kl = sample.initial.map_or(0.0, |initial| policy.kl_to(initial));

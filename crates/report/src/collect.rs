@@ -1,6 +1,7 @@
 //! From the store to [`ReportInput`].
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use store::{ExperimentStore, Manifest, RunState, StoredRun};
 use trading_env::{Action, SplitName, StepRecord, UpdateRecord};
 
+use crate::backends::BackendRecords;
 use crate::{Market, PlanInfo, PlannedRun, ReportError};
 
 /// Everything a report is made of.
@@ -21,6 +23,8 @@ pub struct ReportInput {
     pub trials: usize,
     /// Prices and news of the test windows, for the runs' own pages. May be empty: [`collect`] does not know them.
     pub markets: Vec<Market>,
+    /// Runs that differ in the backend only, compared step by step. Empty where no arm has two backends.
+    pub backends: BackendRecords,
 }
 
 /// One run of the plan.
@@ -133,6 +137,7 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             curve: None,
             updates: Vec::new(),
         };
+        let mut dir = None;
         if let Some(found) = found {
             if found.state == RunState::Completed {
                 let initial = plan.arms[arm].spec.get("env").and_then(|e| e.get("initial_cash"));
@@ -144,10 +149,14 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             }
             run.state = found.state;
             run.manifest = Some(found.manifest);
+            dir = Some(found.dir);
         }
-        Ok(run)
+        Ok((run, dir))
     };
-    let runs = planned.into_par_iter().map(read).collect::<Result<Vec<ReportRun>, _>>()?;
+    let read: Vec<(ReportRun, Option<PathBuf>)> =
+        planned.into_par_iter().map(read).collect::<Result<_, _>>()?;
+    let (runs, dirs): (Vec<ReportRun>, Vec<Option<PathBuf>>) = read.into_iter().unzip();
+    let backends = BackendRecords::read(store, plan, &runs, &dirs)?;
     let trials = store.trials()?.iter().filter(|t| t.role == trading_env::Role::Arm).count();
-    Ok(ReportInput { plan: plan.clone(), runs, trials, markets: Vec::new() })
+    Ok(ReportInput { plan: plan.clone(), runs, trials, markets: Vec::new(), backends })
 }

@@ -11,6 +11,7 @@ mod arm_page;
 mod arm_scores;
 mod arms;
 mod assumptions;
+mod backends;
 mod band;
 mod charts;
 mod collect;
@@ -56,6 +57,7 @@ extern crate self as report;
 #[cfg(test)]
 mod tests;
 
+pub use backends::{BackendPair, BackendRecords, Distance, backend_sentences};
 pub use collect::{Curve, ReportInput, ReportRun, collect};
 pub use compare::{ComparedExperiment, compare, compared_summary};
 pub use error::ReportError;

@@ -19,6 +19,11 @@ pub(crate) fn percent(value: Option<f64>, decimals: usize) -> String {
     }
 }
 
+/// A fraction in percent with two significant digits.
+pub(crate) fn percent_digits(value: f64) -> String {
+    format!("{}%", digits(Some(value * 100.0), 2))
+}
+
 /// `digits` significant digits, with an exponent below a thousandth and from a million on.
 pub(crate) fn digits(value: Option<f64>, digits: usize) -> String {
     let Some(v) = value.filter(|v| v.is_finite()) else { return UNDEFINED.to_owned() };

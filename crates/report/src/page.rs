@@ -8,6 +8,7 @@ use trading_env::Role;
 
 use crate::arms::{Table, table};
 use crate::assumptions::{Assumption, assumptions, rules_note};
+use crate::backends::{Backends, backends};
 use crate::band::Band;
 use crate::charts::{Accounts, accounts};
 use crate::effects::{Effect, EffectChart, effects};
@@ -55,6 +56,8 @@ pub(crate) struct Page {
     /// All data sets beside each other, where there are several.
     pub overview: Option<Overview>,
     pub groups: Vec<GroupPage>,
+    /// Where arms have several backends.
+    pub backends: Option<Backends>,
     /// One per group that has updates.
     pub training: Vec<TrainingPage>,
     /// Whether any run was ever started.
@@ -266,6 +269,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
             .collect(),
         base_facts: base_facts(input),
         overview: overview(&groups),
+        backends: backends(input),
         training: training_pages(&pages, &charts),
         groups: pages,
         started: input.runs.iter().any(|r| r.manifest.is_some()),

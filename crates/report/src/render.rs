@@ -15,10 +15,11 @@ use crate::run_page::{market_file, news, run_page};
 use crate::{Curve, Market, ReportError, ReportInput, ReportRun};
 
 /// Templates by name; each may use the components of all.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("components.html", include_str!("../templates/components.html")),
     ("report.html", include_str!("../templates/report.html")),
     ("group.html", include_str!("../templates/group.html")),
+    ("backends.html", include_str!("../templates/backends.html")),
     ("training.html", include_str!("../templates/training.html")),
     ("run.html", include_str!("../templates/run.html")),
     ("arm.html", include_str!("../templates/arm.html")),

@@ -2,7 +2,7 @@
 
 mod claims;
 mod compare;
-mod demo;
+pub(crate) mod demo;
 mod effects;
 mod evidence;
 mod gate;
@@ -10,10 +10,11 @@ mod index;
 mod judged;
 mod many;
 mod numbers;
-mod page;
+pub(crate) mod page;
 mod run_page;
 mod tables;
 mod text;
 mod training;
+pub(crate) mod twins;
 mod verdict;
 mod warnings;

@@ -10,7 +10,7 @@ use crate::arm_scores::{completed, seed_scores};
 use crate::compare::comparison;
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups, told_apart};
-use crate::{ReportInput, numbers};
+use crate::{ReportInput, backends, numbers};
 pub use json::summary;
 pub(crate) use table::{Part, TextTable};
 
@@ -23,10 +23,11 @@ pub enum TableFormat {
     Latex,
 }
 
-/// The main table of an experiment, one per test window and rules.
+/// The main table of an experiment, one per test window and rules, and the table of backends where arms have several.
 pub fn tables(input: &ReportInput, format: TableFormat) -> String {
     let groups = groups(input);
-    join(groups.iter().zip(told_apart(&groups)).map(|(group, apart)| of_group(group, &apart)), format)
+    let scores = groups.iter().zip(told_apart(&groups)).map(|(group, apart)| of_group(group, &apart));
+    join(scores.chain(backends::text_table(input)), format)
 }
 
 /// Arms of several experiments side by side, one table per test window and rules.

@@ -157,6 +157,11 @@ impl<'a> Ready<'a> {
         self.selected.len()
     }
 
+    /// Whether other machines are going to carry out the runs.
+    pub fn is_elsewhere(&self) -> bool {
+        self.launcher.place() == Place::OtherMachines
+    }
+
     /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
         self.selected.is_empty()
@@ -366,6 +371,9 @@ impl<'a> Ready<'a> {
                 );
             }
         };
+        // Before the claim: who waits holds nothing that another process could do.
+        let slots = cast.slots.clone();
+        let _slot = slots.as_ref().map(|slots| slots.take());
         let mut writer = match listing.claim(&run.id, fresh, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => {

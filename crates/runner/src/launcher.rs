@@ -2,6 +2,7 @@
 
 mod isolated;
 mod local;
+mod slurm;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use store::{Process, RunState, StoreError};
 pub use isolated::Isolated;
 pub use local::Local;
 pub(crate) use local::run_thread;
+pub use slurm::Slurm;
 
 /// Plugins of the `launcher` section.
 pub enum LauncherKind {}
@@ -29,6 +31,14 @@ pub trait Launcher: Send + Sync {
     /// Where the runs are carried out, which decides what is built and checked before anything starts.
     fn place(&self) -> Place {
         Place::Here
+    }
+
+    /// Whether it can hand over runs from this machine; asked before anything is written.
+    ///
+    /// # Errors
+    /// What is lacking.
+    fn check(&self) -> Result<(), LaunchError> {
+        Ok(())
     }
 
     /// Has every group of `work` carried out once, at most `work.jobs` at a time, and returns when all have ended or

@@ -21,12 +21,13 @@ mod progress;
 mod provenance;
 mod registry;
 mod rows;
+mod slots;
 mod turnover;
 mod warnings;
 
 pub use evaluate::{Evaluation, evaluate};
 pub use execute::{Ended, ExecuteError, ExecuteOptions, Outcome, RunEnd};
-pub use launcher::{Group, Isolated, LaunchError, Launcher, LauncherKind, Local, Place, Work, Worker};
+pub use launcher::{Group, Isolated, LaunchError, Launcher, LauncherKind, Local, Place, Slurm, Work, Worker};
 pub use plan::{CONTRACT, Plan, PlanError, PlannedArm, PlannedRun};
 pub use policy::{PolicyError, evaluate_policy};
 pub use prepare::{Ready, Selection};

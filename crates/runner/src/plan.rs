@@ -349,6 +349,8 @@ impl Problems {
         let (file, all) = (self.file, self.all_arms);
         let texts = self.found.into_iter().map(|(text, arms)| match arms.as_slice() {
             arms if arms.len() == all => format!("{file}: {text}"),
+            // The launcher's, which is no arm's.
+            [arm] if arm.is_empty() => format!("{file}: {text}"),
             [arm] => format!("{file}: arm {arm}: {text}"),
             [arm, rest @ ..] => format!("{file}: arm {arm} and {} more: {text}", rest.len()),
             [] => text,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use experiment::canonical_json;
 use market_data::{Segment, Splits};
 use plugin::{BuildError, Kind, Plugin, SharedPool};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::RunState;
 use trading_env::{
     Agent, AgentContext, AgentKind, Arena, BackendKind, Compute, DeviceInfo, RewardFn, RewardKind, Rules,
@@ -15,6 +15,7 @@ use trading_env::{
 };
 
 use crate::plan::{Problems, find};
+use crate::slots::Slots;
 use crate::{Isolated, Launcher, LauncherKind, Local, Place, Plan, PlanError, PlannedRun};
 
 /// Which runs of a plan to do.
@@ -84,6 +85,8 @@ pub(crate) struct Cast {
     /// Adapter and driver.
     pub adapter: String,
     pub device: Option<DeviceInfo>,
+    /// Where the device takes a few runs at a time only.
+    pub slots: Option<Arc<Slots>>,
     pub agent: Result<Arc<dyn Agent>, Skip>,
     pub train: Arena,
     /// Part of the training data on which the trained policy is scored.
@@ -136,11 +139,15 @@ impl<'a> Plan<'a> {
             problems: Problems::of(self.experiment),
             missing: Vec::new(),
             devices: HashMap::new(),
+            slots: HashMap::new(),
             arenas: HashMap::new(),
             shared: SharedPool::default(),
             elsewhere: false,
         };
         let launcher = builder.launcher();
+        if let Some(Err(error)) = launcher.as_ref().filter(|_| builds).map(|launcher| launcher.check()) {
+            builder.problems.add(LauncherKind::SECTION, &error.to_string());
+        }
         let place = launcher.as_ref().map_or(Place::Here, |launcher| launcher.place());
         builder.elsewhere = place == Place::OtherMachines;
         let mut left = vec![0; self.arms.len()];
@@ -166,6 +173,8 @@ struct Builder<'p> {
     problems: Problems,
     missing: Vec<&'static str>,
     devices: HashMap<String, Result<Arc<dyn Compute>, BuildError>>,
+    /// By what the device says that it is: settings that lead to the same one share its slots.
+    slots: HashMap<String, Arc<Slots>>,
     /// The first arena on each part of each split of the data: arms that differ elsewhere share its bars, or thousands
     /// of them would fill the memory with copies.
     arenas: HashMap<(*const Splits, Part), Arena>,
@@ -200,10 +209,8 @@ impl Builder<'_> {
         // Only a process has a memory of its own.
         let isolate = kind == Local.name() && self.plan.experiment.run.memory_limit_mib > 0;
         let kind = if isolate { Isolated.name() } else { kind };
-        let mut params = section.clone();
-        if let Some(params) = params.as_object_mut() {
-            params.remove("kind");
-        }
+        // One without parameters has no table.
+        let params = section.get(kind).cloned().unwrap_or_else(|| Value::Object(Map::new()));
         let launcher = find(&self.plan.registry.launchers, kind).and_then(|p| p.build(&params, ()));
         self.problems.take(LauncherKind::SECTION, launcher)
     }
@@ -233,6 +240,10 @@ impl Builder<'_> {
                 plugin.and_then(|p| p.build(&spec.params(BackendKind::SECTION), ())).map(Arc::from)
             })
             .clone();
+        let slots = device.as_ref().ok().and_then(|device| {
+            let slots = Slots::new(device.slots()?);
+            Some(self.slots.entry(device.describe()).or_insert_with(|| Arc::new(slots)).clone())
+        });
         let (adapter, info, agent) = match device {
             Ok(device) => {
                 let context =
@@ -267,6 +278,7 @@ impl Builder<'_> {
         Some(Cast {
             adapter,
             device: info,
+            slots,
             agent,
             train: train?,
             in_sample: in_sample?,

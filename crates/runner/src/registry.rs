@@ -100,9 +100,10 @@ impl Registry {
         if let Some(first) = self.backends.iter().next() {
             backend = backend.or_kind(first.name());
         }
-        let mut launcher = Section::plugin(
+        let mut launcher = Section::tables(
             LauncherKind::SECTION,
-            "Who carries out the runs. Not hashed.",
+            "Who carries out the runs; shorthand `launcher = \"slurm\"`, or `--launcher slurm`. The parameters of each stand \
+             in a table of its name and stay there whichever is chosen, so that one file serves several machines.",
             self.launchers.infos(),
             Identity::None,
         );

@@ -250,6 +250,16 @@ impl ExperimentStore {
         read_all(&run_dir.join("timing.parquet"))
     }
 
+    /// A file that the agent of a completed run saved; `None` where it saved none of that name.
+    pub fn read_checkpoint(&self, run_dir: &Path, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = run_dir.join("checkpoint").join(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Io { path, source }),
+        }
+    }
+
     /// The resolved settings of a run, TOML.
     pub fn read_spec(&self, run_dir: &Path) -> Result<String, StoreError> {
         let path = run_dir.join("spec.toml");

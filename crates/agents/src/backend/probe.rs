@@ -13,9 +13,11 @@ pub(super) fn complete(device: &mut DeviceInfo, pci: Option<&str>) {
         device.memory_bytes = pci.and_then(of_amd);
     }
     let is_complete = device.memory_bytes.is_some() && device.driver.is_some();
-    let mut words = [&device.adapter, &device.driver].into_iter().flatten();
-    let is_nvidia =
-        device.api.as_deref() == Some("cuda") || words.any(|words| words.to_lowercase().contains("nvidia"));
+    let names_nvidia =
+        |text: &Option<String>| text.as_ref().is_some_and(|t| t.to_lowercase().contains("nvidia"));
+    let is_nvidia = device.api.as_deref() == Some("cuda")
+        || names_nvidia(&device.adapter)
+        || names_nvidia(&device.driver);
     if is_complete || !is_nvidia {
         return;
     }

@@ -251,7 +251,7 @@ impl Trained {
             self.lacks_runs = true;
             return Ok(None);
         }
-        let Some(swept) = sweep(registry, args, Selection::Unfinished, false)? else { return Ok(None) };
+        let Some(swept) = sweep(registry, args, &Selection::Unfinished, false)? else { return Ok(None) };
         self.is_stopped = swept.is_stopped;
         self.lacks_runs |= swept.lacks_runs();
         self.words += &format!("{}: {}  {}\n", swept.name, swept.words(), shown(&swept.report));

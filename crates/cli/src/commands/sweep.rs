@@ -159,18 +159,18 @@ pub(crate) fn plan<'a>(
 /// `sweep`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
     let selection = if args.fresh { Selection::All } else { Selection::Unfinished };
-    go(registry, &args.common, selection, args.plan)
+    go(registry, &args.common, &selection, args.plan)
 }
 
 /// `retry`.
 pub(crate) fn retry(registry: &Registry, args: &RetryArgs) -> Result<ExitCode, Failure> {
-    go(registry, &args.common, Selection::Failed, false)
+    go(registry, &args.common, &Selection::Failed, false)
 }
 
 fn go(
     registry: &Registry,
     args: &Common,
-    selection: Selection,
+    selection: &Selection,
     plan_only: bool,
 ) -> Result<ExitCode, Failure> {
     match sweep(registry, args, selection, plan_only)? {
@@ -209,7 +209,7 @@ impl Loaded {
 pub(super) fn sweep(
     registry: &Registry,
     args: &Common,
-    selection: Selection,
+    selection: &Selection,
     plan_only: bool,
 ) -> Result<Option<Swept>, Failure> {
     let set = args.set();
@@ -219,14 +219,14 @@ pub(super) fn sweep(
     let worker = args.worker()?;
     if plan_only {
         print_plan(&plan, args.format);
-        let ready = plan.look(&selection)?;
+        let ready = plan.look(selection)?;
         let script = ready.handed_over(jobs, &worker).map_err(|e| Failure::wrong(e.to_string()))?;
         if let Some(script) = script.filter(|_| args.format != Format::Json) {
             output::print(&script);
         }
         return Ok(None);
     }
-    let mut ready = plan.prepare(&selection, &HashSet::new())?;
+    let mut ready = plan.prepare(selection, &HashSet::new())?;
     let lock_file = shown(lock.path());
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
@@ -234,7 +234,7 @@ pub(super) fn sweep(
     let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
     let plan = loop {
         let plan = rounds.execute(ready, jobs, &worker, false)?;
-        if selection == Selection::Failed || !rounds.goes_on(&plan) {
+        if *selection == Selection::Failed || !rounds.goes_on(&plan) {
             break plan;
         }
         let plan = rounds.wait(plan)?;
@@ -313,7 +313,8 @@ impl Rounds {
             );
         }
         let progress = Progress::stopped_by(self.stop.clone());
-        let display = if is_worker { Display::of_worker(&progress) } else { Display::new(&progress) };
+        let counts = !is_worker && !ready.is_elsewhere();
+        let display = if counts { Display::new(&progress) } else { Display::without_counters(&progress) };
         let on_event = |event: Event<'_>| display.hear(event);
         let options = ExecuteOptions { jobs, worker, progress: &progress, on_event: &on_event, is_worker };
         let (plan, outcome) = display.during(|| ready.execute(&options))?;
@@ -497,7 +498,8 @@ fn finish(swept: &Swept, format: Format) -> ExitCode {
             "report": shown(&swept.report),
         }));
     } else {
-        output::print(&(swept.words() + &scores::table(&swept.input) + &shown(&swept.report)));
+        let (scores, backends) = (scores::table(&swept.input), scores::backends(&swept.input));
+        output::print(&(swept.words() + &scores + &backends + &shown(&swept.report)));
     }
     if swept.lacks_runs() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }

@@ -70,6 +70,14 @@ fn every_kind_of_mistake_names_what_is_accepted() {
             "x.toml:2: launcher.kind: expected one of local, slurm (did you mean \"slurm\"?), found \"slrum\"",
         ),
         (
+            "[launcher.slurm]\ncpus = 0",
+            "x.toml:3: launcher.slurm.cpus: expected a whole number >= 1, found 0",
+        ),
+        ("launcher.slrum.cpus = 1", "x.toml:2: launcher.slrum: unknown key; did you mean \"slurm\"?"),
+        ("launcher.cpus = 1", "x.toml:2: launcher.cpus: unknown key; did you mean \"slurm.cpus\"?"),
+        ("launcher.slurm = \"gpu\"", "x.toml:2: launcher.slurm: expected a table, found \"gpu\""),
+        ("launcher.local.jobs = 3", "x.toml:2: launcher.local.jobs: unknown key; no keys are known here"),
+        (
             "baselines = [\"flat\", \"buy-and-hld\"]",
             "x.toml:2: baselines[1]: expected one of ppo-llm, momentum, buy-and-hold, flat, reader (did you mean \"buy-and-hold\"?), found \"buy-and-hld\"",
         ),
@@ -80,6 +88,19 @@ fn every_kind_of_mistake_names_what_is_accepted() {
     ] {
         assert_eq!(errors_of(text), expected);
     }
+}
+
+#[test]
+fn the_tables_of_launchers_stay_whichever_is_chosen() {
+    let folder = over_base("launcher.slurm.partition = \"gpu\"");
+    let launcher = |set: &[&str]| folder.load("x.toml", set, &[]).unwrap().launcher;
+    assert_eq!(launcher(&[]), json!({ "kind": "local", "slurm": { "partition": "gpu", "cpus": 1 } }));
+    let slurm = json!({ "kind": "slurm", "slurm": { "partition": "gpu", "cpus": 1 } });
+    assert_eq!(launcher(&["launcher.kind=slurm"]), slurm);
+    assert_eq!(launcher(&["launcher=slurm"]), slurm);
+    assert_eq!(launcher(&["launcher=slurm", "launcher.kind=local", "launcher.kind=slurm"]), slurm);
+    let no_table = load_text("launcher = \"slurm\"").unwrap().launcher;
+    assert_eq!(no_table, json!({ "kind": "slurm", "slurm": { "partition": null, "cpus": 1 } }));
 }
 
 #[test]

@@ -37,6 +37,17 @@ fn by_hand() {
     assert_eq!((plain.value, plain.d_value), (0.125, -0.25));
 }
 
+/// Within the clip range the value's derivative is vf_coef * (v - R), also where v_old + (v - v_old) is not v in doubles.
+#[test]
+fn rounding_takes_no_derivative_of_the_value_away() {
+    let policy = Policy::new([0.0; 3], ActionMask::ALL);
+    let (value, old_value) = (-0.07541485_f32, 0.06013696481843865);
+    let value = f64::from(value);
+    assert_ne!(old_value + (value - old_value), value, "a case in which it matters");
+    let sample = Sample { old_value, target: 0.0, ..sample(Action::Hold, 1.0 / 3.0, 0.0) };
+    assert_eq!(loss(&policy, value, &sample, &CONFIG).d_value, 0.5 * value);
+}
+
 /// -1, 0, 4: mean 1, sample variance (4 + 1 + 9) / 2 = 7.
 #[test]
 fn whitening_by_hand() {

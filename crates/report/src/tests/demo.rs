@@ -256,7 +256,13 @@ impl Demo {
     }
 
     /// What a completed run hands over.
-    fn completed(&self, arm: &PlannedArm, place: usize, seed: u64, steps: &[StepRecord]) -> CompletedInfo {
+    pub fn completed(
+        &self,
+        arm: &PlannedArm,
+        place: usize,
+        seed: u64,
+        steps: &[StepRecord],
+    ) -> CompletedInfo {
         let reads = arm.spec["agent"]["kind"] == "ppo-llm";
         CompletedInfo {
             metrics: Metrics { test: Some(scores(steps)), ..Metrics::default() },
@@ -309,7 +315,13 @@ impl Demo {
         };
         let trials = plan.arms.iter().filter(|a| a.role == Role::Arm).count();
         let runs = plan.runs.iter().map(run).collect();
-        ReportInput { plan: plan.clone(), runs, trials, markets: self.markets() }
+        ReportInput {
+            plan: plan.clone(),
+            runs,
+            trials,
+            markets: self.markets(),
+            backends: Default::default(),
+        }
     }
 
     /// Prices and news of every symbol's test window; one headline is hostile.
@@ -335,7 +347,7 @@ impl Demo {
         Market { fingerprint: fingerprint(symbol), periods_per_year: 252.0, days }
     }
 
-    fn start(&self, arm: &PlannedArm, run: &PlannedRun) -> ManifestStart {
+    pub fn start(&self, arm: &PlannedArm, run: &PlannedRun) -> ManifestStart {
         let symbol = arm.spec["data"]["symbol"].as_str().unwrap_or("SYN").to_owned();
         ManifestStart {
             run_id: run.run_id.clone(),
@@ -413,7 +425,7 @@ impl Demo {
     }
 
     /// The market is one walk per symbol; an arm is long, flat or short by a skill that depends on its place.
-    fn steps(&self, arm: &PlannedArm, place: usize, seed: u64) -> Vec<StepRecord> {
+    pub fn steps(&self, arm: &PlannedArm, place: usize, seed: u64) -> Vec<StepRecord> {
         let symbol = arm.spec["data"]["symbol"].as_str().unwrap_or("SYN");
         let mut market = Noise(symbol.bytes().map(u64::from).sum());
         let mut choice = Noise(1000 * place as u64 + seed + 7);

@@ -13,7 +13,7 @@ use crate::page::page;
 use crate::render::html;
 use crate::{Curve, PlanInfo, ReportInput, collect, render};
 
-pub(super) fn ablation(seeds: u64) -> Demo {
+pub(crate) fn ablation(seeds: u64) -> Demo {
     Demo {
         name: "ablation",
         title: "Depth, rank & reward",
@@ -28,14 +28,14 @@ pub(super) fn ablation(seeds: u64) -> Demo {
     }
 }
 
-pub(super) fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
+pub(crate) fn input_of(demo: &Demo, plan: &PlanInfo) -> ReportInput {
     let root = tempfile::tempdir().unwrap();
     let store = demo.run(root.path(), plan);
     collect(&store, plan).unwrap()
 }
 
 /// The troubled ablation with 3 or 5 seeds, made once: a store of real files takes its time.
-pub(super) fn input(seeds: u64) -> ReportInput {
+pub(crate) fn input(seeds: u64) -> ReportInput {
     static THREE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(3), &ablation(3).plan()));
     static FIVE: LazyLock<ReportInput> = LazyLock::new(|| input_of(&ablation(5), &ablation(5).plan()));
     match seeds {

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 use stats::SeedScores;
 
-use crate::ReportInput;
 use crate::arm_scores::{Statistic, completed, seed_scores};
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups};
 use crate::judged::judged;
 use crate::record::Records;
+use crate::{ReportInput, backends};
 
 /// Scores that the summary has of every arm, in the units of `evaluate`.
 const SCORES: [&str; 5] =
@@ -21,7 +21,7 @@ const RESCORED: [&str; 3] = ["sharpe", "cumulative_return", "max_drawdown"];
 /// One object per arm, baseline and control: its scores over the completed seeds as mean, median, interquartile mean,
 /// 95% bootstrap interval of the mean (`low`, `high`), `min` and `max`, with `null` where undefined, and `undefined`,
 /// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page. `trials` counts the
-/// distinct specifications that were ever started.
+/// distinct specifications that were ever started. `backends`, where arms have several: steps count from 1.
 pub fn summary(input: &ReportInput) -> Value {
     let mut arms: Vec<(usize, Value)> = Vec::new();
     for group in groups(input) {
@@ -35,12 +35,16 @@ pub fn summary(input: &ReportInput) -> Value {
         }
     }
     arms.sort_by_key(|(index, _)| *index);
-    json!({
+    let mut summary = json!({
         "experiment": input.plan.experiment,
         "title": input.plan.title,
         "trials": input.trials,
         "arms": arms.into_iter().map(|(_, arm)| arm).collect::<Vec<_>>(),
-    })
+    });
+    if !input.backends.pairs.is_empty() {
+        summary["backends"] = backends::json(input);
+    }
+    summary
 }
 
 fn arm(group: &Group<'_>, index: usize) -> Value {
