@@ -167,3 +167,18 @@ fn signs_of_life_tell_how_far_a_run_is() {
     assert_eq!(store.live(&run), None);
     assert_eq!(store.state(RUN).unwrap(), RunState::Interrupted);
 }
+
+/// A machine that loses its power may leave the name of a file without its bytes.
+#[test]
+fn a_lease_without_bytes_is_nobodys() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let run = store.dir().join(RUN);
+    fs::create_dir_all(&run).unwrap();
+    for bytes in [&b""[..], &[0; 80]] {
+        fs::write(run.join("lease.3"), bytes).unwrap();
+        assert_eq!(store.state(RUN).unwrap(), RunState::Interrupted);
+    }
+    assert_eq!(claim(&store).unwrap().complete(CompletedInfo::default()).unwrap(), Published::Yes);
+    assert_eq!(store.state(RUN).unwrap(), RunState::Completed);
+}
