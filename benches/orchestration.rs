@@ -93,7 +93,7 @@ fn finish(registry: &Registry, experiment: &Experiment, files: &Files, root: &Pa
     let writer = first.expect("a writable folder").expect("nobody else works on a fresh run");
     let path = writer.dir().join("manifest.json");
     let score = serde_json::json!({ "sharpe": 0.5, "paper": { "cr": 1.5, "sr": 0.25 }, "n_days": 100 });
-    let scores = serde_json::json!({ "a": vec![score; 50] });
+    let scores = serde_json::json!({ "a": vec![score; 20] });
     let metrics = Metrics { train: Some(scores.clone()), valid: None, test: Some(scores) };
     writer.complete(CompletedInfo { metrics, ..CompletedInfo::default() }).expect("a writable folder");
     let text = fs::read(path).expect("a manifest");

@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use trading_env::{SplitName, StepRecord, TimingRecord, UpdateRecord};
 
 use crate::lease::{self, Holder, Live};
@@ -363,14 +362,13 @@ pub(crate) fn check_run_id(dir: &Path, id: &str) -> Result<(), StoreError> {
 }
 
 pub(crate) fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
-    read_as(dir)
+    read_by(dir, |text| serde_json::from_slice(text))
 }
 
-/// The manifest, or as much of it as `M` has.
-fn read_as<M: DeserializeOwned>(dir: &Path) -> Result<Option<M>, StoreError> {
+fn read_by<M>(dir: &Path, parse: fn(&[u8]) -> serde_json::Result<M>) -> Result<Option<M>, StoreError> {
     let path = dir.join("manifest.json");
     match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(StoreError::json(&path)),
+        Ok(text) => parse(&text).map(Some).map_err(StoreError::json(&path)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError::Io { path, source }),
     }
@@ -378,26 +376,27 @@ fn read_as<M: DeserializeOwned>(dir: &Path) -> Result<Option<M>, StoreError> {
 
 /// Manifest and state of an attempt.
 pub(crate) fn look(dir: &Path) -> Result<(Option<Manifest>, RunState), StoreError> {
-    look_as(dir, |m: &Manifest| (m.state, &m.reason, m.step))
+    look_by(dir, |text| serde_json::from_slice(text), |m: &Manifest| (m.state, &m.reason, m.step))
 }
 
-/// The same where only the state is asked for: most of a manifest is scores, which are passed over.
+/// The same where only the state is asked for: most of a manifest are scores and receipts, which are not looked at.
 pub(crate) fn glance(dir: &Path) -> Result<(Option<Brief>, RunState), StoreError> {
-    look_as(dir, |m: &Brief| (m.state, &m.reason, m.step))
+    look_by(dir, Brief::parse, |m: &Brief| (m.state, &m.reason, m.step))
 }
 
 /// The lease is looked at first: a run that ends between the two looks is then seen as ended and not as interrupted.
-fn look_as<M: DeserializeOwned>(
+fn look_by<M>(
     dir: &Path,
+    parse: fn(&[u8]) -> serde_json::Result<M>,
     end: impl Fn(&M) -> (StateWord, &Option<String>, Option<u64>),
 ) -> Result<(Option<M>, RunState), StoreError> {
     // What has ended has no lease.
-    let manifest: Option<M> = read_as(dir)?;
+    let manifest = read_by(dir, parse)?;
     let (holder, manifest) = match manifest {
         Some(manifest) if matches!(end(&manifest).0, StateWord::Completed | StateWord::Failed) => {
             (None, Some(manifest))
         }
-        _ => (lease::holder(dir)?, read_as(dir)?),
+        _ => (lease::holder(dir)?, read_by(dir, parse)?),
     };
     let state = match (manifest.as_ref().map(end), holder) {
         (Some((StateWord::Completed, ..)), _) => RunState::Completed,

@@ -1,10 +1,13 @@
 //! `manifest.json`: what a run is, where it came from, how it ended.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use chrono::DateTime;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::{Map, Value};
 use trading_env::{DeviceInfo, FreezeReceipt, PromptCounts, Role};
 
@@ -237,7 +240,7 @@ pub struct Manifest {
 }
 
 /// What of a manifest tells how far the attempt is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Brief {
     pub state: StateWord,
     pub reason: Option<String>,
@@ -247,9 +250,82 @@ pub(crate) struct Brief {
 }
 
 impl Brief {
+    /// Reads no further than the last of these fields, which scores and receipts come after: in sweeps of thousands of runs
+    /// the rest would be most of the work.
+    pub fn parse(text: &[u8]) -> serde_json::Result<Self> {
+        let mut fields = BriefFields::default();
+        let read = serde_json::Deserializer::from_slice(text).deserialize_map(&mut fields);
+        let missing = |name: &'static str| serde_json::Error::missing_field(name);
+        match fields {
+            BriefFields {
+                state: Some(state),
+                started: Some(started),
+                reason: Some(reason),
+                step: Some(step),
+                finished: Some(finished),
+            } => Ok(Self { state, reason, step, started, finished }),
+            // Broken before all were there; or whole and without some, as `Option`s may be.
+            fields => {
+                read?;
+                Ok(Self {
+                    state: fields.state.ok_or_else(|| missing("state"))?,
+                    started: fields.started.ok_or_else(|| missing("started"))?,
+                    reason: fields.reason.flatten(),
+                    step: fields.step.flatten(),
+                    finished: fields.finished.flatten(),
+                })
+            }
+        }
+    }
+
     /// Time of the last stretch of work, where it has an end.
     pub fn took(&self) -> Option<Duration> {
         let time = |text: &str| DateTime::parse_from_rfc3339(text).ok();
         (time(self.finished.as_deref()?)? - time(&self.started)?).to_std().ok()
+    }
+}
+
+/// Fields of a [`Brief`] as they come.
+#[derive(Debug, Default)]
+struct BriefFields {
+    state: Option<StateWord>,
+    reason: Option<Option<String>>,
+    step: Option<Option<u64>>,
+    started: Option<String>,
+    finished: Option<Option<String>>,
+}
+
+impl BriefFields {
+    fn are_all_there(&self) -> bool {
+        self.state.is_some()
+            && self.reason.is_some()
+            && self.step.is_some()
+            && self.started.is_some()
+            && self.finished.is_some()
+    }
+}
+
+impl<'de> Visitor<'de> for &mut BriefFields {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a manifest")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            match &*key {
+                "state" => self.state = Some(map.next_value()?),
+                "reason" => self.reason = Some(map.next_value()?),
+                "step" => self.step = Some(map.next_value()?),
+                "started" => self.started = Some(map.next_value()?),
+                "finished" => self.finished = Some(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+            if self.are_all_there() {
+                return Err(A::Error::custom("enough"));
+            }
+        }
+        Ok(())
     }
 }

@@ -267,3 +267,21 @@ fn names_that_are_no_run_ids_are_refused_or_ignored() {
     fs::write(store.dir().join("ab"), "a file").unwrap();
     assert!(store.runs().unwrap().is_empty());
 }
+
+/// Only the fields that tell a state are read; they say the same wherever they stand, and what is broken is an error.
+#[test]
+fn a_state_needs_no_more_than_its_fields() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    claim(&store, false).unwrap().complete(CompletedInfo::default()).unwrap();
+    let attempt = store.attempts(RUN).unwrap().remove(0);
+    assert!(attempt.took.is_some_and(|took| took.as_secs() < 60));
+    let path = attempt.dir.join("manifest.json");
+    let text = |state: &str| format!("{{\"metrics\": {{}}, \"state\": {state}, \"started\": \"\"}}");
+    std::fs::write(&path, text("\"failed\"")).unwrap();
+    assert_eq!(store.state(RUN).unwrap(), RunState::Failed { reason: String::new(), step: None });
+    for broken in [text("\"gone\""), text("\"failed\"")[..30].to_owned(), "{}".to_owned()] {
+        std::fs::write(&path, broken).unwrap();
+        assert!(store.state(RUN).unwrap_err().to_string().contains("manifest.json"));
+    }
+}
