@@ -26,12 +26,14 @@ pub(crate) struct WarningRow {
     pub example: Option<u64>,
 }
 
-const KINDS: [WarningKind; 2] = [WarningKind::ConstantAction, WarningKind::KlExplosion];
+const KINDS: [WarningKind; 3] =
+    [WarningKind::ConstantAction, WarningKind::KlExplosion, WarningKind::MixedMachines];
 
 fn word(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "constant action",
         WarningKind::KlExplosion => "KL explosion",
+        WarningKind::MixedMachines => "mixed machines",
     }
 }
 
@@ -40,6 +42,9 @@ fn about(kind: WarningKind) -> &'static str {
         WarningKind::ConstantAction => "the trained policy decides the same whatever it reads",
         WarningKind::KlExplosion => {
             "an update threw the policy far from the one that had collected its samples"
+        }
+        WarningKind::MixedMachines => {
+            "begun on one type of machine and finished on another: neither gives the same bytes alone"
         }
     }
 }

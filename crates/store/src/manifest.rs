@@ -143,6 +143,8 @@ pub enum WarningKind {
     ConstantAction,
     /// An update moved the policy far away from the one that had collected its samples.
     KlExplosion,
+    /// It was taken up on another type of machine than it was begun on: neither gives its bytes alone.
+    MixedMachines,
 }
 
 /// Something that a reader of a completed run must know.

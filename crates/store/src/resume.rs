@@ -47,6 +47,8 @@ pub struct ResumePoint {
     pub state: PathBuf,
     /// Folders with the rows so far, oldest first.
     rows: Vec<PathBuf>,
+    /// Who computed them.
+    pub(crate) machines: Vec<Stretch>,
 }
 
 /// `index.json`.
@@ -57,6 +59,18 @@ struct Index {
     rows: Vec<String>,
     /// BLAKE3 of every file, by its path in `resume/`.
     files: BTreeMap<String, String>,
+    /// Who computed what led here.
+    #[serde(default)]
+    machines: Vec<Stretch>,
+}
+
+/// Work on a run by one type of machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stretch {
+    /// Processor and adapter.
+    pub machine: String,
+    /// Environment steps that had been done before.
+    pub from_step: u64,
 }
 
 /// `resume/` of one attempt.
@@ -94,6 +108,7 @@ impl ResumeFolder {
         &mut self,
         updates: u32,
         rows: &Rows,
+        machines: &[Stretch],
         save: &mut dyn FnMut(&Path) -> Result<(), E>,
     ) -> Result<(), E> {
         let number = self.next;
@@ -112,7 +127,7 @@ impl ResumeFolder {
         save(&state_dir)?;
         digests(&state_dir, &state_name, &mut files)?;
         let names: Vec<String> = self.rows.iter().cloned().chain([rows_name.clone()]).collect();
-        let index = Index { updates, rows: names.clone(), files };
+        let index = Index { updates, rows: names.clone(), files, machines: machines.to_vec() };
         let path = state_dir.join(INDEX);
         let text = serde_json::to_string(&index).map_err(StoreError::json(&path))?;
         fs::write(&path, text).map_err(StoreError::io(&path))?;
@@ -165,7 +180,7 @@ fn read_point(dir: &Path, number: u32) -> Option<(ResumePoint, Index)> {
         fs::read(dir.join(name)).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == digest)
     };
     let rows = index.rows.iter().map(|name| dir.join(name)).collect();
-    let point = ResumePoint { updates: index.updates, state, rows };
+    let point = ResumePoint { updates: index.updates, state, rows, machines: index.machines.clone() };
     index.files.iter().all(is_whole).then_some((point, index))
 }
 

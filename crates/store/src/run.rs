@@ -10,8 +10,10 @@ use trading_env::{StepRecord, TimingRecord, UpdateRecord};
 use crate::lease::{Lease, Lost};
 use crate::parquet_file::TableWriter;
 use crate::publication::{self, CHECKPOINT, MANIFEST};
-use crate::resume::{ResumeFolder, ResumePoint, Rows};
-use crate::{CompletedInfo, Manifest, ManifestStart, Process, StateWord, StoreError, atomic};
+use crate::resume::{ResumeFolder, ResumePoint, Rows, Stretch};
+use crate::{
+    CompletedInfo, Manifest, ManifestStart, Process, StateWord, StoreError, Warning, WarningKind, atomic,
+};
 
 /// Holds a run and writes its folder. Dropped without an end it leaves the run interrupted.
 pub struct RunWriter {
@@ -25,6 +27,8 @@ pub struct RunWriter {
     log: File,
     resume: ResumeFolder,
     point: Option<ResumePoint>,
+    /// Who computed what, this process last.
+    machines: Vec<Stretch>,
     /// Rows since the last point; `None` where no point is going to be saved.
     recent: Option<Rows>,
     // Last, so that it is freed after everything else is closed.
@@ -76,9 +80,11 @@ impl RunWriter {
         }
         let result = publication::folder(&dir, lease.number());
         std::fs::create_dir(&result).map_err(StoreError::io(&result))?;
+        let machine = format!("{}, {}", manifest.start.machine.cpu, manifest.start.adapter);
         let mut writer = Self {
             resume,
             point,
+            machines: vec![Stretch { machine, from_step: 0 }],
             recent: None,
             steps: TableWriter::begin(result.join("steps.parquet"))?,
             updates: TableWriter::begin(result.join("updates.parquet"))?,
@@ -143,15 +149,37 @@ impl RunWriter {
     pub fn take_up(&mut self, mut seen: impl FnMut(&Rows)) -> Result<Option<ResumePoint>, StoreError> {
         let point = self.point.take();
         if let Some(point) = &point {
+            let mut steps = 0;
             point.each_rows(|rows| {
                 seen(&rows);
+                steps += rows.steps.len() as u64;
                 rows.steps.into_iter().try_for_each(|row| self.steps.push(row))?;
                 rows.updates.into_iter().try_for_each(|row| self.updates.push(row))?;
                 rows.timing.into_iter().try_for_each(|row| self.timing.push(row))
             })?;
+            self.follow(&point.machines, steps);
         }
         self.recent = Some(Rows::default());
         Ok(point)
+    }
+
+    /// Goes on from what `earlier` ones computed.
+    fn follow(&mut self, earlier: &[Stretch], steps: u64) {
+        let Some(own) = self.machines.pop() else { return };
+        self.machines = earlier.to_vec();
+        if self.machines.last().is_none_or(|last| last.machine != own.machine) {
+            self.machines.push(Stretch { from_step: steps, ..own });
+        }
+    }
+
+    /// That several types of machine computed the run, where they did.
+    fn mixed(&self) -> Option<Warning> {
+        let [first, second, ..] = &self.machines[..] else { return None };
+        let mut text = format!("{} computed it", first.machine);
+        for stretch in &self.machines[1..] {
+            text += &format!(", from step {} on {}", stretch.from_step, stretch.machine);
+        }
+        Some(Warning { kind: WarningKind::MixedMachines, step: second.from_step, text })
     }
 
     /// Saves something to go on from after `updates`: the rows so far and what `save` writes into its folder.
@@ -164,7 +192,7 @@ impl RunWriter {
             return Ok(());
         }
         let recent = self.recent.take().unwrap_or_default();
-        let saved = self.resume.save(updates, &recent, save);
+        let saved = self.resume.save(updates, &recent, &self.machines, save);
         // What could not be saved stands before the next point.
         self.recent = Some(if saved.is_ok() { Rows::default() } else { recent });
         saved
@@ -199,6 +227,7 @@ impl RunWriter {
         self.manifest.receipt = outcome.receipt;
         self.manifest.prompts = outcome.prompts;
         self.manifest.warnings = outcome.warnings;
+        self.manifest.warnings.extend(self.mixed());
         self.manifest.equal_turnover = outcome.equal_turnover;
         self.end(StateWord::Completed, None, None)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::sample::{RUN, start, step_row};
-use crate::{CompletedInfo, ExperimentStore, RunWriter, StoreError};
+use crate::{CompletedInfo, ExperimentStore, RunWriter, StoreError, WarningKind};
 
 fn claim(store: &ExperimentStore) -> RunWriter {
     store.claim(RUN, false, &start(RUN, "a", 0), "seed = 0\n").unwrap().unwrap()
@@ -70,6 +70,34 @@ fn a_run_goes_on_from_its_last_point_and_ends_with_the_same_bytes() {
     let steps = |store: &ExperimentStore| fs::read(store.dir().join(RUN).join("steps.parquet")).unwrap();
     assert_eq!(steps(&store), steps(&other));
     drop(root);
+}
+
+/// Begun on one CPU, on to another and back: neither gives these bytes alone, and the manifest says so.
+#[test]
+fn a_run_that_several_types_of_machine_computed_warns_of_it() {
+    let claim_on = |store: &ExperimentStore, cpu: &str| {
+        let mut start = start(RUN, "a", 0);
+        cpu.clone_into(&mut start.machine.cpu);
+        store.claim(RUN, false, &start, "seed = 0\n").unwrap().unwrap()
+    };
+    let warnings = |store: &ExperimentStore| store.manifests().unwrap().remove(0).warnings;
+    let run_on = |cpus: &[&str]| {
+        let root = tempfile::tempdir().unwrap();
+        let store = ExperimentStore::open(root.path(), "demo");
+        for (i, cpu) in (0..).zip(cpus) {
+            let mut run = claim_on(&store, cpu);
+            run.take_up(|_| ()).unwrap();
+            train(&mut run, 2 * i..2 * (i + 1), &[2 * (i + 1)]);
+            if usize::try_from(i).unwrap() + 1 == cpus.len() {
+                run.complete(CompletedInfo::default()).unwrap();
+            }
+        }
+        warnings(&store)
+    };
+    assert_eq!(run_on(&["X", "X", "X"]), []);
+    let mixed = run_on(&["X", "Y", "Y", "X"]);
+    assert_eq!((mixed.len(), mixed[0].kind, mixed[0].step), (1, WarningKind::MixedMachines, 6));
+    assert_eq!(mixed[0].text, "X, CPU computed it, from step 6 on Y, CPU, from step 18 on X, CPU");
 }
 
 #[test]
