@@ -7,6 +7,9 @@ use runner::{ExecuteError, PlanError};
 
 use crate::screen;
 
+/// Variable with the program that can build features.
+pub(crate) const REBUILD: &str = "FLAGLAB_REBUILD";
+
 /// Why a command ends without its result.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -118,7 +121,7 @@ impl From<store::StoreError> for Failure {
 /// command again; without one says what to build.
 fn rebuild(features: &[&str]) -> ExitCode {
     let list = features.join(",");
-    let Some(program) = std::env::var_os("FLAGLAB_REBUILD") else {
+    let Some(program) = std::env::var_os(REBUILD) else {
         let names = features.join(", ");
         return Failure::wrong(format!(
             "this binary was built without the cargo features {names}; start it through `cargo xtask`, which builds \

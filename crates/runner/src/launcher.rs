@@ -117,6 +117,8 @@ pub struct Worker {
     pub args: Vec<String>,
     /// Where it starts.
     pub dir: PathBuf,
+    /// Variables that it needs where it does not inherit our own, by name.
+    pub env: Vec<(String, String)>,
 }
 
 impl Worker {

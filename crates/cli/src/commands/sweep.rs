@@ -1,6 +1,7 @@
 //! `sweep` and `retry`: from an experiment file to its report.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
 use trading_env::Role;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, REBUILD};
 use crate::output::{self, Format};
 use crate::paths::{Paths, shown};
 use crate::progress::Display;
@@ -274,6 +275,20 @@ pub(crate) fn work(registry: &Registry, args: &WorkArgs) -> Result<ExitCode, Fai
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// The variables that decide what a sweep reads and where it writes, by name.
+fn own_variables() -> Vec<(String, String)> {
+    let is_own = |name: &str| {
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_named = name.starts_with("FLAGLAB_") && name != REBUILD || name == "HF_HOME";
+        is_plain && is_named
+    };
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let mut own: Vec<_> = std::env::vars_os().filter_map(text).filter(|(name, _)| is_own(name)).collect();
+    own.sort();
+    own
+}
+
 /// A sweep goes on in rounds until nothing is left that it could do: processes that share its folder leave runs behind
 /// when they end, and failed runs may have retries left.
 struct Rounds {
@@ -401,6 +416,7 @@ impl Common {
             program: std::env::current_exe().map_err(broken)?,
             args,
             dir: std::env::current_dir().map_err(broken)?,
+            env: own_variables(),
         })
     }
 }

@@ -82,6 +82,13 @@ impl Script<'_> {
         );
         text += "[ -n \"$runs\" ] || { echo \"this node does not see the list of tasks: is its folder shared?\" >&2; exit 2; }\n";
         text += "export RAYON_NUM_THREADS=\"${SLURM_CPUS_PER_TASK:-1}\" OMP_NUM_THREADS=\"${SLURM_CPUS_PER_TASK:-1}\"\n";
+        // By themselves too, for sites whose sbatch hands nothing over.
+        for (name, value) in &self.worker.env {
+            if value.contains('\0') {
+                return Err(LaunchError(format!("{name}={value:?} cannot be passed to a process")));
+            }
+            text += &format!("export {name}={}\n", quoted(value));
+        }
         for line in &settings.setup {
             text += line;
             text.push('\n');
@@ -150,6 +157,10 @@ mod tests {
             program: "/opt/flag lab/flaglab".into(),
             args: args.map(str::to_owned).to_vec(),
             dir: "/work".into(),
+            env: vec![
+                ("FLAGLAB_RUNS".into(), "/runs/50%".into()),
+                ("FLAGLAB_SET__title".into(), "it's".into()),
+            ],
         }
     }
 
@@ -204,8 +215,12 @@ mod tests {
         std::fs::write(Script::list(&folder), "aa\nbb,cc\n").unwrap();
         let odd = ["", "$HOME", "it's", "a\nb", "`id`", "\\", "*", "--x=\"y\"", "#"];
         let args = ["-c", "printf '[%s]' \"$@\"", "program"].into_iter().chain(odd);
-        let worker =
-            Worker { program: "/bin/sh".into(), args: args.map(str::to_owned).collect(), dir: "/".into() };
+        let worker = Worker {
+            program: "/bin/sh".into(),
+            args: args.map(str::to_owned).collect(),
+            dir: "/".into(),
+            env: Vec::new(),
+        };
         let settings = Settings { setup: vec!["A=1".into()], ..Settings::default() };
         let script = Script {
             settings: &settings,

@@ -75,6 +75,7 @@ impl Stage {
             program: "/bin/flaglab".into(),
             args: vec!["work".into(), "x.toml".into()],
             dir: "/".into(),
+            env: Vec::new(),
         };
         // `a0` is done, `b0` was lost.
         let state = |run: &str| {
