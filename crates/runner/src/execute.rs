@@ -329,7 +329,7 @@ impl<'a> Ready<'a> {
         let run = &self.plan.runs[selected.run];
         let start = self.plan.manifest(run, None, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
-        match listing.claim(&run.id, selected.fresh, &start, &spec)? {
+        match listing.claim(&run.id, selected.attempt, &start, &spec)? {
             Some(writer) => writer.fail(reason, None).map(|_| ()),
             // Somebody else has taken it up.
             None => Ok(()),
@@ -339,7 +339,7 @@ impl<'a> Ready<'a> {
     /// One run from claim to end.
     fn one(
         &self,
-        Selected { run: index, fresh, .. }: Selected,
+        Selected { run: index, attempt }: Selected,
         listing: &Listing,
         provenance: &Provenance,
         options: &ExecuteOptions<'_>,
@@ -359,7 +359,7 @@ impl<'a> Ready<'a> {
         let agent = match &cast.agent {
             Ok(agent) => agent,
             Err(Skip(reason)) => {
-                let skipped = listing.skip(&run.id, fresh, &start, &spec, reason);
+                let skipped = listing.skip(&run.id, attempt, &start, &spec, reason);
                 self.release(run.arm);
                 return before_end(
                     match skipped {
@@ -374,7 +374,7 @@ impl<'a> Ready<'a> {
         // Before the claim: who waits holds nothing that another process could do.
         let slots = cast.slots.clone();
         let _slot = slots.as_ref().map(|slots| slots.take());
-        let mut writer = match listing.claim(&run.id, fresh, &start, &spec) {
+        let mut writer = match listing.claim(&run.id, attempt, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => {
                 self.release(run.arm);

@@ -75,8 +75,6 @@ pub(crate) struct Selected {
     pub run: usize,
     /// Its attempt to work on, from 1.
     pub attempt: u32,
-    /// Whether the attempt is to be begun beside earlier ones.
-    pub fresh: bool,
 }
 
 /// What the runs of one arm use together.
@@ -131,7 +129,7 @@ impl<'a> Plan<'a> {
         for (i, run) in self.runs.iter().enumerate() {
             let Some(attempt) = selection.attempt(run, max_retries) else { continue };
             if !done.contains(&store::attempt_name(&run.id, attempt)) && seen.insert(&run.id) {
-                selected.push(Selected { run: i, attempt, fresh: attempt > run.attempt && run.attempt > 0 });
+                selected.push(Selected { run: i, attempt });
             }
         }
         let mut builder = Builder {

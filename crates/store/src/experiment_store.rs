@@ -148,7 +148,7 @@ impl ExperimentStore {
         self.list()?.attempts(run_id)
     }
 
-    /// [`Listing::claim`] on a listing of now.
+    /// [`Listing::claim`] of the latest attempt, with `fresh` of the one after it, on a listing of now.
     pub fn claim(
         &self,
         run_id: &str,
@@ -156,10 +156,11 @@ impl ExperimentStore {
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<Option<RunWriter>, StoreError> {
-        self.list()?.claim(run_id, fresh, start, spec_toml)
+        let listing = self.list()?;
+        listing.claim(run_id, listing.attempt_for(run_id, fresh)?, start, spec_toml)
     }
 
-    /// [`Listing::skip`] on a listing of now.
+    /// [`Listing::skip`] likewise.
     pub fn skip(
         &self,
         run_id: &str,
@@ -168,7 +169,8 @@ impl ExperimentStore {
         spec_toml: &str,
         reason: &str,
     ) -> Result<bool, StoreError> {
-        self.list()?.skip(run_id, fresh, start, spec_toml, reason)
+        let listing = self.list()?;
+        listing.skip(run_id, listing.attempt_for(run_id, fresh)?, start, spec_toml, reason)
     }
 
     /// State of one attempt of a run, `Planned` where it was never begun.

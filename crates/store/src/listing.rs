@@ -41,24 +41,24 @@ impl Listing {
         self.numbers(run_id).iter().map(|number| self.attempt(run_id, *number)).collect()
     }
 
-    /// Takes up a run: a planned one in a new folder, an interrupted or skipped one in its own, and with `fresh` in a
-    /// new attempt beside the old ones whatever became of them. Attempts that others began since the listing count.
+    /// Takes up an attempt of a run, from 1: a planned one in a new folder, an interrupted or skipped one in its own.
+    /// What others have done since the listing counts.
     ///
-    /// `None`: there is nothing to take, because somebody else holds the run or because it is completed or failed and
-    /// `fresh` was not asked for. Machines that share the folder may take the run over when this process has given no sign
+    /// `None`: there is nothing to take, because somebody else works on the run, or the attempt has its end, or a later one
+    /// has been begun. Machines that share the folder may take the run over when this process has given no sign
     /// of life for as long as [`ExperimentStore::with_lease`] says.
     ///
     /// From here on the run counts as started, whatever becomes of it, see [`ExperimentStore::trials`].
     pub fn claim(
         &self,
         run_id: &str,
-        fresh: bool,
+        attempt: u32,
         start: &ManifestStart,
         spec_toml: &str,
     ) -> Result<Option<RunWriter>, StoreError> {
-        let Some((number, lease)) = self.take(run_id, fresh)? else { return Ok(None) };
-        ledger::append(self.store.dir(), start, number)?;
-        self.begin(run_id, number, lease, start, spec_toml).map(Some)
+        let Some(lease) = self.take(run_id, attempt)? else { return Ok(None) };
+        ledger::append(self.store.dir(), start, attempt)?;
+        self.begin(run_id, attempt, lease, start, spec_toml).map(Some)
     }
 
     /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
@@ -67,13 +67,13 @@ impl Listing {
     pub fn skip(
         &self,
         run_id: &str,
-        fresh: bool,
+        attempt: u32,
         start: &ManifestStart,
         spec_toml: &str,
         reason: &str,
     ) -> Result<bool, StoreError> {
-        let Some((number, lease)) = self.take(run_id, fresh)? else { return Ok(false) };
-        self.begin(run_id, number, lease, start, spec_toml)?.skip(reason)?;
+        let Some(lease) = self.take(run_id, attempt)? else { return Ok(false) };
+        self.begin(run_id, attempt, lease, start, spec_toml)?.skip(reason)?;
         Ok(true)
     }
 
@@ -88,23 +88,34 @@ impl Listing {
         RunWriter::begin(self.store.attempt_dir(run_id, number), number, start.clone(), spec_toml, lease)
     }
 
-    /// The attempt to work on, in a folder that is there, and a lease on it.
-    fn take(&self, run_id: &str, fresh: bool) -> Result<Option<(u32, Lease)>, StoreError> {
+    /// The latest attempt of a run, or the one after it.
+    pub(crate) fn attempt_for(&self, run_id: &str, fresh: bool) -> Result<u32, StoreError> {
+        let latest = self.latest(run_id)?.map_or(0, |attempt| attempt.number);
+        Ok(if fresh { latest + 1 } else { latest.max(1) })
+    }
+
+    /// A lease on the attempt, whose folder is there then.
+    fn take(&self, run_id: &str, number: u32) -> Result<Option<Lease>, StoreError> {
         let folder = self.store.dir();
         check_run_id(folder, run_id)?;
         let latest = self.latest(run_id)?;
-        let number = match latest.as_ref().map(|a| (&a.state, a.number)) {
-            None => 1,
-            Some((RunState::Running { .. }, _)) => return Ok(None),
-            Some((_, number)) if fresh => number + 1,
-            Some((RunState::Completed | RunState::Failed { .. }, _)) => return Ok(None),
-            Some((RunState::Planned | RunState::Interrupted | RunState::Skipped { .. }, number)) => number,
-        };
+        match &latest {
+            // One at a time, whichever attempt it is.
+            Some(Attempt { state: RunState::Running { .. }, .. }) => return Ok(None),
+            Some(latest) if latest.number > number => return Ok(None),
+            Some(Attempt { number: same, state: RunState::Completed | RunState::Failed { .. }, .. })
+                if *same == number =>
+            {
+                return Ok(None);
+            }
+            _ => {}
+        }
+        let begins = latest.as_ref().is_some_and(|latest| latest.number < number);
         let dir = self.store.attempt_dir(run_id, number);
         fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
         match fs::create_dir(&dir) {
             // Somebody else began this attempt since we looked: theirs is as fresh as ours would be.
-            Err(e) if e.kind() == ErrorKind::AlreadyExists && fresh && latest.is_some() => return Ok(None),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists && begins => return Ok(None),
             Err(e) if e.kind() != ErrorKind::AlreadyExists => {
                 return Err(StoreError::Io { path: dir, source: e });
             }
@@ -122,7 +133,7 @@ impl Listing {
             lease.remove();
             return Ok(None);
         }
-        Ok(Some((number, lease)))
+        Ok(Some(lease))
     }
 
     fn numbers(&self, run_id: &str) -> &[u32] {

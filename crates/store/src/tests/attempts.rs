@@ -171,6 +171,24 @@ fn fresh_attempts_leave_the_old_ones_as_they_are() {
     assert_eq!(snapshot(&store.dir().join(RUN)), first, "no byte of the first attempt changed");
 }
 
+/// Two processes that want the same new attempt, one after the other: the second finds it done.
+#[test]
+fn an_attempt_that_somebody_else_has_done_is_not_done_again_as_the_next() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let (one, two) = (store.list().unwrap(), store.list().unwrap());
+    let claim = |listing: &crate::Listing, attempt| {
+        listing.claim(RUN, attempt, &start(RUN, "a", 0), "seed = 0\n").unwrap()
+    };
+    claim(&one, 1).unwrap().fail("boom", None).unwrap();
+    assert!(claim(&two, 1).is_none());
+    claim(&one, 2).unwrap().complete(CompletedInfo::default()).unwrap();
+    assert!(claim(&two, 2).is_none() && claim(&two, 1).is_none());
+    assert_eq!(store.attempts(RUN).unwrap().len(), 2);
+    drop(claim(&one, 3).unwrap());
+    assert!(claim(&two, 3).is_some(), "one that was left is gone on with");
+}
+
 #[test]
 fn trials_count_everything_ever_started_once() {
     let root = tempfile::tempdir().unwrap();
@@ -278,10 +296,10 @@ fn a_state_needs_no_more_than_its_fields() {
     assert!(attempt.took.is_some_and(|took| took.as_secs() < 60));
     let path = attempt.dir.join("manifest.json");
     let text = |state: &str| format!("{{\"metrics\": {{}}, \"state\": {state}, \"started\": \"\"}}");
-    std::fs::write(&path, text("\"failed\"")).unwrap();
+    fs::write(&path, text("\"failed\"")).unwrap();
     assert_eq!(store.state(RUN).unwrap(), RunState::Failed { reason: String::new(), step: None });
     for broken in [text("\"gone\""), text("\"failed\"")[..30].to_owned(), "{}".to_owned()] {
-        std::fs::write(&path, broken).unwrap();
+        fs::write(&path, broken).unwrap();
         assert!(store.state(RUN).unwrap_err().to_string().contains("manifest.json"));
     }
 }
