@@ -98,20 +98,27 @@ fn sync(paths: &[PathBuf]) -> Result<(), StoreError> {
 
 /// Writes the whole of `path` at once.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    write_all(&[(path, bytes)])
+    name_all(begin_all(&[(path, bytes)])?)
 }
 
-/// Writes several files, each at once, which takes the disk as long as one.
-pub(crate) fn write_all(files: &[(&Path, &[u8])]) -> Result<(), StoreError> {
+/// Writes several files, which takes the disk as long as one, and gives them no names yet.
+pub(crate) fn begin_all<'a>(
+    files: &[(&'a Path, &[u8])],
+) -> Result<Vec<(NamedTempFile, &'a Path)>, StoreError> {
     let mut begun = Vec::new();
     for (path, bytes) in files {
         let mut file = begin(path)?;
         file.write_all(bytes).map_err(StoreError::io(path))?;
-        begun.push(file);
+        begun.push((file, *path));
     }
-    let temporary: Vec<PathBuf> = begun.iter().map(|file| file.path().to_owned()).collect();
+    let temporary: Vec<PathBuf> = begun.iter().map(|(file, _)| file.path().to_owned()).collect();
     sync(&temporary)?;
-    begun.into_iter().zip(files).try_for_each(|(file, (path, _))| name(file, path))
+    Ok(begun)
+}
+
+/// Gives files their names, each at once.
+pub(crate) fn name_all(begun: Vec<(NamedTempFile, &Path)>) -> Result<(), StoreError> {
+    begun.into_iter().try_for_each(|(file, path)| name(file, path))
 }
 
 /// Replaces `path` at once without bringing it to the disk: for what need not outlive the machine.

@@ -129,6 +129,11 @@ impl Lease {
         };
         let path = dir.join(format!("{PREFIX}{number}"));
         let Some(lock) = link_note(&path, &note)? else { return Ok(None) };
+        if numbers(dir)?.last().is_some_and(|last| *last > number) {
+            // Others have come, and one of them gone, since we looked.
+            let _ = fs::remove_file(&path);
+            return Ok(None);
+        }
         for old in numbers(dir)?.into_iter().filter(|old| *old < number) {
             // Nobody's any more; one that is there still does no harm.
             let _ = fs::remove_file(dir.join(format!("{PREFIX}{old}")));
@@ -168,8 +173,12 @@ impl Lease {
         let end = self.dir.join(END);
         match fs::hard_link(self.path(), &end) {
             Ok(()) => Ok(true),
-            // Somebody else's is there, or ours has been taken over in this moment.
-            Err(e) if matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => Ok(false),
+            // It may be ours: a file server repeats what it was asked for when its answer is lost.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                Ok(read_note(&end)?.is_some_and(|publisher| publisher == self.note))
+            }
+            // Ours has been taken over in this moment.
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(source) => Err(StoreError::Io { path: end, source }),
         }
     }
@@ -200,8 +209,10 @@ impl Drop for Lease {
 
 impl Shared {
     fn look(&self) -> bool {
-        let file = |number: u32| self.dir.join(format!("{PREFIX}{number}")).exists();
-        let ours = !self.lost.is_so() && file(self.number) && !file(self.number + 1);
+        let file = |number: u32| self.dir.join(format!("{PREFIX}{number}")).try_exists();
+        // A server that does not answer takes nothing away.
+        let taken = matches!(file(self.number), Ok(false)) || matches!(file(self.number + 1), Ok(true));
+        let ours = !self.lost.is_so() && !taken;
         if !ours {
             self.lost.0.store(true, Ordering::Relaxed);
         }
@@ -258,6 +269,16 @@ pub(crate) fn holder(dir: &Path) -> Result<Option<Holder>, StoreError> {
     Ok(Some(Holder { process, lives: lives.lives }))
 }
 
+/// Takes back that a result was published, of which nothing is there: a loss of power, or of files. For the holder of a
+/// lease.
+pub(crate) fn unpublish(dir: &Path) -> Result<(), StoreError> {
+    let end = dir.join(END);
+    match fs::remove_file(&end) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError::Io { path: end, source }),
+        _ => Ok(()),
+    }
+}
+
 /// The lease whose holder published the attempt's result; `None` where nobody has.
 pub(crate) fn publisher(dir: &Path) -> Result<Option<u32>, StoreError> {
     Ok(read_note(&dir.join(END))?.map(|note| note.lease))
@@ -300,11 +321,9 @@ impl Lives {
         let note = read_note(&path)?;
         let Some(known) = &note else { return Ok(Self { note, lives: false }) };
         let lives = match is_locked(&path)? {
-            // Whoever holds it is there, wherever.
-            Some(true) => true,
-            Some(false) if known.kernel == kernel() => false,
-            // Locks may not reach across machines: a free one proves nothing.
-            Some(false) | None => {
+            Some(locked) if known.kernel == kernel() => locked,
+            // Locks may not reach across machines, or outlive one that has died.
+            _ => {
                 let lasts = Duration::from_secs(known.lasts_s);
                 age_of(dir, &path, clock)?.is_some_and(|age| age < lasts)
             }

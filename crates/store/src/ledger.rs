@@ -43,7 +43,8 @@ struct Line<'a> {
     attempt: u32,
 }
 
-/// Appends one start. A single write of a short line to a file opened for appending is not torn by other processes.
+/// Appends one start. A single write of a short line to a file opened for appending is not torn by other processes of
+/// this machine; where those of others tear one on a shared file system, the run's folder stands for it.
 pub(crate) fn append(dir: &Path, start: &ManifestStart, attempt: u32) -> Result<(), StoreError> {
     let path = dir.join(NAME);
     let line = Line { trial: &Trial::of(start), run_id: &start.run_id, seed: start.seed, attempt };

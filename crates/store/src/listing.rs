@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 
 use crate::experiment_store::{check_run_id, glance, read_manifest};
 use crate::lease::{self, Lease};
+use crate::resume::ResumeFolder;
 use crate::run::RunWriter;
 use crate::{Attempt, ExperimentStore, ManifestStart, RunState, StateWord, StoreError, ledger, publication};
 
@@ -58,7 +59,7 @@ impl Listing {
     ) -> Result<Option<RunWriter>, StoreError> {
         let Some(lease) = self.take(run_id, attempt)? else { return Ok(None) };
         ledger::append(self.store.dir(), start, attempt)?;
-        self.begin(run_id, attempt, lease, start, spec_toml).map(Some)
+        self.begin(run_id, attempt, lease, start, spec_toml)
     }
 
     /// Notes that a run cannot be started here, in the place where [`claim`](Self::claim) would start it. It is no trial.
@@ -73,7 +74,8 @@ impl Listing {
         reason: &str,
     ) -> Result<bool, StoreError> {
         let Some(lease) = self.take(run_id, attempt)? else { return Ok(false) };
-        self.begin(run_id, attempt, lease, start, spec_toml)?.skip(reason)?;
+        let Some(run) = self.begin(run_id, attempt, lease, start, spec_toml)? else { return Ok(false) };
+        run.skip(reason)?;
         Ok(true)
     }
 
@@ -84,7 +86,7 @@ impl Listing {
         lease: Lease,
         start: &ManifestStart,
         spec_toml: &str,
-    ) -> Result<RunWriter, StoreError> {
+    ) -> Result<Option<RunWriter>, StoreError> {
         RunWriter::begin(self.store.attempt_dir(run_id, number), number, start.clone(), spec_toml, lease)
     }
 
@@ -122,16 +124,22 @@ impl Listing {
             _ => {}
         }
         let Some(lease) = Lease::take(&dir, self.store.lasts())? else { return Ok(None) };
-        if let Some(publisher) = lease::publisher(&dir)? {
+        let publisher = lease::publisher(&dir)?;
+        if let Some(publisher) = publisher {
             // Its holder died over the last step, or is at it.
             publication::carry_out(&dir, publisher)?;
         }
         // Under the lease: somebody else may have finished it between our look and our lease.
-        let finished =
-            matches!(read_manifest(&dir)?.map(|m| m.state), Some(StateWord::Completed | StateWord::Failed));
-        if finished {
-            lease.remove();
-            return Ok(None);
+        match read_manifest(&dir)?.map(|m| m.state) {
+            Some(state @ (StateWord::Completed | StateWord::Failed)) => {
+                if state == StateWord::Completed {
+                    ResumeFolder::open(&dir)?.0.remove()?;
+                }
+                lease.remove();
+                return Ok(None);
+            }
+            _ if publisher.is_some() => lease::unpublish(&dir)?,
+            _ => {}
         }
         Ok(Some(lease))
     }

@@ -36,11 +36,14 @@ pub(crate) fn carry_out(dir: &Path, lease: u32) -> Result<(), StoreError> {
         let to = dir.join(&name);
         if name == MANIFEST {
             atomic::sync_folder(dir)?;
-        } else if name == CHECKPOINT && to.is_dir() {
+        }
+        let mut moved = fs::rename(from.join(&name), &to);
+        if moved.as_ref().is_err_and(|e| e.kind() == ErrorKind::DirectoryNotEmpty) {
             // Of a version that gave a checkpoint its name first.
             put_aside(dir, &to)?;
+            moved = fs::rename(from.join(&name), &to);
         }
-        match fs::rename(from.join(&name), &to) {
+        match moved {
             // Somebody else was quicker.
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             moved => moved.map_err(StoreError::io(&to))?,

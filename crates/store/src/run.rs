@@ -51,7 +51,7 @@ impl RunWriter {
         start: ManifestStart,
         spec_toml: &str,
         lease: Lease,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Option<Self>, StoreError> {
         let manifest = Manifest {
             start,
             attempt,
@@ -71,7 +71,12 @@ impl RunWriter {
         let spec = dir.join("spec.toml");
         let (manifest_path, text) = (dir.join(MANIFEST), manifest_text(&dir, &manifest)?);
         let both: [(&Path, &[u8]); 2] = [(&manifest_path, &text), (&spec, spec_toml.as_bytes())];
-        atomic::write_all(if spec.exists() { &both[..1] } else { &both })?;
+        let begun = atomic::begin_all(if spec.exists() { &both[..1] } else { &both })?;
+        // Bringing them to the disk can take as long as the disk likes.
+        if !lease.is_ours() {
+            return Ok(None);
+        }
+        atomic::name_all(begun)?;
         let log = dir.join("log.txt");
         let (resume, point) = ResumeFolder::open(&dir)?;
         for earlier in 1..lease.number() {
@@ -96,7 +101,7 @@ impl RunWriter {
             lease,
         };
         writer.note("started")?;
-        Ok(writer)
+        Ok(Some(writer))
     }
 
     /// Whether another process has taken the run over, which makes whatever is still done here void.
