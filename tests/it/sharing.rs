@@ -99,6 +99,37 @@ fn an_arm_that_aborts_takes_no_other_with_it() {
     assert!(again.stdout.contains("nothing left to do: 10 of 12"), "{}", again.stdout);
 }
 
+/// A new attempt that dies is the one that failed, and no further one.
+#[test]
+fn a_retry_that_aborts_is_one_attempt() {
+    let folder = with_agent("behaviour = \"abort\"\nseeds = [1]");
+    assert_eq!(folder.run(&["sweep", "small.toml", "--isolate"]).code, 1);
+    assert_eq!(states(&folder, "failed").len(), 2);
+    assert_eq!(folder.run(&["retry", "small.toml", "--isolate"]).code, 1);
+    assert_eq!((states(&folder, "failed").len(), folder.manifests("small").len()), (4, 14));
+    let tried = folder.run(&["sweep", "small.toml", "--isolate", "--set", "run.max_retries=3"]);
+    assert_eq!(tried.code, 1);
+    assert_eq!((states(&folder, "failed").len(), folder.manifests("small").len()), (8, 18));
+}
+
+/// However their sweep ends, and be it without a word: its processes save where they are and end too.
+#[test]
+fn processes_do_not_outlive_their_sweep() {
+    let folder = with_agent("behaviour = \"slow\"\nseeds = [0]\ntotal_timesteps = 20000");
+    let mut sweep = start(&folder, &["--jobs", "1", "--isolate"]);
+    wait_until("a run is begun", || {
+        folder.path("runs/small").is_dir() && states(&folder, "running").len() == 1
+    });
+    let manifests = folder.manifests("small");
+    let pid = manifests.values().next().unwrap()["process"]["pid"].as_u64().unwrap();
+    assert_ne!(pid, u64::from(sweep.id()));
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    let is_there = || Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap().status.success();
+    wait_until("its process ends", || !is_there());
+    assert_eq!(log_lines(&folder, " interrupted"), 1);
+}
+
 #[test]
 fn arms_in_processes_of_their_own_give_the_same_bytes() {
     let (one, many) = (Folder::with_experiment(EXPERIMENT), Folder::with_experiment(EXPERIMENT));
@@ -145,6 +176,11 @@ fn a_failed_run_is_tried_as_often_as_the_file_says() {
     let (failed, completed) = (states(&folder, "failed"), states(&folder, "completed"));
     assert_eq!((failed.len(), completed.len()), (2, 12));
     assert!(failed.iter().all(|name| completed.contains(&format!("{name}.2"))), "{failed:?} {completed:?}");
+
+    // With retries left it does not end the sweep.
+    let folder = with_agent("behaviour = \"once\"\nseeds = [1]");
+    let set = ["--set", "run.max_retries=1", "--set", "run.on_failure=stop"];
+    folder.run(&[&["sweep", "small.toml"], &set[..]].concat()).ok();
 
     // What fails for good is tried that often and no more, now and later.
     let folder = with_agent("behaviour = \"panic\"\nseeds = [1]");

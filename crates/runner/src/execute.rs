@@ -1,10 +1,11 @@
 //! Carries out the runs of a prepared plan, each guarded: whatever one run does, the others go on.
 
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use experiment::OnFailure;
 use score::Scorecard;
@@ -24,6 +25,9 @@ use crate::rows::{Rows, Stop};
 use crate::warnings::Watch;
 use crate::{Evaluation, Event, Plan, PlannedArm, PlannedRun, Progress, Ready, evaluate, panics, turnover};
 use plugin::Kind;
+
+/// Time beyond a lease's end after which it is surely over.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
 /// How to execute.
 pub struct ExecuteOptions<'a> {
@@ -181,13 +185,19 @@ impl<'a> Ready<'a> {
         let failed = AtomicBool::new(false);
         let stops = self.plan.experiment.run.on_failure == OnFailure::Stop;
         let may_start = || !(options.progress.stopped() || stops && failed.load(Ordering::Relaxed));
+        let has_failed = |selected: &Selected| {
+            // One that has retries left has not failed yet.
+            if selected.attempt > self.plan.experiment.run.max_retries {
+                failed.store(true, Ordering::Relaxed);
+            }
+        };
         let one = |i: usize| {
             let end = match may_start() {
-                true => self.one(self.selected[i], &listing, &provenance, options),
+                true => self.one(self.selected[i], &listing, &provenance, options, &may_start),
                 false => RunEnd::Interrupted,
             };
             if matches!(end, RunEnd::Failed(_)) {
-                failed.store(true, Ordering::Relaxed);
+                has_failed(&self.selected[i]);
             }
             *ends[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(end);
         };
@@ -198,10 +208,13 @@ impl<'a> Ready<'a> {
             let (id, number) = attempt(name);
             self.plan.store.attempt_state(&id, number)
         };
+        let by_name: HashMap<String, &Selected> = self.selected.iter().map(|s| (self.name(s), s)).collect();
         let fail = |name: &str, reason: &str| {
-            failed.store(true, Ordering::Relaxed);
-            self.fail(name, reason, &listing, &provenance)
+            let Some(selected) = by_name.get(name) else { return Ok(()) };
+            has_failed(selected);
+            self.fail(selected, reason, &listing, &provenance)
         };
+        let processes = Mutex::new(HashSet::new());
         let work = Work {
             groups: &groups,
             jobs: options.jobs,
@@ -209,12 +222,16 @@ impl<'a> Ready<'a> {
             worker: options.worker,
             folder: self.plan.store.dir(),
             memory_limit_mib: self.plan.experiment.run.memory_limit_mib,
+            one_by_one: stops || self.plan.experiment.run.memory_limit_mib > 0,
             state: &|name| {
                 let state = state(name)?;
-                if matches!(state, RunState::Failed { .. }) {
-                    failed.store(true, Ordering::Relaxed);
+                if let (RunState::Failed { .. }, Some(selected)) = (&state, by_name.get(name)) {
+                    has_failed(selected);
                 }
                 Ok(state)
+            },
+            began: &|pid| {
+                processes.lock().unwrap_or_else(|e| e.into_inner()).insert(pid);
             },
             process: &|name| {
                 let (id, number) = attempt(name);
@@ -230,7 +247,17 @@ impl<'a> Ready<'a> {
             for (selected, end) in self.selected.iter().zip(&ends) {
                 let run = &self.plan.runs[selected.run];
                 let state = self.plan.store.attempt_state(&run.id, selected.attempt)?;
-                *end.lock().unwrap_or_else(|e| e.into_inner()) = Some(RunEnd::of(state));
+                let process = self.plan.store.process(&run.id, selected.attempt)?;
+                let processes = processes.lock().unwrap_or_else(|e| e.into_inner());
+                let is_ours = process.is_none_or(|process| processes.contains(&process.pid));
+                let end_of = match RunEnd::of(state) {
+                    // What others have left can be taken up.
+                    RunEnd::Interrupted if self.launcher.place() == Place::ThisMachine && !is_ours => {
+                        RunEnd::Elsewhere
+                    }
+                    end => end,
+                };
+                *end.lock().unwrap_or_else(|e| e.into_inner()) = Some(end_of);
             }
         }
         let mut plan = self.plan;
@@ -267,7 +294,9 @@ impl<'a> Ready<'a> {
             worker,
             folder: self.plan.store.dir(),
             memory_limit_mib: self.plan.experiment.run.memory_limit_mib,
+            one_by_one: false,
             state: &state,
+            began: &|_| (),
             process: &|_| Ok(None),
             fail: &|_, _| Ok(()),
             stopped: &|| false,
@@ -278,7 +307,7 @@ impl<'a> Ready<'a> {
 
     /// What the launcher carries out together.
     fn groups(&self) -> Vec<Group> {
-        let name = |s: &Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt);
+        let name = |s: &Selected| self.name(s);
         let arm = |s: &Selected| self.plan.runs[s.run].arm;
         let group = |selected: &[Selected]| Group {
             arm: self.plan.arms[arm(&selected[0])].name.clone(),
@@ -316,23 +345,34 @@ impl<'a> Ready<'a> {
         companies
     }
 
-    /// Has a run that nobody works on end as failed.
+    fn name(&self, selected: &Selected) -> String {
+        store::attempt_name(&self.plan.runs[selected.run].id, selected.attempt)
+    }
+
+    /// Has a run whose process is dead end as failed.
     fn fail(
         &self,
-        name: &str,
+        selected: &Selected,
         reason: &str,
         listing: &Listing,
         provenance: &Provenance,
     ) -> Result<(), StoreError> {
-        let of = |s: &&Selected| store::attempt_name(&self.plan.runs[s.run].id, s.attempt) == name;
-        let Some(selected) = self.selected.iter().find(of) else { return Ok(()) };
         let run = &self.plan.runs[selected.run];
         let start = self.plan.manifest(run, None, provenance);
         let spec = self.plan.resolved(run.arm).run(run.seed).to_toml();
-        match listing.claim(&run.id, selected.attempt, &start, &spec)? {
-            Some(writer) => writer.fail(reason, None).map(|_| ()),
-            // Somebody else has taken it up.
-            None => Ok(()),
+        // Where the file system has no locks, a dead process' lease lives on for as long as it lasts.
+        let deadline =
+            Instant::now() + Duration::from_secs(u64::from(self.plan.experiment.run.lease_s)) + LEASE_MARGIN;
+        loop {
+            if let Some(writer) = listing.claim(&run.id, selected.attempt, &start, &spec)? {
+                return writer.fail(reason, None).map(|_| ());
+            }
+            let state = self.plan.store.attempt_state(&run.id, selected.attempt)?;
+            if !matches!(state, RunState::Running { .. }) || Instant::now() > deadline {
+                // It has its end, or somebody else has taken it up.
+                return Ok(());
+            }
+            std::thread::sleep(LEASE_MARGIN / 4);
         }
     }
 
@@ -343,6 +383,7 @@ impl<'a> Ready<'a> {
         listing: &Listing,
         provenance: &Provenance,
         options: &ExecuteOptions<'_>,
+        may_start: &dyn Fn() -> bool,
     ) -> RunEnd {
         let run = &self.plan.runs[index];
         let arm = &self.plan.arms[run.arm].name;
@@ -374,6 +415,9 @@ impl<'a> Ready<'a> {
         // Before the claim: who waits holds nothing that another process could do.
         let slots = cast.slots.clone();
         let _slot = slots.as_ref().map(|slots| slots.take());
+        if !may_start() {
+            return RunEnd::Interrupted;
+        }
         let mut writer = match listing.claim(&run.id, attempt, &start, &spec) {
             Ok(Some(writer)) => writer,
             Ok(None) => {

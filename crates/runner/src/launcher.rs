@@ -84,6 +84,11 @@ pub struct Work<'a> {
     pub folder: &'a Path,
     /// Mebibytes that a run may take; 0: as many as there are.
     pub memory_limit_mib: u64,
+    /// Whether each process shall carry out one run only: where memory is counted, or it could not be known whose it is, and
+    /// where a failure shall end the sweep.
+    pub one_by_one: bool,
+    /// Hears of every process that was started on this machine to carry out runs.
+    pub began: &'a (dyn Fn(u32) + Sync),
     /// State of a run as it is stored now. That one has failed is remembered, see `may_start`.
     pub state: &'a (dyn Fn(&str) -> Result<RunState, StoreError> + Sync),
     /// The process that works or last worked on a run; `None` where nobody ever did.
@@ -122,6 +127,9 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Argument by which it ends, saving points, when its standard input does.
+    pub const ATTACHED: &'static str = "--attached";
+
     /// All arguments for these runs.
     pub fn args_for(&self, runs: &[String]) -> Vec<String> {
         let named = ["--runs".to_owned(), runs.join(",")];

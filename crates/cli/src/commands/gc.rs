@@ -84,7 +84,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
 /// one folder of runs.
 fn experiment_files(paths: &Paths, named: &[PathBuf]) -> Result<BTreeMap<String, Vec<PathBuf>>, Failure> {
     let mut all = Vec::new();
-    collect_files(paths, &paths.root, DEEP, &mut all);
+    collect_files(paths, &paths.root, DEEP, &mut all)?;
     for file in named {
         let (text, runs) = (file.display(), Paths::of(file).runs);
         if !file.is_file() {
@@ -113,19 +113,28 @@ fn experiment_files(paths: &Paths, named: &[PathBuf]) -> Result<BTreeMap<String,
 
 /// All `*.toml` at or below a folder. A file too many keeps something, one too few loses it: links to files count, and no
 /// folder is left out that experiments may be in.
-fn collect_files(paths: &Paths, dir: &Path, deep: usize, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+///
+/// # Errors
+/// When a folder cannot be read: nobody knows then which experiments are gone.
+fn collect_files(paths: &Paths, dir: &Path, deep: usize, into: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unread = |e: std::io::Error| {
+        let dir = dir.display();
+        Failure::Broken(format!("{dir}: cannot be read, so nobody knows which experiments are gone: {e}"))
+    };
+    for entry in fs::read_dir(dir).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
             let passed_over = name.starts_with('.') || PASSED_OVER.contains(&name.as_str());
             if !passed_over && path != paths.runs && path != paths.reports && deep > 0 {
-                collect_files(paths, &path, deep - 1, into);
+                collect_files(paths, &path, deep - 1, into)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "toml") {
             into.push(path);
         }
     }
+    Ok(())
 }
 
 fn find(
@@ -154,6 +163,13 @@ fn find(
                     continue;
                 }
             },
+            None if !paths.runs.starts_with(&paths.root) => {
+                let (dir, root) = (shown(found.stores[store].dir()), paths.root.display());
+                found.left.push(format!(
+                    "{dir}: left alone, because it is outside of {root} and may be another workspace's; name its file"
+                ));
+                continue;
+            }
             None => Wanted::Nothing,
         };
         // All or nothing: what of it could not be read is told once.

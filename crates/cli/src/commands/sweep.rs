@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use experiment::{Experiment, Lock, OnFailure};
 use plugin::Files;
 use report::ReportInput;
-use runner::{Event, ExecuteOptions, Plan, PlannedRun, Progress, Ready, Registry, RunEnd, Selection, Worker};
+use runner::{
+    Ended, Event, ExecuteOptions, Plan, PlannedRun, Progress, Ready, Registry, RunEnd, Selection, Worker,
+};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
@@ -52,6 +54,9 @@ pub(crate) struct WorkArgs {
     /// Attempts to carry out.
     #[arg(long, value_name = "ATTEMPT,...", value_delimiter = ',', required = true)]
     runs: Vec<String>,
+    /// End, saving points, when the standard input does.
+    #[arg(long)]
+    attached: bool,
 }
 
 #[derive(clap::Args)]
@@ -232,7 +237,7 @@ pub(super) fn sweep(
     if lock.write().map_err(|e| Failure::Broken(format!("{lock_file}: {e}")))? {
         eprintln!("{lock_file}: holds the commits of the models from now on");
     }
-    let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
+    let mut rounds = Rounds::default();
     let plan = loop {
         let plan = rounds.execute(ready, jobs, &worker, false)?;
         if *selection == Selection::Failed || !rounds.goes_on(&plan) {
@@ -261,11 +266,27 @@ pub(crate) fn work(registry: &Registry, args: &WorkArgs) -> Result<ExitCode, Fai
     let set = common.set();
     let Loaded { experiment, files, lock, store, .. } = Loaded::of(registry, &common.file, &set)?;
     let (plan, _) = plan(registry, &experiment, &files, lock, store)?;
+    let known: HashSet<&str> = plan.runs.iter().map(|run| run.id.as_str()).collect();
+    let is_known = |name: &String| store::parse_attempt(name).is_some_and(|(id, _)| known.contains(&*id));
+    if let Some(unknown) = args.runs.iter().find(|name| !is_known(name)) {
+        let file = common.file.display();
+        return Err(Failure::wrong(format!(
+            "--runs: {unknown} is no run of {file}: were the file, its data or its model changed since it was planned?"
+        )));
+    }
+    if args.attached {
+        let stop = stop_flag();
+        std::thread::spawn(move || {
+            // Whatever is said there: what counts is its end.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
     let attempts: HashSet<String> = args.runs.iter().cloned().collect();
     let ready = plan.prepare(&Selection::Attempts(attempts), &HashSet::new())?;
     let jobs = jobs(common, &experiment);
     let worker = common.worker()?;
-    let mut rounds = Rounds { stop: stop_flag(), done: HashSet::new(), did: None, failed: false };
+    let mut rounds = Rounds::default();
     let plan = rounds.execute(ready, jobs, &worker, true)?;
     let completed = |name: &String| {
         let (id, number) = store::parse_attempt(name)?;
@@ -293,11 +314,22 @@ fn own_variables() -> Vec<(String, String)> {
 /// when they end, and failed runs may have retries left.
 struct Rounds {
     stop: Arc<AtomicBool>,
+    /// Before the next round.
+    pause: Duration,
     /// Attempts that ended here, one way or another.
     done: HashSet<String>,
     /// Runs that were carried out; `None`: none yet.
     did: Option<usize>,
     failed: bool,
+}
+
+/// Between two looks at what other processes do, at first and at last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { stop: stop_flag(), pause: Duration::ZERO, done: HashSet::new(), did: None, failed: false }
+    }
 }
 
 impl Rounds {
@@ -333,8 +365,13 @@ impl Rounds {
         let on_event = |event: Event<'_>| display.hear(event);
         let options = ExecuteOptions { jobs, worker, progress: &progress, on_event: &on_event, is_worker };
         let (plan, outcome) = display.during(|| ready.execute(&options))?;
-        *self.did.get_or_insert(0) += outcome.count(|end| *end != RunEnd::Elsewhere);
-        self.failed |= outcome.count(|end| matches!(end, RunEnd::Failed(_))) > 0;
+        let did = outcome.count(|end| *end != RunEnd::Elsewhere);
+        *self.did.get_or_insert(0) += did;
+        let max_retries = plan.experiment.run.max_retries;
+        let has_failed = |e: &Ended| matches!(e.end, RunEnd::Failed(_)) && e.attempt > max_retries;
+        self.failed |= outcome.ends.iter().any(has_failed);
+        // Others were quicker, or a clock says that they are gone and another that they are not: no reason to hurry.
+        self.pause = if did > 0 { Duration::ZERO } else { (self.pause * 2).clamp(PAUSES.0, PAUSES.1) };
         let ended = outcome.ends.iter().filter(|ended| ended.end != RunEnd::Elsewhere);
         self.done.extend(ended.map(|ended| store::attempt_name(&ended.run.id, ended.attempt)));
         Ok(plan)
@@ -357,7 +394,11 @@ impl Rounds {
     /// Waits until there is something to do or nobody works on anything any more.
     fn wait<'a>(&self, mut plan: Plan<'a>) -> Result<Plan<'a>, Failure> {
         let mut told = String::new();
-        let mut pause = Duration::from_millis(200);
+        let mut pause = PAUSES.0;
+        if !Stop(self.stop.clone()).sleeps(self.pause) {
+            return Ok(plan);
+        }
+        plan.refresh()?;
         loop {
             let running: Vec<&PlannedRun> = plan.runs.iter().filter(|run| is_running(run)).collect();
             if self.is_stopped() || running.is_empty() || plan.runs.iter().any(|run| self.is_open(&plan, run))
@@ -373,7 +414,7 @@ impl Rounds {
                 told = text;
             }
             std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(2));
+            pause = (pause * 2).min(PAUSES.1);
             plan.refresh()?;
         }
     }

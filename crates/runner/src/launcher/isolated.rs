@@ -9,7 +9,7 @@ use plugin::{BuildError, Plugin};
 use serde_json::Value;
 use store::RunState;
 
-use super::{Group, LaunchError, Launcher, LauncherKind, Local, Place, Work};
+use super::{Group, LaunchError, Launcher, LauncherKind, Local, Place, Work, Worker};
 
 /// Time between two looks at a process.
 const LOOK: Duration = Duration::from_millis(100);
@@ -63,8 +63,7 @@ fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
                 RunState::Running { .. } | RunState::Completed | RunState::Failed { .. } => {}
             }
         }
-        if work.memory_limit_mib > 0 {
-            // One at a time where memory is counted, or nobody knows whose it is.
+        if work.one_by_one {
             left.truncate(1);
         }
         if left.is_empty() {
@@ -75,11 +74,13 @@ fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
         // A signal of the terminal is for us, who tell the processes once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        // It ends when its input does: when we are dead, however we died.
+        command.arg(Worker::ATTACHED).stdin(Stdio::piped());
         let mut child = command
-            .stdin(Stdio::null())
             .spawn()
             .map_err(|e| LaunchError(format!("cannot start {}: {e}", work.worker.program.display())))?;
         let pid = child.id();
+        (work.began)(pid);
         match watch(work, &mut child)? {
             End::Exit(2) => {
                 return Err(LaunchError(format!("{}: the process found the input wrong", group.arm)));
@@ -96,8 +97,9 @@ fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
                 // What it worked on when it died; before it began anything, what it would have begun with.
                 let mut struck = Vec::new();
                 for run in &left {
-                    let interrupted = (work.state)(run)? == RunState::Interrupted;
-                    if interrupted && (work.process)(run)?.is_some_and(|process| process.pid == pid) {
+                    // Without locks its lease lives on for a while.
+                    let open = matches!((work.state)(run)?, RunState::Interrupted | RunState::Running { .. });
+                    if open && (work.process)(run)?.is_some_and(|process| process.pid == pid) {
                         struck.push(*run);
                     }
                 }

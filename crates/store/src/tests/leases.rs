@@ -109,6 +109,33 @@ fn a_published_result_is_moved_to_its_names_by_the_next() {
     }
 }
 
+/// The result is gone that somebody had published: it is computed again, not waited for for ever.
+#[test]
+fn a_result_that_was_published_and_is_gone_is_computed_again() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let run = store.dir().join(RUN);
+    drop(claim(&store).unwrap());
+    fs::copy(run.join("lease.1"), run.join("lease.end")).unwrap();
+    assert_eq!(store.state(RUN).unwrap(), RunState::Interrupted);
+    assert_eq!(claim(&store).unwrap().complete(CompletedInfo::default()).unwrap(), Published::Yes);
+    assert_eq!(store.state(RUN).unwrap(), RunState::Completed);
+}
+
+/// A file server may keep the locks of a machine that has vanished.
+#[test]
+fn a_lock_of_another_machine_does_not_keep_its_lease_alive() {
+    let root = tempfile::tempdir().unwrap();
+    let store = ExperimentStore::open(root.path(), "demo");
+    let run = store.dir().join(RUN);
+    fs::create_dir_all(&run).unwrap();
+    lease_of_another_machine(&run, 1, Duration::from_secs(70));
+    let locked = File::open(run.join("lease.1")).unwrap();
+    locked.lock().unwrap();
+    assert_eq!(store.state(RUN).unwrap(), RunState::Interrupted);
+    assert!(claim(&store).is_some());
+}
+
 #[test]
 fn of_many_that_take_a_dead_lease_over_one_succeeds() {
     for _ in 0..20 {

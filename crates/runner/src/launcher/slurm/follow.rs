@@ -119,16 +119,19 @@ impl<'a> Following<'a> {
     /// left undone.
     fn look(&mut self, work: &Work<'_>) -> Result<bool, LaunchError> {
         self.ask()?;
-        let mut lost = false;
+        let (mut lost, mut unwritten) = (false, Ok(()));
         for submission in std::mem::take(&mut self.current) {
             lost |= self.tell_ends(&submission, work);
             if self.queued.iter().any(|task| task.job == submission.job) {
                 self.current.push(submission);
-            } else {
-                self.submissions.keep(&Submission { is_over: true, ..submission })?;
+            } else if let Err(error) =
+                self.submissions.keep(&Submission { is_over: true, ..submission.clone() })
+            {
+                self.current.push(submission);
+                unwritten = Err(error);
             }
         }
-        Ok(lost)
+        unwritten.map(|()| lost)
     }
 
     /// Takes out of the queue what has not begun.

@@ -93,6 +93,8 @@ impl Stage {
                 execute: &|_| panic!("nothing is executed here"),
                 worker: &worker,
                 folder: &self.folder.path().join("runs/x"),
+                one_by_one: false,
+                began: &|_| (),
                 memory_limit_mib: 0,
                 state: &state,
                 process: &|_| Ok(None),
