@@ -7,6 +7,7 @@ mod bad_input;
 mod dataset;
 mod dataset_fetch;
 mod evaluate;
+mod export;
 mod failures;
 mod folder;
 mod gc;

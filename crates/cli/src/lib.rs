@@ -21,7 +21,8 @@ use clap::{Parser, Subcommand};
 use runner::Registry;
 
 use crate::commands::{
-    dataset, diff, evaluate, gc, metrics, model, options, paper, plugins, report, status, sweep, why,
+    dataset, diff, evaluate, export, gc, metrics, model, options, paper, plugins, report,
+    status, sweep, why,
 };
 use crate::failure::Failure;
 
@@ -46,6 +47,8 @@ enum Command {
     Status(status::Args),
     /// Render the report again from what is stored.
     Report(report::Args),
+    /// Stored runs as CSV tables, or as event files for TensorBoard.
+    Export(export::Args),
     /// Which input made a stored run new, or which stored run it is nearest to.
     Why(why::Args),
     /// What two stored runs differ in, and how their scores moved.
@@ -88,6 +91,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Work(args) => sweep::work(&registry, &args),
         Command::Status(args) => status::run(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
+        Command::Export(args) => export::run(&registry, &args),
         Command::Why(args) => why::run(&registry, &args),
         Command::Diff(args) => diff::run(&registry, &args),
         Command::Gc(args) => gc::run(&registry, &args),

@@ -3,6 +3,7 @@
 pub(crate) mod dataset;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod metrics;
 pub(crate) mod model;
