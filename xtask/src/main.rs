@@ -40,7 +40,7 @@ Data and settings
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, sweeps
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, sweeps
                        of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use

@@ -37,6 +37,11 @@ const TENSORBOARD: Packages = Packages {
     folder: "tensorboard",
     modules: "numpy tensorboard",
 };
+const QUERIES: Packages = Packages {
+    requirements: "tests/oracles/requirements-queries.txt",
+    folder: "queries",
+    modules: "duckdb polars",
+};
 /// What `cargo xtask bench --sb3` needs besides.
 const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
 const SB3_MODULES: &str = "cloudpickle gymnasium stable_baselines3";
@@ -66,6 +71,11 @@ pub fn browser_script(script: &str) -> anyhow::Result<Command> {
 /// The same in the Python with TensorBoard.
 pub fn tensorboard_script(script: &str) -> anyhow::Result<Command> {
     Ok(command(&installed(&TENSORBOARD)?, script))
+}
+
+/// The same in the Python with DuckDB and Polars.
+pub fn queries_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&installed(&QUERIES)?, script))
 }
 
 /// The same with Stable-Baselines3, which is installed on first use.

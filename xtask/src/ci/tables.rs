@@ -1,4 +1,4 @@
-//! What other tools read of our results: event files in TensorBoard.
+//! What other tools read of our results: event files in TensorBoard, tables in DuckDB and Polars.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +16,14 @@ pub fn tensorboard() -> anyhow::Result<Outcome> {
     let mut script = python::tensorboard_script("tests/oracles/tensorboard_events.py")?;
     script.arg("--runs").arg(swept.runs().join(NAME));
     succeed(script.arg("--tables").arg(tables).arg("--events").arg(events))
+}
+
+/// Every block of the page, and exported tables beside the Parquet files.
+pub fn queries() -> anyhow::Result<Outcome> {
+    let swept = Swept::in_folder("queries")?;
+    let mut script = python::queries_script("tests/oracles/queries.py")?;
+    script.args(["--page", "docs/queries.md", "--experiment", NAME]);
+    succeed(script.arg("--folder").arg(&swept.folder).arg("--tables").arg(swept.export("csv")?))
 }
 
 /// The experiment, swept in a folder of its own.
