@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod completions;
 mod dataset;
 mod dataset_fetch;
 mod evaluate;

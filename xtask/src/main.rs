@@ -37,6 +37,7 @@ Data and settings
   model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
+  completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python

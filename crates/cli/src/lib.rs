@@ -17,11 +17,11 @@ mod stored;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use runner::Registry;
 
 use crate::commands::{
-    dataset, diff, evaluate, export, gc, metrics, model, options, paper, plugins, report,
+    completions, dataset, diff, evaluate, export, gc, metrics, model, options, paper, plugins, report,
     status, sweep, why,
 };
 use crate::failure::Failure;
@@ -69,6 +69,8 @@ enum Command {
     Model(model::Args),
     /// Every key of an experiment file, as Markdown.
     Options(options::Args),
+    /// A script with which a shell completes commands and options.
+    Completions(completions::Args),
 }
 
 /// Parses the process's arguments and carries out the command.
@@ -102,6 +104,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Dataset(args) => dataset::run(&args),
         Command::Model(args) => model::run(&registry, &args),
         Command::Options(args) => options::run(&registry, &args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     };
     match outcome {
         Ok(code) => code,

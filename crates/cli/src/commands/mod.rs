@@ -1,5 +1,6 @@
 //! One module per command: its arguments and what it does.
 
+pub(crate) mod completions;
 pub(crate) mod dataset;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
