@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod completions;
 mod dataset;
 mod dataset_fetch;
 mod evaluate;
+mod export;
 mod failures;
 mod folder;
 mod gc;

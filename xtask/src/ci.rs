@@ -3,6 +3,7 @@
 mod browser;
 mod noise;
 mod slurm;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,8 @@ const FULL: &[Check] = &[
     check("paper-trained", "the paper's experiments with fewer steps", paper_trained),
     check("peft", "adapters to PEFT and from PEFT", adapters),
     check("browser", "reports in a headless browser", browser::check),
+    check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
+    check("queries", "queries of docs/queries.md", tables::queries),
     check("kill", "a sweep killed at 20 random moments", kill),
     check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),

@@ -21,6 +21,7 @@ Experiments
   status FILE.toml     how far a sweep is, beside it; --watch looks again until it is done
   report FILE.toml...  render the report again from what is stored, several experiments side by side; --format and
                        --fail-unless make tables and CI gates of it, --index lists all experiments
+  export FILE.toml     stored runs as CSV tables or as event files for TensorBoard, --to csv|tensorboard
   why RUN              which input made a stored run new
   diff RUN RUN         what two stored runs differ in, and how their scores moved
   gc                   runs, reports and leftovers that no experiment refers to; --yes removes them
@@ -36,10 +37,12 @@ Data and settings
   model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
+  completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, sweeps of noise, cuda, wgpu;
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, sweeps
+                       of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

@@ -1,5 +1,5 @@
 //! Pythons against whose packages our numbers are checked: one with transformers, torch and PEFT, a small one with
-//! quantstats, rliable and arch; and one that drives a browser.
+//! quantstats, rliable and arch; one that drives a browser; and those of tools that read our results.
 //!
 //! Packages and versions are those of a file, installed once into a folder of `target` and again when that file changes.
 //! `FLAGLAB_PYTHON` names an interpreter that has them already.
@@ -32,6 +32,16 @@ const STATISTICS: Packages = Packages {
 };
 const BROWSER: Packages =
     Packages { requirements: "tests/browser/requirements.txt", folder: "browser", modules: "playwright" };
+const TENSORBOARD: Packages = Packages {
+    requirements: "tests/oracles/requirements-tensorboard.txt",
+    folder: "tensorboard",
+    modules: "numpy tensorboard",
+};
+const QUERIES: Packages = Packages {
+    requirements: "tests/oracles/requirements-queries.txt",
+    folder: "queries",
+    modules: "duckdb polars",
+};
 /// What `cargo xtask bench --sb3` needs besides.
 const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
 const SB3_MODULES: &str = "cloudpickle gymnasium stable_baselines3";
@@ -56,6 +66,16 @@ pub fn statistics_script(script: &str) -> anyhow::Result<Command> {
 /// The same in the Python that drives a browser.
 pub fn browser_script(script: &str) -> anyhow::Result<Command> {
     Ok(command(&installed(&BROWSER)?, script))
+}
+
+/// The same in the Python with TensorBoard.
+pub fn tensorboard_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&installed(&TENSORBOARD)?, script))
+}
+
+/// The same in the Python with DuckDB and Polars.
+pub fn queries_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&installed(&QUERIES)?, script))
 }
 
 /// The same with Stable-Baselines3, which is installed on first use.

@@ -17,11 +17,12 @@ mod stored;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use runner::Registry;
 
 use crate::commands::{
-    dataset, diff, evaluate, gc, metrics, model, options, paper, plugins, report, status, sweep, why,
+    completions, dataset, diff, evaluate, export, gc, metrics, model, options, paper, plugins, report,
+    status, sweep, why,
 };
 use crate::failure::Failure;
 
@@ -46,6 +47,8 @@ enum Command {
     Status(status::Args),
     /// Render the report again from what is stored.
     Report(report::Args),
+    /// Stored runs as CSV tables, or as event files for TensorBoard.
+    Export(export::Args),
     /// Which input made a stored run new, or which stored run it is nearest to.
     Why(why::Args),
     /// What two stored runs differ in, and how their scores moved.
@@ -66,6 +69,8 @@ enum Command {
     Model(model::Args),
     /// Every key of an experiment file, as Markdown.
     Options(options::Args),
+    /// A script with which a shell completes commands and options.
+    Completions(completions::Args),
 }
 
 /// Parses the process's arguments and carries out the command.
@@ -88,6 +93,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Work(args) => sweep::work(&registry, &args),
         Command::Status(args) => status::run(&registry, &args),
         Command::Report(args) => report::run(&registry, &args),
+        Command::Export(args) => export::run(&registry, &args),
         Command::Why(args) => why::run(&registry, &args),
         Command::Diff(args) => diff::run(&registry, &args),
         Command::Gc(args) => gc::run(&registry, &args),
@@ -98,6 +104,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Dataset(args) => dataset::run(&args),
         Command::Model(args) => model::run(&registry, &args),
         Command::Options(args) => options::run(&registry, &args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     };
     match outcome {
         Ok(code) => code,

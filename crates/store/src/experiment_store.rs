@@ -241,6 +241,24 @@ impl ExperimentStore {
         Ok(kept)
     }
 
+    /// The same in parts, for what need not hold all of a run.
+    pub fn step_batches(
+        &self,
+        run_dir: &Path,
+    ) -> Result<impl Iterator<Item = Result<Vec<StepRecord>, StoreError>> + use<>, StoreError> {
+        parquet_file::read(&run_dir.join("steps.parquet"))
+    }
+
+    /// Names of the columns of `steps.parquet`, which are the fields of a [`StepRecord`].
+    pub fn step_columns() -> Vec<String> {
+        columns::<StepRecord>()
+    }
+
+    /// The same of `updates.parquet` and [`UpdateRecord`].
+    pub fn update_columns() -> Vec<String> {
+        columns::<UpdateRecord>()
+    }
+
     /// Updates of a run.
     pub fn read_updates(&self, run_dir: &Path) -> Result<Vec<UpdateRecord>, StoreError> {
         read_all(&run_dir.join("updates.parquet"))
@@ -259,6 +277,13 @@ impl ExperimentStore {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Io { path, source }),
         }
+    }
+
+    /// The manifest of an attempt that has one.
+    pub fn read_manifest(&self, run_dir: &Path) -> Result<Manifest, StoreError> {
+        let path = run_dir.join("manifest.json");
+        let text = fs::read(&path).map_err(StoreError::io(&path))?;
+        serde_json::from_slice(&text).map_err(StoreError::json(&path))
     }
 
     /// The resolved settings of a run, TOML.
@@ -414,6 +439,10 @@ fn look_by<M>(
         _ => RunState::Interrupted,
     };
     Ok((manifest, state))
+}
+
+fn columns<R: crate::table::Table>() -> Vec<String> {
+    R::schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
 fn read_all<R: crate::table::Table>(path: &Path) -> Result<Vec<R>, StoreError> {

@@ -42,6 +42,14 @@ impl Listing {
         self.numbers(run_id).iter().map(|number| self.attempt(run_id, *number)).collect()
     }
 
+    /// The attempt of a run that counts: the latest that completed, else the latest.
+    pub fn counted(&self, run_id: &str) -> Result<Option<Attempt>, StoreError> {
+        let mut attempts = self.attempts(run_id)?;
+        let completed = attempts.iter().rposition(|attempt| attempt.state == RunState::Completed);
+        let counted = completed.or(attempts.len().checked_sub(1));
+        Ok(counted.map(|at| attempts.swap_remove(at)))
+    }
+
     /// Takes up an attempt of a run, from 1: a planned one in a new folder, an interrupted or skipped one in its own.
     /// What others have done since the listing counts.
     ///

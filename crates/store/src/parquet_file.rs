@@ -93,7 +93,7 @@ fn writer(
 /// Reads the rows of a file, one batch at a time.
 pub(crate) fn read<R: Table>(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<Vec<R>, StoreError>>, StoreError> {
+) -> Result<impl Iterator<Item = Result<Vec<R>, StoreError>> + use<R>, StoreError> {
     let file = File::open(path).map_err(StoreError::io(path))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|b| b.with_batch_size(ROW_GROUP_ROWS).build())

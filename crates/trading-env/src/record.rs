@@ -41,7 +41,7 @@ pub enum Role {
 }
 
 /// One environment step: the decision at the close of bar `t` and what it earned until the next close.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepRecord {
     /// Split.
     pub split: SplitName,

@@ -1,8 +1,10 @@
 //! One module per command: its arguments and what it does.
 
+pub(crate) mod completions;
 pub(crate) mod dataset;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod metrics;
 pub(crate) mod model;
