@@ -24,24 +24,7 @@ pub fn bench(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("many.toml");
     let cash: Vec<String> = (0..ARMS).map(|i| (100_000 + i).to_string()).collect();
-    let text = format!(
-        "seeds = {SEEDS}\n\
-         backend = \"host\"\n\
-         rules = \"investor-bench\"\n\
-         reward = \"log-return\"\n\
-         agent = \"flat\"\n\
-         [data]\n\
-         kind = \"synthetic-news\"\n\
-         generator = {{ bars = 250, start = \"2020-01-01\", news_per_day = 1 }}\n\
-         [split]\n\
-         train = [\"2020-01-01\", \"2020-08-31\"]\n\
-         test = [\"2020-09-01\", \"2020-12-10\"]\n\
-         [sweep]\n\
-         mode = \"grid\"\n\
-         [sweep.axes]\n\
-         \"env.initial_cash\" = [{}]\n",
-        cash.join(", ")
-    );
+    let text = it::many_runs(SEEDS, "flat", "env.initial_cash", &cash);
     fs::write(&path, text).expect("a writable folder");
     let registry = it::registry();
     let sections = registry.sections();

@@ -167,6 +167,28 @@ impl Plugin<RulesKind> for HalfRules {
     }
 }
 
+/// Text of an experiment with an arm for each of `values` of a key, on a synthetic market of 250 bars: many small runs.
+pub fn many_runs(seeds: usize, agent: &str, key: &str, values: &[String]) -> String {
+    format!(
+        "seeds = {seeds}\n\
+         backend = \"host\"\n\
+         rules = \"investor-bench\"\n\
+         reward = \"log-return\"\n\
+         agent = \"{agent}\"\n\
+         [data]\n\
+         kind = \"synthetic-news\"\n\
+         generator = {{ bars = 250, start = \"2020-01-01\", news_per_day = 1 }}\n\
+         [split]\n\
+         train = [\"2020-01-01\", \"2020-08-31\"]\n\
+         test = [\"2020-09-01\", \"2020-12-10\"]\n\
+         [sweep]\n\
+         mode = \"grid\"\n\
+         [sweep.axes]\n\
+         \"{key}\" = [{}]\n",
+        values.join(", ")
+    )
+}
+
 /// What a [`TestAgent`] does in training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -121,24 +121,7 @@ fn look(folder: &Path) -> anyhow::Result<()> {
 
 fn experiment(arms: usize, seeds: usize, (agent, key, value): Agent) -> String {
     let values: Vec<String> = (0..arms).map(|i| value(i, arms)).collect();
-    format!(
-        "seeds = {seeds}\n\
-         backend = \"host\"\n\
-         rules = \"investor-bench\"\n\
-         reward = \"log-return\"\n\
-         agent = \"{agent}\"\n\
-         [data]\n\
-         kind = \"synthetic-news\"\n\
-         generator = {{ bars = 250, start = \"2020-01-01\", news_per_day = 1 }}\n\
-         [split]\n\
-         train = [\"2020-01-01\", \"2020-08-31\"]\n\
-         test = [\"2020-09-01\", \"2020-12-10\"]\n\
-         [sweep]\n\
-         mode = \"grid\"\n\
-         [sweep.axes]\n\
-         \"{key}\" = [{}]\n",
-        values.join(", ")
-    )
+    it::many_runs(seeds, agent, key, &values)
 }
 
 fn told(error: &PlanError) -> anyhow::Error {

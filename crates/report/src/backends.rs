@@ -14,6 +14,7 @@ use store::RunState;
 
 use crate::arm_scores::{completed, per_seed, seed_scores};
 use crate::estimate::{Cell, LEVEL};
+use crate::judged::Column;
 use crate::metric::{SCORES, Unit};
 use crate::numbers::{self, count};
 use crate::provenance::device;
@@ -36,12 +37,6 @@ pub(crate) struct Backends {
     pub rows: Vec<Row>,
     /// Single seeds; empty where there are too many.
     pub seeds: Vec<SeedRow>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Column {
-    pub label: &'static str,
-    pub about: &'static str,
 }
 
 /// One arm on two backends.
