@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::run_spec::{Hashed, identity};
-use crate::{Mode, RunOptions, RunSpec};
+use crate::run_spec::{self, Hashed, identity};
+use crate::{Mode, RunOptions, RunSpec, Sections};
 
 /// An experiment file with its layers merged, its sweep expanded and every arm checked.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Experiment {
     pub launcher: Value,
     /// How to run.
     pub run: RunOptions,
+    /// Names of the tasks that every arm is carried out on, in file order; empty where the experiment names none.
+    pub tasks: Vec<String>,
     /// Sweep axes in file order; empty in `list` mode.
     pub axes: Vec<Axis>,
     /// How the axes make arms; `None` without a `[sweep]` section.
@@ -43,6 +45,32 @@ impl Experiment {
     /// All arms, then all baselines, then all controls.
     pub fn all(&self) -> impl Iterator<Item = &Arm> {
         self.arms.iter().chain(&self.baselines).chain(&self.controls)
+    }
+
+    /// Puts the windows of an arm in its place: an arm per value that `windows` has for the `section` of that arm; arms
+    /// for which it has none stay.
+    ///
+    /// # Errors
+    /// The first of `windows`.
+    pub fn unfold<E>(
+        mut self,
+        section: &str,
+        sections: &Sections,
+        mut windows: impl FnMut(&Arm) -> Result<Option<Vec<Value>>, E>,
+    ) -> Result<Self, E> {
+        for arms in [&mut self.arms, &mut self.baselines, &mut self.controls] {
+            let mut unfolded = Vec::with_capacity(arms.len());
+            for arm in arms.drain(..) {
+                match windows(&arm)? {
+                    None => unfolded.push(arm),
+                    Some(values) => unfolded.extend(
+                        values.into_iter().zip(1..).map(|(value, k)| arm.window(k, section, value, sections)),
+                    ),
+                }
+            }
+            *arms = unfolded;
+        }
+        Ok(self)
     }
 
     /// The arm, baseline or control of that name.
@@ -97,7 +125,24 @@ pub struct Arm {
     pub changes: Vec<Change>,
     /// Resolved sections that are part of a run, defaults filled, in section order.
     pub spec: Map<String, Value>,
+    /// The task that it is carried out on; absent where the experiment names none.
+    pub task: Option<String>,
+    /// The window that it is carried out on, where [`Experiment::unfold`] has made several arms of one.
+    pub window: Option<Window>,
+    /// Its name without task and window: arms that differ in these only share it.
+    pub variant: String,
     pub(crate) hashed: Hashed,
+}
+
+/// One of the windows that an arm was unfolded into.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// From 1, in the order of time.
+    pub number: usize,
+    /// The section before it was unfolded, which all windows of the arm share.
+    pub folded: Value,
+    /// What made the arm's identity before.
+    hashed: Hashed,
 }
 
 impl Arm {
@@ -109,6 +154,25 @@ impl Arm {
     /// [`RunSpec::run_id`] of this arm's run with `seed`.
     pub fn run_id(&self, seed: u64, contract: u32, digests: &[(String, String)]) -> String {
         identity(&self.hashed, contract, digests, Some(seed))
+    }
+
+    /// [`RunSpec::arm_key`] of what is tried with this arm: windows of one are one trial.
+    pub fn trial_key(&self, contract: u32, digests: &[(String, String)]) -> String {
+        let hashed = self.window.as_ref().map_or(&self.hashed, |window| &window.hashed);
+        identity(hashed, contract, digests, None)
+    }
+
+    /// The arm with `value` as its `section`, as window `number`.
+    fn window(&self, number: usize, section: &str, value: Value, sections: &Sections) -> Arm {
+        let mut spec = self.spec.clone();
+        let folded = spec.insert(section.to_owned(), value).unwrap_or_default();
+        Arm {
+            name: format!("{},window={number}", self.name),
+            hashed: run_spec::hashed(&spec, sections),
+            spec,
+            window: Some(Window { number, folded, hashed: self.hashed.clone() }),
+            ..self.clone()
+        }
     }
 
     /// Value of one axis in this arm.

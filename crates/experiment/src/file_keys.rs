@@ -22,6 +22,9 @@ pub(crate) struct FileKeys {
     pub baselines: Vec<Baseline>,
     /// Controls by name: the first arm of each distinct data, split, rules and env once more, with every seed, and with one possible cause taken away.
     pub controls: Vec<String>,
+    /// Data that every arm, baseline and control is carried out on, each by itself and together in the report: tables of a `name` and of dotted keys of data, split, rules and env with their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Map<String, Value>>,
     /// How to run. Not hashed.
     pub run: RunOptions,
     /// Which arms to run; without it there is one arm, the base.

@@ -25,7 +25,7 @@ mod sweep;
 
 pub use canonical::canonical_json;
 pub use error::{ConfigError, ConfigErrors, Problem};
-pub use experiment::{Arm, Axis, Change, Experiment, Role};
+pub use experiment::{Arm, Axis, Change, Experiment, Role, Window};
 pub use file_keys::{Mode, OnFailure, RunOptions};
 pub use load::load;
 pub use lock::{Lock, LockedModel};

@@ -82,6 +82,7 @@ pub fn load(
         launcher,
         run: file_keys.run,
         mode: file_keys.sweep.map(|s| s.mode),
+        tasks: plan.tasks,
         axes: plan.axes,
     })
 }

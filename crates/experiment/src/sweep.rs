@@ -1,5 +1,9 @@
 //! From axes to arms: expands the sweep, resolves and checks every arm, drops what the rules exclude.
 
+mod tasks;
+
+use tasks::{named, on_tasks};
+
 use std::collections::HashMap;
 
 use plugin::{ParamError, toml_text, unknown_key, unknown_name};
@@ -10,7 +14,7 @@ use crate::experiment::{Arm, Axis, Change, Role};
 use crate::file_keys::{Baseline, FileKeys, Mode, Sweep};
 use crate::layer::with_kind;
 use crate::merge::{Merged, drop_foreign};
-use crate::names::{Taken, short_keys, value_label};
+use crate::names::{Taken, safe, short_keys, value_label};
 use crate::{AGENT, CONTEXT, Sections, canonical_json, keys, resolve, run_spec};
 
 /// More points than this are a mistake, and would take long to check.
@@ -23,6 +27,7 @@ pub(crate) struct Plan {
     pub baselines: Vec<Arm>,
     pub controls: Vec<Arm>,
     pub axes: Vec<Axis>,
+    pub tasks: Vec<String>,
 }
 
 /// One override of one point.
@@ -40,6 +45,14 @@ struct Override {
 struct Point {
     name: String,
     overrides: Vec<Override>,
+    /// The task that it is carried out on, whose overrides are among its own.
+    task: Option<String>,
+}
+
+impl Point {
+    fn new(name: &str, overrides: Vec<Override>) -> Self {
+        Self { name: name.to_owned(), overrides, task: None }
+    }
 }
 
 /// A resolved point.
@@ -58,8 +71,10 @@ pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Pl
     let axes = sweep.map(|s| planner.axes(s)).unwrap_or_default();
     let points = match sweep {
         Some(sweep) => planner.points(sweep, &axes, &mut errors),
-        None => vec![Point { name: "base".to_owned(), overrides: Vec::new() }],
+        None => vec![Point::new("base", Vec::new())],
     };
+    let tasks = planner.tasks(&file.tasks, &axes, &mut errors);
+    let points = on_tasks(points, &tasks);
     let mut candidates = Vec::new();
     for point in points {
         let mut written = merged.table.clone();
@@ -76,7 +91,8 @@ pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Pl
     let baselines = planner.baselines(&base, &axes, &arms, &file.baselines, &mut taken, &mut errors);
     let controls = planner.controls(&base, &axes, &arms, &file.controls, &mut taken, &mut errors);
     let axes = axes.into_iter().map(|a| planner.as_resolved(a)).collect();
-    (Plan { base, arms, baselines, controls, axes }, errors)
+    let tasks = tasks.into_iter().map(|task| task.name).collect();
+    (Plan { base, arms, baselines, controls, axes, tasks }, errors)
 }
 
 struct Planner<'a> {
@@ -141,18 +157,18 @@ impl Planner<'_> {
             let values = &known[axis].values;
             format!("{}={}", short[axis], value_label(&values[value], values))
         };
-        let point = |indices: &[usize]| Point {
-            name: match indices {
+        let point = |indices: &[usize]| {
+            let name = match indices {
                 [] => "base".to_owned(),
                 _ => indices.iter().enumerate().map(|(a, v)| label(a, *v)).collect::<Vec<_>>().join(","),
-            },
-            overrides: indices.iter().enumerate().map(|(a, v)| at(a, *v)).collect(),
+            };
+            Point::new(&name, indices.iter().enumerate().map(|(a, v)| at(a, *v)).collect())
         };
         match sweep.mode {
             Mode::OneAtATime => {
                 let mut points = vec![point(&[])];
                 for (a, axis) in known.iter().enumerate() {
-                    let single = |v| Point { name: label(a, v), overrides: vec![at(a, v)] };
+                    let single = |v| Point::new(&label(a, v), vec![at(a, v)]);
                     points.extend((0..axis.values.len()).map(single));
                 }
                 points
@@ -226,7 +242,7 @@ impl Planner<'_> {
                 None if labels.is_empty() => "base".to_owned(),
                 None => labels.join(","),
             };
-            points.push(Point { name, overrides });
+            points.push(Point::new(&name, overrides));
         }
         points
     }
@@ -370,13 +386,16 @@ impl Planner<'_> {
     ) -> Vec<Arm> {
         let mut arms: Vec<(Arm, Vec<Override>)> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
+        let mut variants: HashMap<Option<String>, Taken> = HashMap::new();
         for Candidate { point, spec, .. } in candidates {
             let text = canonical_json(&Value::Object(spec.clone()));
             match known.get(&text) {
                 Some(index) => arms[*index].1.extend(point.overrides),
                 None => {
                     known.insert(text, arms.len());
-                    let arm = self.arm(taken.claim(&point.name), Role::Arm, base, spec);
+                    let variant = variants.entry(point.task.clone()).or_default().claim(&point.name);
+                    let name = taken.claim(&named(&variant, point.task.as_deref()));
+                    let arm = Arm { variant, task: point.task, ..self.arm(name, Role::Arm, base, spec) };
                     arms.push((arm, point.overrides));
                 }
             }
@@ -393,7 +412,23 @@ impl Planner<'_> {
             difference(section, base.get(section), spec.get(section), &mut changes);
         }
         let hashed = run_spec::hashed(&spec, self.sections);
-        Arm { name, role, axes: Vec::new(), changes, spec, hashed }
+        let variant = name.clone();
+        Arm { name, role, axes: Vec::new(), changes, spec, task: None, window: None, variant, hashed }
+    }
+
+    /// A baseline or control beside the arm `of`, on its task.
+    fn beside_arm(
+        &self,
+        variant: &str,
+        of: &Arm,
+        role: Role,
+        base: &Map<String, Value>,
+        spec: Map<String, Value>,
+        taken: &mut Taken,
+    ) -> Arm {
+        let name = taken.claim(&named(variant, of.task.as_deref()));
+        let variant = if of.task.is_some() { safe(variant) } else { name.clone() };
+        Arm { task: of.task.clone(), variant, ..self.arm(name, role, base, spec) }
     }
 
     fn baselines(
@@ -445,8 +480,8 @@ impl Planner<'_> {
                 if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
                     continue;
                 }
-                let suffix = if several { context_label(axes, of) } else { String::new() };
-                let mut arm = self.arm(taken.claim(&format!("{label}{suffix}")), Role::Baseline, base, spec);
+                let variant = format!("{label}{}", if several { context_label(axes, of) } else { String::new() });
+                let mut arm = self.beside_arm(&variant, of, Role::Baseline, base, spec, taken);
                 arm.axes = axes
                     .iter()
                     .filter(|a| CONTEXT.contains(&keys::parts(&a.key)[0].as_str()))
@@ -517,8 +552,8 @@ impl Planner<'_> {
                 if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
                     continue;
                 }
-                let suffix = if several { context_label(axes, of) } else { String::new() };
-                let mut arm = self.arm(taken.claim(&format!("{name}{suffix}")), Role::Control, base, spec);
+                let variant = format!("{name}{}", if several { context_label(axes, of) } else { String::new() });
+                let mut arm = self.beside_arm(&variant, of, Role::Control, base, spec, taken);
                 arm.axes = axis_values(axes, &arm.spec, &[]);
                 out.push(arm);
             }
@@ -570,11 +605,11 @@ fn axis_values(axes: &[Axis], spec: &Map<String, Value>, overrides: &[Override])
     values
 }
 
-/// What tells the context of `arm` from others, for the name of a baseline: `,symbol=MSFT`; without axes, the arm's
-/// own name.
+/// What tells the context of `arm` from others on the same task, for the name of a baseline: `,symbol=MSFT`; without
+/// tasks and axes, the arm's own name.
 fn context_label(axes: &[Axis], arm: &Arm) -> String {
     let of_context = |key: &str| CONTEXT.contains(&keys::parts(key)[0].as_str());
-    if axes.is_empty() {
+    if axes.is_empty() && arm.task.is_none() {
         return format!(",{}", arm.name);
     }
     let facts: Vec<(String, Value)> = arm.axes.iter().filter(|(k, _)| of_context(k)).cloned().collect();

@@ -8,12 +8,10 @@
 //!
 //! let market = synth::generate(&synth::SynthParams { bars: 500, ..Default::default() })?;
 //! let split = SplitSpec {
-//!     train: ["2010-01-01".parse()?, "2010-12-31".parse()?],
-//!     valid: None,
-//!     test: ["2011-01-01".parse()?, "2011-12-31".parse()?],
+//!     train: Some(["2010-01-01".parse()?, "2010-12-31".parse()?]),
+//!     test: Some(["2011-01-01".parse()?, "2011-12-31".parse()?]),
 //!     warmup: 20,
-//!     purge: 0,
-//!     shuffle: None,
+//!     ..SplitSpec::default()
 //! };
 //! let parts = split.apply(&market.series)?;
 //! let first_decision = parts.test.series.until(parts.test.first);
@@ -44,7 +42,7 @@ pub use sources::{
     CsvFile, CsvParams, InvestorBench, InvestorBenchParams, ParquetFile, ParquetParams, SOURCES,
     SyntheticNews, SyntheticNewsParams, investor_bench_file,
 };
-pub use split::{DateRange, SplitSpec, Splits};
+pub use split::{DateRange, SplitSpec, Splits, WalkForward};
 
 use plugin::{BuildError, Files, Kind};
 

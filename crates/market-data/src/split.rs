@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod walk_forward;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,24 +14,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{BarSeries, Segment, Shuffle};
+pub use walk_forward::WalkForward;
 
 /// First and last date of a part, both inclusive; neither needs to have a bar.
 pub type DateRange = [NaiveDate; 2];
 
-/// The `[split]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The `[split]` section: one `train` and one `test` part, or `walk_forward`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SplitSpec {
-    /// First and last date that PPO may learn from, both inclusive (`YYYY-MM-DD`).
-    #[schemars(with = "[String; 2]")]
-    pub train: DateRange,
+    /// First and last date that PPO may learn from, both inclusive (`YYYY-MM-DD`). Needed without `walk_forward`.
+    #[serde(default)]
+    #[schemars(with = "Option<[String; 2]>")]
+    pub train: Option<DateRange>,
     /// First and last date of the part for selection, both inclusive; absent: no validation.
     #[serde(default)]
     #[schemars(with = "Option<[String; 2]>")]
     pub valid: Option<DateRange>,
-    /// First and last date of the part that is scored, both inclusive.
-    #[schemars(with = "[String; 2]")]
-    pub test: DateRange,
+    /// First and last date of the part that is scored, both inclusive. Needed without `walk_forward`.
+    #[serde(default)]
+    #[schemars(with = "Option<[String; 2]>")]
+    pub test: Option<DateRange>,
     /// Bars that must lie before a part's first decision, as look-back. They may belong to an earlier part; where
     /// the data begin too late for that, the first decision moves to a later bar.
     #[serde(default)]
@@ -43,6 +47,9 @@ pub struct SplitSpec {
     /// A control: what is put into random order within each part, by a stream of the run's seed; absent: nothing.
     #[serde(default)]
     pub shuffle: Option<Shuffle>,
+    /// Windows that step through the data, each with parts of its own, instead of `train`, `valid` and `test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk_forward: Option<WalkForward>,
 }
 
 /// The parts of a series.
@@ -57,10 +64,23 @@ pub struct Splits {
 }
 
 impl SplitSpec {
+    /// The section's name in experiment files.
+    pub const SECTION: &'static str = "split";
+
     /// Checks a `[split]` value beyond its schema: dates exist, each range runs forward, `train`, `valid`, `test`
-    /// follow each other without a common date. Keys are relative to the section. Wrong types are left to the
-    /// schema.
+    /// follow each other without a common date; with `walk_forward` its spans are spans and no part has dates of its
+    /// own. Keys are relative to the section. Wrong types are left to the schema.
     pub fn check(value: &Value) -> Vec<ParamError> {
+        if let Some(windows) = value.get("walk_forward").filter(|w| !w.is_null()) {
+            return walk_forward::check(value, windows);
+        }
+        let is_missing = |name: &&str| value.get(*name).is_none_or(Value::is_null);
+        let missing = ["train", "test"].into_iter().filter(is_missing);
+        let expected = "first and last date, or split.walk_forward";
+        let missing: Vec<ParamError> = missing.map(|name| ParamError::missing(name, expected)).collect();
+        if !missing.is_empty() {
+            return missing;
+        }
         let mut errors = Vec::new();
         let mut parts: Vec<(&str, DateRange)> = Vec::new();
         for name in ["train", "valid", "test"] {
@@ -109,19 +129,24 @@ impl SplitSpec {
         if let Some(error) = Self::check(&value).into_iter().next() {
             return Err(BuildError::Invalid(format!("split.{error}")));
         }
+        let (Some(train_dates), Some(test_dates)) = (self.train, self.test) else {
+            return Err(BuildError::Invalid(
+                "split.walk_forward: expected the dates of one window (`SplitSpec::windows` has them)".to_owned(),
+            ));
+        };
         let bars = |[from, to]: DateRange| series.between(from, to);
-        let test = bars(self.test);
+        let test = bars(test_dates);
         let valid = self.valid.map(bars);
         let after_train = valid.as_ref().unwrap_or(&test).start;
-        let train = self.purged(bars(self.train), after_train);
+        let train = self.purged(bars(train_dates), after_train);
         let valid = valid.map(|valid| self.purged(valid, test.start));
         Ok(Splits {
-            train: self.segment(series, "train", self.train, train)?,
+            train: self.segment(series, "train", train_dates, train)?,
             valid: match (self.valid, valid) {
                 (Some(range), Some(bars)) => Some(self.segment(series, "valid", range, bars)?),
                 _ => None,
             },
-            test: self.segment(series, "test", self.test, test)?,
+            test: self.segment(series, "test", test_dates, test)?,
         })
     }
 

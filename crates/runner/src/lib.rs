@@ -24,6 +24,7 @@ mod rows;
 mod slots;
 mod turnover;
 mod warnings;
+mod windows;
 
 pub use evaluate::{Evaluation, evaluate};
 pub use execute::{Ended, ExecuteError, ExecuteOptions, Outcome, RunEnd};
@@ -33,3 +34,4 @@ pub use policy::{PolicyError, evaluate_policy};
 pub use prepare::{Ready, Selection};
 pub use progress::{Event, Progress};
 pub use registry::Registry;
+pub use windows::unfold;

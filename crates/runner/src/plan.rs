@@ -43,7 +43,7 @@ pub struct PlannedArm {
     pub name: String,
     /// Subject, baseline or control.
     pub role: Role,
-    /// Hash of the resolved spec without its seed.
+    /// Hash of the resolved spec without its seed, and where the arm is a window, as it was before it was unfolded.
     pub key: String,
     /// The data.
     pub data: DataInfo,
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
                     experiment::Role::Baseline => Role::Baseline,
                     experiment::Role::Control => Role::Control,
                 },
-                key: spec.arm_key(CONTRACT, &identity),
+                key: arm.trial_key(CONTRACT, &identity),
                 data: loaded.info.clone(),
                 periods_per_year: loaded.series.periods_per_year(),
                 splits,
@@ -246,12 +246,14 @@ fn now(listing: &Listing, id: &str) -> Result<(RunState, u32, Option<Duration>),
     Ok(latest.map_or((RunState::Planned, 0, None), |latest| (latest.state, latest.number, latest.took)))
 }
 
-struct Loaded {
-    series: BarSeries,
-    info: DataInfo,
+/// A data set.
+pub(crate) struct Loaded {
+    pub series: BarSeries,
+    pub info: DataInfo,
 }
 
-fn load(registry: &Registry, files: &Files, section: &Value, params: &Value) -> Result<Loaded, String> {
+/// Loads what a resolved data section names.
+pub(crate) fn load(registry: &Registry, files: &Files, section: &Value, params: &Value) -> Result<Loaded, String> {
     let kind = section.get("kind").and_then(Value::as_str).unwrap_or_default();
     let source =
         find(&registry.sources, kind).and_then(|p| p.build(params, files)).map_err(|e| e.to_string())?;
@@ -265,16 +267,9 @@ fn load(registry: &Registry, files: &Files, section: &Value, params: &Value) -> 
     Ok(Loaded { series, info })
 }
 
-/// A fixed section as its struct. The experiment was checked against the same schema, so this fails only on what a
-/// schema cannot say.
+/// A fixed section as its struct. The experiment was checked against the same schema and by [`SplitSpec::check`], so
+/// this fails only on what they cannot say.
 fn read<T: serde::de::DeserializeOwned>(section: &Value, name: &str, problems: &mut Problems) -> Option<T> {
-    let errors = if name == "split" { SplitSpec::check(section) } else { Vec::new() };
-    for error in &errors {
-        problems.add(name, &format!("{name}.{error}"));
-    }
-    if !errors.is_empty() {
-        return None;
-    }
     problems.take(name, plugin::params(section))
 }
 

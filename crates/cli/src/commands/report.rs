@@ -5,16 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use experiment::Lock;
 use market_data::Segment;
-use plugin::Files;
 use report::{
     ComparedExperiment, Gate, Market, MarketDay, PlanInfo, PlannedRun, ReportInput, TableFormat, Verdict,
 };
 use runner::{Plan, PlannedArm, Registry};
 use serde_json::{Value, json};
-use store::ExperimentStore;
 
+use crate::commands::sweep::Loaded;
 use crate::failure::Failure;
 use crate::output;
 use crate::paths::{Paths, shown};
@@ -186,15 +184,11 @@ impl Stored {
 }
 
 fn stored(registry: &Registry, file: &Path, set: &[String]) -> Result<Stored, Failure> {
-    let experiment = super::sweep::load(registry, file, set)?;
-    let paths = Paths::of(file);
-    let store = ExperimentStore::open(&paths.runs, &experiment.name);
+    let Loaded { experiment, paths, files, lock, store } = Loaded::of(registry, file, set)?;
     if !store.dir().is_dir() {
         let folder = shown(store.dir());
         return Err(Failure::wrong(format!("{folder}: no run is stored there; `sweep` the file first")));
     }
-    let lock = Lock::of(file)?;
-    let files = Files { pins: lock.commits().collect(), ..paths.files() };
     let (plan, _) = super::sweep::plan(registry, &experiment, &files, lock, store)?;
     let input = collect(&plan, &paths, set)?;
     Ok(Stored { file: file.to_owned(), paths, input })

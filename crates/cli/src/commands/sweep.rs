@@ -140,7 +140,7 @@ impl Swept {
 }
 
 /// Loads an experiment with overrides of the environment and `set` on top.
-pub(crate) fn load(registry: &Registry, file: &Path, set: &[String]) -> Result<Experiment, Failure> {
+fn load(registry: &Registry, file: &Path, set: &[String]) -> Result<Experiment, Failure> {
     let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -206,6 +206,7 @@ impl Loaded {
         let paths = Paths::of(file);
         let lock = Lock::of(file)?;
         let files = Files { pins: lock.commits().collect(), ..paths.files() };
+        let experiment = runner::unfold(registry, experiment, &files)?;
         let store = ExperimentStore::open(&paths.runs, &experiment.name);
         Ok(Self { experiment, paths, files, lock, store })
     }

@@ -354,3 +354,73 @@ proptest! {
         }
     }
 }
+
+const TASKS: &str = "[[tasks]]\nname = \"A\"\n\"data.symbol\" = \"AA\"\n[[tasks]]\nname = \"B\"\n\"data.symbol\" = \"BB\"\nsplit = { train = [\"2020-01-01\", \"2020-02-01\"], test = [\"2020-03-01\", \"2020-04-01\"] }\n";
+
+#[test]
+fn every_arm_baseline_and_control_is_carried_out_on_every_task() {
+    let text = format!(
+        "baselines = [\"momentum\"]\ncontrols = [\"untrained\"]\n{TASKS}[sweep.axes]\n\"agent.lora.rank\" = [4]\n"
+    );
+    let experiment = arms_of(&text);
+    assert_eq!(experiment.tasks, ["A", "B"]);
+    assert_eq!(
+        names(&experiment.arms),
+        ["base,task=A", "rank=4,task=A", "base,task=B", "rank=4,task=B"]
+    );
+    assert_eq!(names(&experiment.baselines), ["momentum,task=A", "momentum,task=B"]);
+    assert_eq!(names(&experiment.controls), ["untrained,task=A", "untrained,task=B"]);
+    let of = |arm: &Arm| (arm.variant.clone(), arm.task.clone().unwrap());
+    let all: Vec<_> = experiment.all().map(of).collect();
+    assert_eq!(all[1], ("rank=4".to_owned(), "A".to_owned()));
+    assert_eq!(all[5], ("momentum".to_owned(), "B".to_owned()));
+    assert_eq!(experiment.arms[0].spec["data"]["symbol"], json!("AA"));
+    assert_eq!(experiment.arms[3].spec["data"]["symbol"], json!("BB"));
+    assert_eq!(experiment.arms[3].spec["split"]["test"], json!(["2020-03-01", "2020-04-01"]));
+    assert_ne!(experiment.arms[0].spec["split"], experiment.arms[2].spec["split"]);
+}
+
+#[test]
+fn tasks_name_data_and_leave_the_axes_alone() {
+    let text = "[[tasks]]\n\"agent.lora.rank\" = 4\n[[tasks]]\nname = \"a\"\n\"env.max_episode_steps\" = 7\n[[tasks]]\nname = \"A\"\n\
+                [sweep.axes]\n\"env.max_episode_steps\" = [5, 6]\n";
+    let errors = errors_of(text);
+    for expected in [
+        "tasks[0].\"agent.lora.rank\": expected a key of one of data, split, rules, env, found \"agent.lora.rank\"",
+        "tasks[0].name: expected a name such as \"MSFT\", found nothing",
+        "tasks[1].\"env.max_episode_steps\": is an axis of the sweep: a task would hide its values",
+        "tasks[2].name: expected each name once, found \"A\"",
+    ] {
+        assert!(errors.contains(expected), "{expected}\n{errors}");
+    }
+}
+
+#[test]
+fn windows_of_an_arm_are_arms_with_the_identity_of_their_dates() {
+    let split = |day: &str| json!({"train": ["2020-01-01", "2020-02-01"], "test": ["2020-03-01", day]});
+    let experiment = arms_of("[sweep.axes]\n\"agent.lora.rank\" = [4]\n");
+    let folded = experiment.arms[0].clone();
+    let text = "[split]\ntrain = [\"2020-01-01\", \"2020-02-01\"]\ntest = [\"2020-03-01\", \"2020-04-02\"]\n";
+    let dated = arms_of(text).arms[0].run_id(3, 1, &[]);
+    let sections = crate::fixture::sections();
+    let windows = |arm: &Arm| -> Result<_, String> {
+        Ok((arm.variant == "base").then(|| {
+            let full = |day| {
+                let mut value = arm.spec["split"].clone();
+                value.as_object_mut().unwrap().extend(split(day).as_object().unwrap().clone());
+                value
+            };
+            vec![full("2020-04-01"), full("2020-04-02")]
+        }))
+    };
+    let unfolded = experiment.unfold("split", &sections, windows).unwrap();
+    assert_eq!(names(&unfolded.arms), ["base,window=1", "base,window=2", "rank=4"]);
+    let arms = &unfolded.arms;
+    assert_eq!(arms[1].run_id(3, 1, &[]), dated);
+    assert_ne!(arms[0].run_id(3, 1, &[]), dated);
+    // Two windows are one trial: that of the arm before it was unfolded.
+    assert_eq!(arms[0].trial_key(1, &[]), arms[1].trial_key(1, &[]));
+    assert_eq!(arms[0].trial_key(1, &[]), folded.trial_key(1, &[]));
+    assert_eq!(arms[0].window.as_ref().unwrap().folded, folded.spec["split"]);
+    assert_eq!((arms[1].variant.as_str(), arms[1].window.as_ref().unwrap().number), ("base", 2));
+}

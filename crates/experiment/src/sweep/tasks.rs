@@ -1,0 +1,75 @@
+//! Tasks: data that every arm is carried out on.
+
+use plugin::{ParamError, toml_text, unknown_name};
+use serde_json::Value;
+
+use super::{Override, Planner, Point};
+use crate::error::{ConfigError, Problem};
+use crate::experiment::Axis;
+use crate::names::safe;
+use crate::{CONTEXT, keys};
+
+/// A task and what it sets.
+pub(super) struct Task {
+    pub name: String,
+    overrides: Vec<Override>,
+}
+
+impl Planner<'_> {
+    /// The tasks of the file. What is wrong is reported and left out.
+    pub(super) fn tasks(
+        &self,
+        tables: &[serde_json::Map<String, Value>],
+        axes: &[Axis],
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<Task> {
+        let mut tasks: Vec<Task> = Vec::new();
+        for (i, table) in tables.iter().enumerate() {
+            let at = |key: &str| ["tasks", &i.to_string(), key].map(str::to_owned);
+            let mut fail = |key: &str, problem| errors.push(self.merged.error(&at(key), problem));
+            let mut overrides = Vec::new();
+            for (key, value) in table.iter().filter(|(key, _)| *key != "name") {
+                let path = keys::parts(key);
+                if !CONTEXT.contains(&path[0].as_str()) {
+                    let ParamError { expected, .. } = unknown_name("", &path[0], CONTEXT);
+                    fail(key, Problem::value(toml_text(&Value::from(key.as_str())), format!("a key of {expected}")));
+                } else if axes.iter().any(|axis| axis.key == *key) {
+                    fail(key, Problem::text("is an axis of the sweep: a task would hide its values"));
+                } else {
+                    let (key, value, origin) = (key.clone(), value.clone(), at(key).to_vec());
+                    overrides.push(Override { key, path, value, origin });
+                }
+            }
+            match table.get("name") {
+                Some(Value::String(name)) if !name.trim().is_empty() => {
+                    let name = safe(name);
+                    if tasks.iter().any(|task| task.name.eq_ignore_ascii_case(&name)) {
+                        fail("name", Problem::value(format!("{name:?}"), "each name once"));
+                    }
+                    tasks.push(Task { name, overrides });
+                }
+                Some(other) => fail("name", Problem::value(toml_text(other), "a name such as \"MSFT\"")),
+                None => fail("name", Problem::value("nothing", "a name such as \"MSFT\"")),
+            }
+        }
+        tasks
+    }
+}
+
+/// Every point on every task, one task after the other; the points themselves where there is none.
+pub(super) fn on_tasks(points: Vec<Point>, tasks: &[Task]) -> Vec<Point> {
+    if tasks.is_empty() {
+        return points;
+    }
+    let on = |task: &Task, point: &Point| Point {
+        overrides: point.overrides.iter().chain(&task.overrides).cloned().collect(),
+        task: Some(task.name.clone()),
+        ..point.clone()
+    };
+    tasks.iter().flat_map(|task| points.iter().map(|point| on(task, point))).collect()
+}
+
+/// The name of an arm on a task.
+pub(super) fn named(variant: &str, task: Option<&str>) -> String {
+    task.map_or_else(|| variant.to_owned(), |task| format!("{variant},task={task}"))
+}
