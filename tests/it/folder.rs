@@ -183,6 +183,13 @@ pub fn prices(n: u64) -> String {
     text
 }
 
+/// The closes of a CSV text.
+pub fn closes(text: &str) -> Vec<f64> {
+    let mut lines = text.lines().map(|line| line.split(','));
+    let column = lines.next().unwrap().position(|name| name == "close").unwrap();
+    lines.map(|mut cells| cells.nth(column).unwrap().parse().unwrap()).collect()
+}
+
 /// ISO date of a number of days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
 pub fn date(days: u64) -> String {
     let z = days + 719_468;

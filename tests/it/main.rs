@@ -27,4 +27,5 @@ mod slurm;
 mod status;
 mod sweep;
 mod trials;
+mod walk_forward;
 mod why;

@@ -139,6 +139,8 @@ pub struct Arm {
 pub struct Window {
     /// From 1, in the order of time.
     pub number: usize,
+    /// Name of the arm before it was unfolded.
+    pub arm: String,
     /// The section before it was unfolded, which all windows of the arm share.
     pub folded: Value,
     /// What made the arm's identity before.
@@ -170,7 +172,7 @@ impl Arm {
             name: format!("{},window={number}", self.name),
             hashed: run_spec::hashed(&spec, sections),
             spec,
-            window: Some(Window { number, folded, hashed: self.hashed.clone() }),
+            window: Some(Window { number, arm: self.name.clone(), folded, hashed: self.hashed.clone() }),
             ..self.clone()
         }
     }

@@ -480,7 +480,8 @@ impl Planner<'_> {
                 if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
                     continue;
                 }
-                let variant = format!("{label}{}", if several { context_label(axes, of) } else { String::new() });
+                let variant =
+                    format!("{label}{}", if several { context_label(axes, of) } else { String::new() });
                 let mut arm = self.beside_arm(&variant, of, Role::Baseline, base, spec, taken);
                 arm.axes = axes
                     .iter()
@@ -552,7 +553,8 @@ impl Planner<'_> {
                 if arms.iter().chain(&out).any(|a| same(&a.spec, &spec)) {
                     continue;
                 }
-                let variant = format!("{name}{}", if several { context_label(axes, of) } else { String::new() });
+                let variant =
+                    format!("{name}{}", if several { context_label(axes, of) } else { String::new() });
                 let mut arm = self.beside_arm(&variant, of, Role::Control, base, spec, taken);
                 arm.axes = axis_values(axes, &arm.spec, &[]);
                 out.push(arm);

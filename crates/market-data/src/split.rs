@@ -131,7 +131,8 @@ impl SplitSpec {
         }
         let (Some(train_dates), Some(test_dates)) = (self.train, self.test) else {
             return Err(BuildError::Invalid(
-                "split.walk_forward: expected the dates of one window (`SplitSpec::windows` has them)".to_owned(),
+                "split.walk_forward: expected the dates of one window (`SplitSpec::windows` has them)"
+                    .to_owned(),
             ));
         };
         let bars = |[from, to]: DateRange| series.between(from, to);

@@ -4,6 +4,7 @@ use serde::Serialize;
 use stats::SeedScores;
 use trading_env::Role;
 
+use crate::ReportInput;
 use crate::arm_scores::{completed, seed_scores};
 use crate::estimate::Cell;
 use crate::groups::Group;
@@ -72,18 +73,22 @@ pub(crate) struct Row {
     pub warned: Option<String>,
 }
 
+/// One cell per metric of an arm.
+pub(crate) fn score_cells(input: &ReportInput, arm: usize, metrics: &[Metric]) -> Vec<Cell> {
+    metrics.iter().map(|m| Cell::new(m.label, m.unit, &seed_scores(input, arm, m.key))).collect()
+}
+
 /// The table of the given metrics.
 pub(crate) fn table(group: &Group<'_>, metrics: &[Metric], links: &Links) -> Table {
     let base = group.base();
     let row = |index: usize| {
-        let cell = |m: &Metric| Cell::new(m.label, m.unit, &seed_scores(group.input, index, m.key));
         let (n, planned) = (completed(group.input, index).count(), group.runs(index).count());
         Row {
             name: group.arm(index).name.clone(),
             link: links.arm_page(index).map(|page| format!("arms/{page}")),
             look: look(group, index),
             is_base: base == Some(index),
-            cells: metrics.iter().map(cell).collect(),
+            cells: score_cells(group.input, index, metrics),
             completed: n,
             planned,
             is_anecdote: n > 0

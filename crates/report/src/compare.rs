@@ -14,6 +14,7 @@ use crate::groups::planned_window;
 use crate::index::link;
 use crate::metric::{Metric, SCORES};
 use crate::plain_page::plain_page;
+use crate::pooled::Pooled;
 use crate::publish::publish;
 use crate::text::{COLUMNS, Column, PARTS, Part, TextTable, caption, runs, summary};
 use crate::{PlannedArm, ReportError, ReportInput, numbers, settings};
@@ -204,7 +205,9 @@ pub struct ComparedExperiment<'a> {
 pub fn compare(experiments: &[ComparedExperiment<'_>], out: &Path) -> Result<PathBuf, ReportError> {
     let names: Vec<&str> = experiments.iter().map(|e| e.input.plan.experiment.as_str()).collect();
     let dir = out.join(format!("{COMPARISON}{}", names.join("+")));
-    let page = page(experiments, &comparison(experiments.iter().map(|e| e.input)));
+    let pooled: Vec<Pooled<'_>> = experiments.iter().map(|e| Pooled::of(e.input)).collect();
+    let tables = comparison(pooled.iter().map(|pooled| &*pooled.input));
+    let page = page(experiments, &tables);
     publish(dir.join("index.html"), &plain_page(TEMPLATE, &page)?)
 }
 

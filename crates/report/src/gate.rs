@@ -11,6 +11,7 @@ use stats::SeedScores;
 use crate::ReportInput;
 use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
 use crate::numbers::significant;
+use crate::pooled::Pooled;
 pub use expression::{Gate, GateError};
 use expression::{Side, Term};
 
@@ -34,8 +35,10 @@ pub struct Verdict {
 impl Gate {
     /// Arms, metrics and statistics that the experiment does not have, each with what it has.
     pub fn unknown(&self, input: &ReportInput) -> Vec<String> {
+        let pooled = Pooled::of(input);
+        let inputs = [&*pooled.input, input];
         self.terms()
-            .flat_map(|term| unknown(term, input))
+            .flat_map(|term| unknown(term, inputs))
             .map(|what| format!("`{}`: {what}", self.text))
             .collect()
     }
@@ -43,12 +46,14 @@ impl Gate {
     /// Compares the scores. An undefined value, a score that is undefined for a completed seed among them, is a gate
     /// that does not hold: the seeds that are left would tell of a better arm.
     pub fn judge(&self, input: &ReportInput) -> Verdict {
+        let pooled = Pooled::of(input);
+        let inputs = [&*pooled.input, input];
         let mut notes = Vec::new();
         let mut value = |side: &Side| match side {
             Side::Number(number) => Some(*number),
             Side::Term(term) => {
-                let measured = measure(term, input);
-                notes.extend(unfinished(term, input));
+                let measured = measure(term, inputs);
+                notes.extend(unfinished(term, inputs));
                 measured.map_err(|reason| notes.push(format!("{term} is undefined: {reason}"))).ok()
             }
         };
@@ -85,16 +90,26 @@ impl Verdict {
     }
 }
 
-fn arm_of(term: &Term, input: &ReportInput) -> Option<usize> {
-    input.plan.arms.iter().position(|arm| arm.name == term.arm)
+/// What is judged of an experiment, and the experiment as it was run: a window or a task by itself has a name, too.
+type Inputs<'a> = [&'a ReportInput; 2];
+
+fn arm_of<'a>(term: &Term, inputs: Inputs<'a>) -> Option<(&'a ReportInput, usize)> {
+    let place = |input: &ReportInput| input.plan.arms.iter().position(|arm| arm.name == term.arm);
+    inputs.into_iter().find_map(|input| Some((input, place(input)?)))
 }
 
-fn unknown(term: &Term, input: &ReportInput) -> Vec<String> {
+fn unknown(term: &Term, inputs: Inputs<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    if arm_of(term, input).is_none() {
-        let names: Vec<&str> = input.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+    if arm_of(term, inputs).is_none() {
+        let mut names: Vec<&str> = Vec::new();
+        for name in inputs.iter().flat_map(|input| &input.plan.arms).map(|arm| arm.name.as_str()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         problems.push(told("arm", &term.arm, &names, &names.join(", ")));
     }
+    let [_, input] = inputs;
     let known = known_metrics(input);
     if !is_known(&term.metric, &known) {
         // `sharpe.iqn` was read as the name of a metric.
@@ -128,8 +143,8 @@ fn told(what: &str, name: &str, known: &[&str], listed: &str) -> String {
     format!("unknown {what} \"{name}\"{}; known: {listed}", near.unwrap_or_default())
 }
 
-fn measure(term: &Term, input: &ReportInput) -> Result<f64, String> {
-    let scores = arm_of(term, input).map(|arm| seed_scores(input, arm, &term.metric));
+fn measure(term: &Term, inputs: Inputs<'_>) -> Result<f64, String> {
+    let scores = arm_of(term, inputs).map(|(input, arm)| seed_scores(input, arm, &term.metric));
     let scores = scores.filter(|s| s.len() + s.missing() > 0).ok_or("no completed run")?;
     let seeds = scores.len() + scores.missing();
     if scores.missing() > 0 {
@@ -141,8 +156,8 @@ fn measure(term: &Term, input: &ReportInput) -> Result<f64, String> {
 }
 
 /// `arm: 4 of 5 runs completed`, where not all have.
-fn unfinished(term: &Term, input: &ReportInput) -> Option<String> {
-    let arm = arm_of(term, input)?;
+fn unfinished(term: &Term, inputs: Inputs<'_>) -> Option<String> {
+    let (input, arm) = arm_of(term, inputs)?;
     let (done, planned) =
         (completed(input, arm).count(), input.runs.iter().filter(|run| run.arm == arm).count());
     (done < planned).then(|| format!("{}: {done} of {planned} runs completed", term.arm))

@@ -7,6 +7,7 @@
 //! Every text that came from a file (names, symbols, reasons) is escaped: by Tera in the page, and by [`render`] in
 //! the JSON that the charts read.
 
+mod across;
 mod arm_page;
 mod arm_scores;
 mod arms;
@@ -36,6 +37,7 @@ mod overview;
 mod page;
 mod plain_page;
 mod plan;
+mod pooled;
 mod profile;
 mod provenance;
 mod publish;
@@ -50,6 +52,7 @@ mod text;
 mod training;
 mod verdict;
 mod warnings;
+mod windows;
 
 // The demo store is shared with the example, which sees this crate from outside.
 #[cfg(test)]
@@ -66,6 +69,6 @@ pub use index::{IndexEntry, experiments, index, index_table};
 pub use market::{Market, MarketDay};
 pub use numbers::fixed;
 pub use plain_page::publish_page;
-pub use plan::{PlanInfo, PlannedArm, PlannedAxis, PlannedRun};
+pub use plan::{Place, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, PlannedTask, PlannedWindow};
 pub use render::render;
 pub use text::{TableFormat, compared_tables, summary, tables};

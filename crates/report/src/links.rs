@@ -24,6 +24,11 @@ impl Links {
         Self { is_large, width: input.plan.arms.len().to_string().len() }
     }
 
+    /// The same without pages of arms.
+    pub(crate) fn without_arms(&self) -> Self {
+        Self { is_large: false, ..self.clone() }
+    }
+
     /// Name of an arm's page below `arms/`: its place in the plan, because its name may hold anything.
     pub(crate) fn arm_page(&self, arm: usize) -> Option<String> {
         self.is_large.then(|| format!("{:0width$}.html", arm + 1, width = self.width))

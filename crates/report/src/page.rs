@@ -6,6 +6,7 @@ use serde_json::Value;
 use store::RunState;
 use trading_env::Role;
 
+use crate::across::{Across, across};
 use crate::arms::{Table, table};
 use crate::assumptions::{Assumption, assumptions, rules_note};
 use crate::backends::{Backends, backends};
@@ -22,6 +23,7 @@ use crate::links::{Links, run_page};
 use crate::metric::{PAPER, SCORES};
 use crate::over_time::{Months, distribution, months, rolling};
 use crate::overview::{Overview, overview};
+use crate::pooled::{Pooled, tasks};
 use crate::profile::profile;
 use crate::provenance::{Command, Fact, commands, provenance};
 use crate::receipts::{ReceiptRow, receipts};
@@ -31,6 +33,7 @@ use crate::settings::{self, Difference, differences};
 use crate::training::{Diagnostic, Training, TrainingLine, training};
 use crate::verdict::{Grade, headline};
 use crate::warnings::{WarningRow, mark_of_run, notice, warnings};
+use crate::windows::{Windows, windows};
 use crate::{ReportInput, numbers};
 
 /// What the template shows.
@@ -55,6 +58,8 @@ pub(crate) struct Page {
     pub base_facts: Vec<BaseFact>,
     /// All data sets beside each other, where there are several.
     pub overview: Option<Overview>,
+    /// All tasks, where there are several.
+    pub across: Option<Across>,
     pub groups: Vec<GroupPage>,
     /// Where arms have several backends.
     pub backends: Option<Backends>,
@@ -63,6 +68,8 @@ pub(crate) struct Page {
     /// Whether any run was ever started.
     pub started: bool,
     pub differences: Vec<ArmDifferences>,
+    /// What each task sets.
+    pub tasks: Vec<ArmDifferences>,
     /// Sections with their keys and values.
     pub settings: Vec<(String, Vec<(String, String)>)>,
     pub provenance: Vec<Fact>,
@@ -117,6 +124,10 @@ pub(crate) struct GroupPage {
     pub rules_note: &'static str,
     pub window: Option<(String, String)>,
     pub decisions: Option<String>,
+    /// How its records were made, where several tasks stand together in it.
+    pub about: Option<String>,
+    /// Window by window, where it walks forward.
+    pub windows: Option<Windows>,
     pub judged: Judged,
     pub table: Table,
     pub forests: Vec<ForestPlot>,
@@ -236,18 +247,35 @@ pub(crate) struct GroupCharts {
 /// The page and its charts.
 pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let plan = &input.plan;
-    let groups = groups(input);
+    let pooled = Pooled::of(input);
+    let groups = groups(&pooled.input);
     let links = Links::of(input);
+    // Pages of arms are those of arms as they were run.
+    let of_groups = if pooled.is_made() { links.without_arms() } else { links.clone() };
     let headings = headings(&groups);
-    let (pages, charts): (Vec<_>, Vec<_>) =
-        groups.par_iter().enumerate().map(|(i, g)| group_page(i, g, &headings[i], &links)).unzip();
-    let grades: Vec<Grade> =
-        pages.iter().flat_map(|g: &GroupPage| &g.judged.verdicts).map(|v| v.verdict.grade).collect();
+    let whole = |i: usize, group: &Group<'_>| {
+        let (page, charts) = group_page(i, group, &headings[i], &of_groups);
+        let windows = windows(group, &pooled, input, &links);
+        (GroupPage { windows, about: about(group, &pooled), ..page }, charts)
+    };
+    let (pages, mut charts): (Vec<_>, Vec<_>) =
+        groups.par_iter().enumerate().map(|(i, g)| whole(i, g)).unzip();
+    let of_group =
+        |page: &GroupPage| -> Vec<Grade> { page.judged.verdicts.iter().map(|v| v.verdict.grade).collect() };
+    // Several tasks are judged together first.
+    let (together, each): (Vec<_>, Vec<_>) =
+        groups.iter().zip(&pages).partition(|(group, _)| pooled.is_together(group.arms[0]));
+    let judged = if together.is_empty() { each } else { together };
+    let grades: Vec<Grade> = judged.into_iter().flat_map(|(_, page)| of_group(page)).collect();
+    let mut training = training_pages(&pages, &charts);
+    if !links.is_large {
+        training.extend(last_windows(input, &mut charts));
+    }
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
         headline: headline(&grades),
-        summary: summary(input),
+        summary: summary(input, &pooled),
         problems: problems(input),
         warned: notice(input),
         warnings: warnings(input),
@@ -269,16 +297,13 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
             .collect(),
         base_facts: base_facts(input),
         overview: overview(&groups),
+        across: across(&pooled),
         backends: backends(input),
-        training: training_pages(&pages, &charts),
+        training,
         groups: pages,
         started: input.runs.iter().any(|r| r.manifest.is_some()),
-        differences: plan
-            .arms
-            .iter()
-            .filter(|a| a.role == Role::Arm)
-            .map(|a| ArmDifferences { arm: a.name.clone(), changes: differences(&plan.base, &a.spec) })
-            .collect(),
+        differences: differences_of(&pooled),
+        tasks: tasks_of(input),
         settings: plan
             .base
             .iter()
@@ -321,6 +346,8 @@ fn group_page(index: usize, group: &Group<'_>, heading: &str, links: &Links) -> 
         rules: rules_name,
         window: group.window(),
         decisions: records.as_ref().map(|r| numbers::count(r.dates.len())),
+        about: None,
+        windows: None,
         judged: judged(group, records.as_ref(), group.input.trials),
         table: table(group, &SCORES, links),
         forests: forests.iter().map(forest_plot).collect(),
@@ -367,23 +394,99 @@ fn forest_plot(forest: &Forest) -> ForestPlot {
 
 fn training_pages(pages: &[GroupPage], charts: &[GroupCharts]) -> Vec<TrainingPage> {
     let page = |(group, (page, charts)): (usize, (&GroupPage, &GroupCharts))| {
-        let training = charts.training.as_ref()?;
-        let legend: Vec<LegendItem> = training
-            .lines
-            .iter()
-            .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
-            .collect();
-        Some(TrainingPage {
-            group,
-            heading: page.heading.clone(),
-            thinning: training.thinning(),
-            diagnostics: training.diagnostics.clone(),
-            hidden_lines: legend.iter().filter(|l| !l.shown).count(),
-            legend,
-            ends: training.lines.iter().map(|line| training_end(line, &training.diagnostics)).collect(),
-        })
+        Some(training_page(group, &page.heading, charts.training.as_ref()?))
     };
     pages.iter().zip(charts).enumerate().filter_map(page).collect()
+}
+
+fn training_page(group: usize, heading: &str, training: &Training) -> TrainingPage {
+    let legend: Vec<LegendItem> = training
+        .lines
+        .iter()
+        .map(|l| LegendItem { name: l.name.clone(), look: l.look, shown: l.shown })
+        .collect();
+    TrainingPage {
+        group,
+        heading: heading.to_owned(),
+        thinning: training.thinning(),
+        diagnostics: training.diagnostics.clone(),
+        hidden_lines: legend.iter().filter(|l| !l.shown).count(),
+        legend,
+        ends: training.lines.iter().map(|line| training_end(line, &training.diagnostics)).collect(),
+    }
+}
+
+/// How training went in the last window of each walk-forward; what was joined has no updates of its own, and the runs of
+/// the other windows have pages. Adds the curves to `charts`.
+fn last_windows(input: &ReportInput, charts: &mut Vec<GroupCharts>) -> Vec<TrainingPage> {
+    let number = |arm: &crate::PlannedArm| arm.place.window.as_ref().map(|window| window.number);
+    let mut pages = Vec::new();
+    for group in groups(input) {
+        let first = group.arm(group.arms[0]);
+        let Some(window) = first.place.window.as_ref() else { continue };
+        let last = input
+            .plan
+            .arms
+            .iter()
+            .filter(|arm| arm.place.window.as_ref().is_some_and(|w| w.arm == window.arm));
+        let Some(training) =
+            training(&group).filter(|_| last.filter_map(number).max() == Some(window.number))
+        else {
+            continue;
+        };
+        let heading = format!("{}, window {}", group.symbol(), window.number);
+        pages.push(training_page(charts.len(), &heading, &training));
+        charts.push(GroupCharts {
+            id: format!("training-{}", charts.len() + 1),
+            heading,
+            accounts: None,
+            figures: Vec::new(),
+            forests: Vec::new(),
+            training: Some(training),
+            effects: Vec::new(),
+        });
+    }
+    pages
+}
+
+/// How the account of all tasks is made.
+fn about(group: &Group<'_>, pooled: &Pooled<'_>) -> Option<String> {
+    pooled.is_together(group.arms[0]).then(|| {
+        "One account with equal parts in every task, set back to equal parts each day; on a day on which some do not trade, \
+         in those that do. The luck of days that the tasks share is in its record once."
+            .to_owned()
+    })
+}
+
+/// Each arm and what it changes; what all tasks have in common once.
+fn differences_of(pooled: &Pooled<'_>) -> Vec<ArmDifferences> {
+    let plan = &pooled.input.plan;
+    let shown = if pooled.n_together > 0 { &plan.arms[..pooled.n_together] } else { &plan.arms[..] };
+    let is_made =
+        |key: &str| pooled.is_made() && ["data", "split"].contains(&key.split('.').next().unwrap_or(key));
+    let of = |arm: &crate::PlannedArm| ArmDifferences {
+        arm: arm.name.clone(),
+        changes: differences(&plan.base, &arm.spec).into_iter().filter(|d| !is_made(&d.key)).collect(),
+    };
+    shown.iter().filter(|a| a.role == Role::Arm).map(of).collect()
+}
+
+/// Each task and what it sets.
+fn tasks_of(input: &ReportInput) -> Vec<ArmDifferences> {
+    let of = |name: &str| {
+        let of_task =
+            |arm: &&crate::PlannedArm| arm.place.task.as_ref().is_some_and(|task| task.name == name);
+        let arm = input.plan.arms.iter().find(of_task)?;
+        let mut spec = arm.spec.clone();
+        if let Some(window) = &arm.place.window {
+            spec.insert("split".to_owned(), window.split.clone());
+        }
+        let section = |key: &str| key.split('.').next().unwrap_or(key).to_owned();
+        let of_context = |d: &Difference| experiment::CONTEXT.contains(&section(&d.key).as_str());
+        let changes = differences(&input.plan.base, &spec).into_iter().filter(of_context).collect();
+        Some(ArmDifferences { arm: name.to_owned(), changes })
+    };
+    tasks(input).into_iter().filter_map(of).collect()
 }
 
 pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> TrainingEnd {
@@ -401,21 +504,27 @@ pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> T
     }
 }
 
-fn summary(input: &ReportInput) -> Vec<String> {
-    let of_role = |role| input.plan.arms.iter().filter(|a| a.role == role).count();
+fn summary(input: &ReportInput, pooled: &Pooled<'_>) -> Vec<String> {
+    let arms = &pooled.input.plan.arms;
+    let arms = if pooled.n_together > 0 { &arms[..pooled.n_together] } else { &arms[..] };
+    let of_role = |role| arms.iter().filter(|a| a.role == role).count();
     let completed = input.runs.iter().filter(|r| r.state == RunState::Completed).count();
     let mut seeds: Vec<u64> = input.runs.iter().map(|r| r.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let controls = of_role(Role::Control);
-    let controls = (controls > 0).then(|| plural(controls, "control", "controls"));
+    let some = |n: usize, one: &str, many: &str| (n > 0).then(|| plural(n, one, many));
     let counts =
         [plural(of_role(Role::Arm), "arm", "arms"), plural(of_role(Role::Baseline), "baseline", "baselines")];
+    let places = [
+        some(of_role(Role::Control), "control", "controls"),
+        some(tasks(input).len(), "task", "tasks"),
+        some(pooled.windows.iter().map(Vec::len).max().unwrap_or(0), "window", "windows"),
+    ];
     let rest = [
         plural(seeds.len(), "seed", "seeds"),
         format!("{} of {} completed", numbers::count(completed), plural(input.runs.len(), "run", "runs")),
     ];
-    counts.into_iter().chain(controls).chain(rest).collect()
+    counts.into_iter().chain(places.into_iter().flatten()).chain(rest).collect()
 }
 
 fn plural(n: usize, one: &str, many: &str) -> String {
@@ -463,6 +572,8 @@ fn base_facts(input: &ReportInput) -> Vec<BaseFact> {
         ("Training", "split.train"),
         ("Validation", "split.valid"),
         ("Test", "split.test"),
+        ("Windows: train", "split.walk_forward.train"),
+        ("Windows: test", "split.walk_forward.test"),
     ];
     let fact = |(label, key)| match settings::at(&input.plan.base, key)? {
         Value::Null => None,

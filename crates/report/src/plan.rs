@@ -44,6 +44,37 @@ pub struct PlannedArm {
     pub axes: Map<String, Value>,
     /// Resolved sections.
     pub spec: Map<String, Value>,
+    /// The task and the window that it is carried out on.
+    pub place: Place,
+}
+
+/// What of an arm its counterparts on other tasks and windows do not share.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Place {
+    /// Where the experiment has tasks.
+    pub task: Option<PlannedTask>,
+    /// Where its split walks forward.
+    pub window: Option<PlannedWindow>,
+}
+
+/// An arm's task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTask {
+    /// Name of the task.
+    pub name: String,
+    /// Name that the arm has on every task.
+    pub variant: String,
+}
+
+/// An arm's window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedWindow {
+    /// From 1, in the order of time.
+    pub number: usize,
+    /// Name of the arm of which it is a window.
+    pub arm: String,
+    /// The split that all windows of that arm come from.
+    pub split: Value,
 }
 
 /// One run.
@@ -69,6 +100,17 @@ impl PlanInfo {
             },
             axes: arm.axes.iter().cloned().collect(),
             spec: arm.spec.clone(),
+            place: Place {
+                task: arm
+                    .task
+                    .as_ref()
+                    .map(|name| PlannedTask { name: name.clone(), variant: arm.variant.clone() }),
+                window: arm.window.as_ref().map(|window| PlannedWindow {
+                    number: window.number,
+                    arm: window.arm.clone(),
+                    split: window.folded.clone(),
+                }),
+            },
         };
         Self {
             experiment: experiment.name.clone(),

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::NaiveDate;
 use stats::Moments;
 use trading_env::Role;
 
 use crate::groups::Group;
+use crate::pooled::days_per_year;
 use crate::{Curve, ReportRun, settings};
-
-/// Days of a year with trading on weekends, and without.
-const DAYS: [f64; 2] = [365.0, 252.0];
 
 /// What the completed seeds of an arm, baseline or control did over the group's test window.
 #[derive(Debug, Clone)]
@@ -144,6 +142,5 @@ fn shuffled_days(group: &Group<'_>, dates: &[NaiveDate]) -> BTreeMap<u64, Vec<us
 /// What the data say, else 365 where they have weekends and 252 where they have none.
 fn periods_per_year(group: &Group<'_>, dates: &[NaiveDate]) -> f64 {
     let known = group.arms.iter().flat_map(|arm| group.runs(*arm)).find_map(|run| group.input.market_of(run));
-    let weekends = dates.iter().any(|d| matches!(d.weekday(), Weekday::Sat | Weekday::Sun));
-    known.map_or(DAYS[usize::from(!weekends)], |market| group.input.markets[market].periods_per_year)
+    known.map_or_else(|| days_per_year(dates), |market| group.input.markets[market].periods_per_year)
 }

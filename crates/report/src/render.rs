@@ -1,5 +1,6 @@
 //! Writes the pages.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -7,8 +8,11 @@ use serde::Serialize;
 use tera::{Context, Tera};
 
 use crate::arm_page::arm_page;
+use crate::arms::score_cells;
 use crate::groups::{Group, groups};
+use crate::judged::ArmVerdict;
 use crate::links::{Links, run_page as run_file};
+use crate::metric::SCORES;
 use crate::page::{Page, page};
 use crate::publish::publish;
 use crate::run_page::{market_file, news, run_page};
@@ -119,18 +123,16 @@ fn write_runs(input: &ReportInput, tera: &Tera, dir: &Path) -> Result<(), Report
 fn write_arms(input: &ReportInput, page: &Page, tera: &Tera, dir: &Path) -> Result<(), ReportError> {
     let links = Links::of(input);
     let groups = groups(input);
-    let mut work: Vec<(usize, &Group<'_>, usize)> = Vec::new();
-    for (g, group) in groups.iter().enumerate() {
-        work.extend(group.arms.iter().map(|arm| (g, group, *arm)));
+    let mut work: Vec<(&Group<'_>, usize)> = Vec::new();
+    for group in &groups {
+        work.extend(group.arms.iter().map(|arm| (group, *arm)));
     }
-    work.into_par_iter().try_for_each(|(g, group, arm)| {
-        let shown = &page.groups[g];
-        let name = &input.plan.arms[arm].name;
-        let verdict = shown.judged.verdicts.iter().find(|v| v.verdict.name == *name).cloned();
-        let rows = [&shown.table.arms, &shown.table.baselines, &shown.table.controls];
-        let row = rows.into_iter().flatten().find(|row| row.name == *name);
-        let (page, charts) =
-            arm_page(input, group, arm, verdict, row.map(|r| r.cells.clone()).unwrap_or_default());
+    // A window of an arm has no verdict of its own.
+    let verdicts: HashMap<&str, &ArmVerdict> =
+        page.groups.iter().flat_map(|g| &g.judged.verdicts).map(|v| (v.verdict.name.as_str(), v)).collect();
+    work.into_par_iter().try_for_each(|(group, arm)| {
+        let verdict = verdicts.get(input.plan.arms[arm].name.as_str()).copied().cloned();
+        let (page, charts) = arm_page(input, group, arm, verdict, score_cells(input, arm, &SCORES));
         let Some(file) = links.arm_page(arm) else { return Ok(()) };
         let html = tera.render("arm.html", &context(&page, &charts)?)?;
         publish(dir.join(file), &html).map(|_| ())

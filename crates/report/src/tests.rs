@@ -11,6 +11,7 @@ mod judged;
 mod many;
 mod numbers;
 pub(crate) mod page;
+mod pooled;
 mod run_page;
 mod tables;
 mod text;

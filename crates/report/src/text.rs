@@ -10,6 +10,7 @@ use crate::arm_scores::{completed, seed_scores};
 use crate::compare::comparison;
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups, told_apart};
+use crate::pooled::Pooled;
 use crate::{ReportInput, backends, numbers};
 pub use json::summary;
 pub(crate) use table::{Part, TextTable};
@@ -25,14 +26,17 @@ pub enum TableFormat {
 
 /// The main table of an experiment, one per test window and rules, and the table of backends where arms have several.
 pub fn tables(input: &ReportInput, format: TableFormat) -> String {
-    let groups = groups(input);
+    let pooled = Pooled::of(input);
+    let groups = groups(&pooled.input);
     let scores = groups.iter().zip(told_apart(&groups)).map(|(group, apart)| of_group(group, &apart));
     join(scores.chain(backends::text_table(input)), format)
 }
 
 /// Arms of several experiments side by side, one table per test window and rules.
 pub fn compared_tables(inputs: &[ReportInput], format: TableFormat) -> String {
-    join(comparison(inputs).iter().map(|compared| compared.text()), format)
+    let pooled: Vec<Pooled<'_>> = inputs.iter().map(Pooled::of).collect();
+    let tables = comparison(pooled.iter().map(|pooled| &*pooled.input));
+    join(tables.iter().map(|compared| compared.text()), format)
 }
 
 pub(crate) fn join(tables: impl Iterator<Item = TextTable>, format: TableFormat) -> String {

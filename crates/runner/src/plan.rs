@@ -253,7 +253,12 @@ pub(crate) struct Loaded {
 }
 
 /// Loads what a resolved data section names.
-pub(crate) fn load(registry: &Registry, files: &Files, section: &Value, params: &Value) -> Result<Loaded, String> {
+pub(crate) fn load(
+    registry: &Registry,
+    files: &Files,
+    section: &Value,
+    params: &Value,
+) -> Result<Loaded, String> {
     let kind = section.get("kind").and_then(Value::as_str).unwrap_or_default();
     let source =
         find(&registry.sources, kind).and_then(|p| p.build(params, files)).map_err(|e| e.to_string())?;

@@ -118,10 +118,11 @@ impl Registry {
                 self.sources.infos(),
                 Identity::ContentOnly,
             ),
-            Section::fixed(SplitSpec::SECTION, "Parts of the data by date.", split, Identity::Params).with_check(|value| {
-                let errors = SplitSpec::check(value);
-                if errors.is_empty() { Ok(()) } else { Err(errors) }
-            }),
+            Section::fixed(SplitSpec::SECTION, "Parts of the data by date.", split, Identity::Params)
+                .with_check(|value| {
+                    let errors = SplitSpec::check(value);
+                    if errors.is_empty() { Ok(()) } else { Err(errors) }
+                }),
             Section::plugin(
                 RulesKind::SECTION,
                 "What an action does to the account.",

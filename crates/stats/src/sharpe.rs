@@ -1,9 +1,8 @@
 //! [`SharpeRatio`]: what one track record says about its Sharpe ratio.
 
-use statrs::distribution::{ContinuousCDF, Normal};
-
 use crate::Moments;
 use crate::error::finite;
+use crate::normal::{normal_cdf, normal_quantile};
 
 /// Sharpe ratio of one track record **per period**, with what its error depends on.
 ///
@@ -67,7 +66,7 @@ impl SharpeRatio {
     /// sure the true ratio is above `benchmark`, the ratio `SR*` per period. Absent when nothing is left to divide by.
     pub fn probabilistic(&self, benchmark: f64) -> Option<f64> {
         let z = (self.ratio - benchmark) * ((self.n - 1) as f64).sqrt() / self.variance().sqrt();
-        finite(Normal::standard().cdf(z))
+        finite(normal_cdf(z))
     }
 
     /// Minimum track-record length in periods for [`probabilistic`](Self::probabilistic) to reach `confidence`,
@@ -78,7 +77,7 @@ impl SharpeRatio {
     /// When `confidence` is not between 0.5 and 1.
     pub fn minimum_track_record(&self, benchmark: f64, confidence: f64) -> Option<f64> {
         assert!((0.5..1.0).contains(&confidence), "a confidence is from 0.5 to 1, found {confidence}");
-        let z = Normal::standard().inverse_cdf(confidence);
+        let z = normal_quantile(confidence);
         let above = Some(self.ratio - benchmark).filter(|above| *above > 0.0)?;
         finite(1.0 + self.variance() * (z / above).powi(2))
     }

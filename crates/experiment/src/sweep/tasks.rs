@@ -32,7 +32,10 @@ impl Planner<'_> {
                 let path = keys::parts(key);
                 if !CONTEXT.contains(&path[0].as_str()) {
                     let ParamError { expected, .. } = unknown_name("", &path[0], CONTEXT);
-                    fail(key, Problem::value(toml_text(&Value::from(key.as_str())), format!("a key of {expected}")));
+                    fail(
+                        key,
+                        Problem::value(toml_text(&Value::from(key.as_str())), format!("a key of {expected}")),
+                    );
                 } else if axes.iter().any(|axis| axis.key == *key) {
                     fail(key, Problem::text("is an axis of the sweep: a task would hide its values"));
                 } else {

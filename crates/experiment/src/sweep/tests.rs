@@ -364,10 +364,7 @@ fn every_arm_baseline_and_control_is_carried_out_on_every_task() {
     );
     let experiment = arms_of(&text);
     assert_eq!(experiment.tasks, ["A", "B"]);
-    assert_eq!(
-        names(&experiment.arms),
-        ["base,task=A", "rank=4,task=A", "base,task=B", "rank=4,task=B"]
-    );
+    assert_eq!(names(&experiment.arms), ["base,task=A", "rank=4,task=A", "base,task=B", "rank=4,task=B"]);
     assert_eq!(names(&experiment.baselines), ["momentum,task=A", "momentum,task=B"]);
     assert_eq!(names(&experiment.controls), ["untrained,task=A", "untrained,task=B"]);
     let of = |arm: &Arm| (arm.variant.clone(), arm.task.clone().unwrap());

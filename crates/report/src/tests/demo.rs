@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use report::{
-    Curve, Market, MarketDay, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, ReportInput, ReportRun,
+    Curve, Market, MarketDay, Place, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, ReportInput, ReportRun,
 };
 use serde_json::{Map, Value, json};
 use stats::TearSheet;
@@ -59,7 +59,13 @@ pub fn many(arms: usize, seeds: u64, days: usize, updates: u32) -> (Demo, PlanIn
         let mut spec = base("SYN");
         set(&mut spec, key, rate);
         let axes = Map::from_iter([(key.to_owned(), rate.clone())]);
-        PlannedArm { name: format!("learning_rate={rate}"), role: Role::Arm, axes, spec: object(spec) }
+        PlannedArm {
+            name: format!("learning_rate={rate}"),
+            role: Role::Arm,
+            axes,
+            spec: object(spec),
+            place: Place::default(),
+        }
     };
     plan.arms = rates.iter().map(arm).chain(baselines).collect();
     plan.axes = vec![PlannedAxis { key: key.to_owned(), values: rates }];
@@ -135,7 +141,7 @@ impl Demo {
                 spec["agent"] = json!({"kind": kind});
             }
             let axes = values.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-            arms.push(PlannedArm { name, role, axes, spec: object(spec) });
+            arms.push(PlannedArm { name, role, axes, spec: object(spec), place: Place::default() });
         };
         let several = self.symbols.len() > 1;
         for symbol in &self.symbols {
@@ -185,6 +191,7 @@ impl Demo {
                     role: Role::Control,
                     axes: Map::new(),
                     spec: object(spec),
+                    place: Place::default(),
                 }
             };
             arms.push(control("shuffled-news", "split.shuffle", "news"));

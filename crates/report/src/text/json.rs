@@ -7,8 +7,9 @@ use crate::arm_scores::{Statistic, completed, seed_scores};
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups};
 use crate::judged::judged;
+use crate::pooled::Pooled;
 use crate::record::Records;
-use crate::{ReportInput, backends};
+use crate::{ReportInput, across, backends, windows};
 
 /// Scores that the summary has of every arm, in the units of `evaluate`.
 const SCORES: [&str; 5] =
@@ -21,14 +22,21 @@ const RESCORED: [&str; 3] = ["sharpe", "cumulative_return", "max_drawdown"];
 /// One object per arm, baseline and control: its scores over the completed seeds as mean, median, interquartile mean,
 /// 95% bootstrap interval of the mean (`low`, `high`), `min` and `max`, with `null` where undefined, and `undefined`,
 /// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page. `trials` counts the
-/// distinct specifications that were ever started. `backends`, where arms have several: steps count from 1.
+/// distinct specifications that were ever started. Of a walk-forward the scores are those of all windows joined in time,
+/// `windows` those of each; of several tasks the arms of all together come first, and `across_tasks` aggregates over tasks
+/// and seeds. `backends`, where arms have several: steps count from 1.
 pub fn summary(input: &ReportInput) -> Value {
     let mut arms: Vec<(usize, Value)> = Vec::new();
-    for group in groups(input) {
+    let pooled = Pooled::of(input);
+    for group in groups(&pooled.input) {
         let verdicts = judged(&group, Records::of(&group).as_ref(), input.trials).verdicts;
         for index in &group.arms {
             let mut value = arm(&group, *index);
             let verdict = verdicts.iter().map(|v| &v.verdict).find(|v| v.name == group.arm(*index).name);
+            let places = &pooled.windows[*index];
+            if !places.is_empty() {
+                value["windows"] = windows::json(places, input, statistics);
+            }
             value["claim"] = json!(verdict.map(|v| v.words));
             value["verdict"] = json!(verdict.map(|v| &v.sentence));
             arms.push((*index, value));
@@ -41,6 +49,9 @@ pub fn summary(input: &ReportInput) -> Value {
         "trials": input.trials,
         "arms": arms.into_iter().map(|(_, arm)| arm).collect::<Vec<_>>(),
     });
+    if let Some(across) = across::json(&pooled) {
+        summary["across_tasks"] = across;
+    }
     if !input.backends.pairs.is_empty() {
         summary["backends"] = backends::json(input);
     }
@@ -55,6 +66,7 @@ fn arm(group: &Group<'_>, index: usize) -> Value {
         "name": arm.name,
         "role": arm.role,
         "axes": arm.axes,
+        "task": arm.place.task.as_ref().map(|task| &task.name),
         "symbol": group.symbol(),
         "rules": group.rules(),
         "window": group.window(),

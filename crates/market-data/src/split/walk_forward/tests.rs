@@ -124,7 +124,10 @@ fn what_does_not_fit_is_named() {
     );
     let thin = json!({"walk_forward": {"train": "20d", "test": "1d", "embargo": 1}});
     let text = error(&thin, &series);
-    assert!(text.starts_with("split.walk_forward.test: expected at least 2 bars in each window, found 1"), "{text}");
+    assert!(
+        text.starts_with("split.walk_forward.test: expected at least 2 bars in each window, found 1"),
+        "{text}"
+    );
     let endless = json!({"walk_forward": {"train": "1d", "test": "1d"}});
     let text = error(&endless, &bars("2000-01-01", 1_500, true));
     assert!(text.contains("more than 1000 windows") || text.contains("at least 2 bars"), "{text}");
@@ -142,7 +145,8 @@ fn what_does_not_fit_is_named() {
             "walk_forward.from: expected a date such as \"2018-12-31\", found \"soon\"",
         ]
     );
-    let neither: Vec<String> = SplitSpec::check(&json!({"purge": 1})).iter().map(ToString::to_string).collect();
+    let neither: Vec<String> =
+        SplitSpec::check(&json!({"purge": 1})).iter().map(ToString::to_string).collect();
     assert_eq!(
         neither,
         [

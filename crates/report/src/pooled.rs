@@ -1,0 +1,381 @@
+//! Arms as the report judges them where an experiment has windows or tasks: windows joined in time to one record, and
+//! all tasks together as one account.
+//!
+//! Both are arms with runs like any other, a run per seed, so that tables, intervals, tests and verdicts are those of
+//! every report. Nothing of them is stored: they are made of the windows' and tasks' own runs.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{Datelike, NaiveDate, Weekday};
+use score::{Scorecard, ScoredStep};
+use serde_json::{Value, json};
+use stats::{normal_cdf, normal_quantile};
+use store::{EqualTurnover, Manifest, Metrics, RunState};
+use trading_env::Role;
+
+use crate::plan::Place;
+use crate::{Curve, PlanInfo, PlannedArm, ReportInput, ReportRun, settings};
+
+/// Days of a year with trading on weekends, and without.
+const DAYS: [f64; 2] = [365.0, 252.0];
+
+/// An experiment with its windows joined and its tasks put together.
+#[derive(Debug, Clone)]
+pub(crate) struct Pooled<'a> {
+    /// Arms of all tasks together first, then those of each task.
+    pub input: Cow<'a, ReportInput>,
+    /// By arm: its windows, as places in the plan as it was run; empty for an arm without.
+    pub windows: Vec<Vec<usize>>,
+    /// How many of the first arms stand for all tasks together.
+    pub n_together: usize,
+}
+
+impl<'a> Pooled<'a> {
+    /// Whether anything was joined or put together.
+    pub(crate) fn is_made(&self) -> bool {
+        matches!(self.input, Cow::Owned(_))
+    }
+
+    /// Whether an arm stands for all tasks together.
+    pub(crate) fn is_together(&self, arm: usize) -> bool {
+        arm < self.n_together
+    }
+
+    /// The input itself where it has neither windows nor several tasks.
+    pub(crate) fn of(input: &'a ReportInput) -> Self {
+        let has_windows = input.plan.arms.iter().any(|arm| arm.place.window.is_some());
+        let n_tasks = tasks(input).len();
+        if !has_windows && n_tasks < 2 {
+            let windows = vec![Vec::new(); input.plan.arms.len()];
+            return Self { input: Cow::Borrowed(input), windows, n_together: 0 };
+        }
+        let joined = Joined::of(input);
+        let together = if n_tasks < 2 { Parts::default() } else { joined.together(input) };
+        let n_together = together.arms.len();
+        let shift = |run: ReportRun| ReportRun { arm: run.arm + n_together, ..run };
+        let has_window = |place: &usize| input.plan.arms[*place].place.window.is_some();
+        let windows = |places: Vec<usize>| if has_window(&places[0]) { places } else { Vec::new() };
+        let windows =
+            together.arms.iter().map(|_| Vec::new()).chain(joined.places.into_iter().map(windows)).collect();
+        let arms = together.arms.into_iter().chain(joined.parts.arms).collect();
+        let runs = together.runs.into_iter().chain(joined.parts.runs.into_iter().map(shift)).collect();
+        let pooled = ReportInput {
+            plan: PlanInfo { arms, runs: Vec::new(), ..input.plan.clone() },
+            runs,
+            trials: input.trials,
+            markets: input.markets.clone(),
+            backends: input.backends.clone(),
+        };
+        Self { input: Cow::Owned(pooled), windows, n_together }
+    }
+}
+
+/// Arms with their runs.
+#[derive(Debug, Default)]
+struct Parts {
+    arms: Vec<PlannedArm>,
+    runs: Vec<ReportRun>,
+}
+
+/// Every arm with its windows joined.
+struct Joined {
+    parts: Parts,
+    /// By arm: its place in the plan as it was run, several where it has windows.
+    places: Vec<Vec<usize>>,
+}
+
+/// Names of the tasks in plan order.
+pub(crate) fn tasks(input: &ReportInput) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for task in input.plan.arms.iter().filter_map(|arm| arm.place.task.as_ref()) {
+        if !names.contains(&task.name.as_str()) {
+            names.push(&task.name);
+        }
+    }
+    names
+}
+
+impl Joined {
+    fn of(input: &ReportInput) -> Self {
+        let runs: HashMap<(usize, u64), &ReportRun> =
+            input.runs.iter().map(|run| ((run.arm, run.seed), run)).collect();
+        let mut of_name: HashMap<&str, usize> = HashMap::new();
+        let mut parts = Parts::default();
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        for (place, arm) in input.plan.arms.iter().enumerate() {
+            let Some(window) = &arm.place.window else {
+                parts.arms.push(arm.clone());
+                places.push(vec![place]);
+                continue;
+            };
+            match of_name.get(window.arm.as_str()) {
+                Some(joined) => places[*joined].push(place),
+                None => {
+                    of_name.insert(&window.arm, parts.arms.len());
+                    let task = Place { window: None, ..arm.place.clone() };
+                    parts.arms.push(PlannedArm { name: window.arm.clone(), place: task, ..arm.clone() });
+                    places.push(vec![place]);
+                }
+            }
+        }
+        for (index, windows) in places.iter().enumerate() {
+            let (first, last) = (&windows[0], &windows[windows.len() - 1]);
+            if input.plan.arms[*first].place.window.is_none() {
+                let own = input.runs.iter().filter(|run| run.arm == *first);
+                parts.runs.extend(own.map(|run| ReportRun { arm: index, ..run.clone() }));
+                continue;
+            }
+            let dates = |place: &usize| settings::at(&input.plan.arms[*place].spec, "split.test");
+            let end = |dates: Option<Value>, end: usize| dates.and_then(|d| d.get(end).cloned());
+            let test = json!([end(dates(first), 0), end(dates(last), 1)]);
+            let arm = &mut parts.arms[index];
+            let folded = input.plan.arms[*first].place.window.as_ref().map(|w| w.split.clone());
+            let mut split = folded.and_then(|s| s.as_object().cloned()).unwrap_or_default();
+            split.insert("test".to_owned(), test);
+            arm.spec.insert("split".to_owned(), Value::Object(split));
+            let seeds = input.runs.iter().filter(|run| run.arm == *first).map(|run| run.seed);
+            for seed in seeds {
+                let of_seed: Vec<&ReportRun> =
+                    windows.iter().filter_map(|w| runs.get(&(*w, seed)).copied()).collect();
+                let joined = in_time(input, &parts.arms[index], &of_seed);
+                parts.runs.extend(joined.map(|run| ReportRun { arm: index, ..run }));
+            }
+        }
+        Self { parts, places }
+    }
+
+    /// Arms that all tasks have, on all of them together.
+    fn together(&self, input: &ReportInput) -> Parts {
+        let tasks = tasks(input);
+        let mut of_variant: Vec<(Role, &str, Vec<usize>)> = Vec::new();
+        for (index, arm) in self.parts.arms.iter().enumerate() {
+            let Some(task) = &arm.place.task else { continue };
+            let key = (arm.role, task.variant.as_str());
+            match of_variant.iter_mut().find(|(role, variant, _)| (*role, *variant) == key) {
+                Some((_, _, arms)) => arms.push(index),
+                None => of_variant.push((key.0, key.1, vec![index])),
+            }
+        }
+        let runs: HashMap<(usize, u64), &ReportRun> =
+            self.parts.runs.iter().map(|run| ((run.arm, run.seed), run)).collect();
+        let mut together = Parts::default();
+        for (role, variant, arms) in of_variant {
+            if arms.len() != tasks.len() {
+                continue;
+            }
+            let index = together.arms.len();
+            let first = &self.parts.arms[arms[0]];
+            let symbol = format!("all {} tasks", tasks.len());
+            let mut spec = first.spec.clone();
+            spec.insert("data".to_owned(), json!({ "kind": "tasks", "symbol": symbol, "tasks": tasks }));
+            spec.insert("split".to_owned(), self.span(&arms, first));
+            let one = |section: &str| {
+                arms.iter().all(|a| self.parts.arms[*a].spec.get(section) == first.spec.get(section))
+            };
+            if !one("rules") {
+                spec.insert("rules".to_owned(), json!({ "kind": "those of each task" }));
+            }
+            let is_of_task = |key: &str| ["data", "split"].contains(&key.split('.').next().unwrap_or(key));
+            let axes = first.axes.iter().filter(|(key, _)| !is_of_task(key));
+            let arm = PlannedArm {
+                name: variant.to_owned(),
+                role,
+                axes: axes.map(|(k, v)| (k.clone(), v.clone())).collect(),
+                spec,
+                place: Place::default(),
+            };
+            for run in self.parts.runs.iter().filter(|run| run.arm == arms[0]) {
+                let of_seed: Vec<&ReportRun> =
+                    arms.iter().filter_map(|a| runs.get(&(*a, run.seed)).copied()).collect();
+                let complete = of_seed.len() == arms.len();
+                let joined = side_by_side(&arm, &symbol, &of_seed).filter(|_| complete);
+                together.runs.extend(joined.map(|run| ReportRun { arm: index, ..run }));
+            }
+            together.arms.push(arm);
+        }
+        together
+    }
+
+    /// The split of several tasks: what they share, and from the first test day to the last.
+    fn span(&self, arms: &[usize], first: &PlannedArm) -> Value {
+        let ends = arms.iter().filter_map(|arm| {
+            let dates = settings::at(&self.parts.arms[*arm].spec, "split.test")?;
+            Some((dates.get(0)?.as_str()?.to_owned(), dates.get(1)?.as_str()?.to_owned()))
+        });
+        let ends: Vec<(String, String)> = ends.collect();
+        let test = [ends.iter().map(|e| &e.0).min(), ends.iter().map(|e| &e.1).max()];
+        let shuffle = settings::at(&first.spec, "split.shuffle").unwrap_or_default();
+        json!({ "test": test, "shuffle": shuffle })
+    }
+}
+
+/// One run of the runs of an arm's windows, in the order of time: the account goes on from window to window, its policy
+/// changes. Completed when all are.
+fn in_time(input: &ReportInput, arm: &PlannedArm, windows: &[&ReportRun]) -> Option<ReportRun> {
+    let run = unfinished(windows)?;
+    let curves: Option<Vec<&Curve>> = windows.iter().map(|run| run.curve.as_ref()).collect();
+    let manifests: Option<Vec<&Manifest>> = windows.iter().map(|run| run.manifest.as_ref()).collect();
+    let (Some(curves), Some(manifests), RunState::Completed) = (curves, manifests, &run.state) else {
+        return Some(run);
+    };
+    let mut growth = vec![1.0];
+    for curve in &curves {
+        let start = growth.last().copied().unwrap_or(1.0);
+        growth.extend(curve.growth[1..].iter().map(|g| start * g));
+    }
+    let n: usize = curves.iter().map(|c| c.dates.len()).sum();
+    let curve = Curve {
+        dates: curves.iter().flat_map(|c| c.dates.iter().copied()).collect(),
+        growth,
+        exposure: curves.iter().map(|c| c.exposure * c.dates.len() as f64).sum::<f64>() / n as f64,
+        actions: curves.iter().flat_map(|c| c.actions.iter().copied()).collect(),
+        positions: curves.iter().flat_map(|c| c.positions.iter().copied()).collect(),
+        prices: curves.iter().flat_map(|c| c.prices.iter().copied()).collect(),
+    };
+    let fingerprint = &manifests[0].start.data.fingerprint;
+    let known = input.markets.iter().find(|market| market.fingerprint == *fingerprint);
+    let periods = known.map_or_else(|| days_per_year(&curve.dates), |market| market.periods_per_year);
+    let turnover = weighted(windows, &curves, "turnover");
+    let test = scored(arm, &curve, periods, trades(windows), turnover);
+    let equal_turnover = manifests.iter().map(|m| m.equal_turnover).collect::<Option<Vec<_>>>();
+    let manifest = Manifest {
+        equal_turnover: equal_turnover.and_then(|all| joint(&all, &curve)),
+        ..without_scores(manifests[0], test)
+    };
+    Some(ReportRun { manifest: Some(manifest), curve: Some(curve), ..run })
+}
+
+/// One run of the runs of several tasks: an account of equal parts, set back to equal parts every day, on each day in
+/// those tasks that trade then. Completed when all are.
+fn side_by_side(arm: &PlannedArm, symbol: &str, tasks: &[&ReportRun]) -> Option<ReportRun> {
+    let run = unfinished(tasks)?;
+    let curves: Option<Vec<&Curve>> = tasks.iter().map(|run| run.curve.as_ref()).collect();
+    let first = tasks[0].manifest.as_ref();
+    let (Some(curves), Some(first), RunState::Completed) = (curves, first, &run.state) else {
+        return Some(run);
+    };
+    #[derive(Default)]
+    struct Day {
+        returns: f64,
+        positions: f64,
+        n: f64,
+    }
+    let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
+    for curve in &curves {
+        for ((date, r), position) in curve.dates.iter().zip(curve.returns()).zip(&curve.positions) {
+            let day = days.entry(*date).or_default();
+            day.returns += r;
+            day.positions += position;
+            day.n += 1.0;
+        }
+    }
+    let mut growth = vec![1.0];
+    for day in days.values() {
+        let last = growth.last().copied().unwrap_or(1.0);
+        growth.push(last * (1.0 + day.returns / day.n));
+    }
+    let positions: Vec<f64> = days.values().map(|day| day.positions / day.n).collect();
+    let curve = Curve {
+        growth,
+        exposure: positions.iter().sum::<f64>() / positions.len() as f64,
+        positions,
+        dates: days.into_keys().collect(),
+        actions: Vec::new(),
+        prices: Vec::new(),
+    };
+    let turnover = weighted(tasks, &curves, "turnover");
+    let test = scored(arm, &curve, days_per_year(&curve.dates), trades(tasks), turnover);
+    let mut manifest = without_scores(first, test);
+    manifest.start.data.symbol = symbol.to_owned();
+    let fingerprint = |run: &&ReportRun| run.manifest.as_ref().map(|m| m.start.data.fingerprint.clone());
+    manifest.start.data.fingerprint = tasks.iter().filter_map(fingerprint).collect::<Vec<_>>().join("+");
+    Some(ReportRun { manifest: Some(manifest), curve: Some(curve), ..run })
+}
+
+/// A run in the state of the first of `parts` that has not completed, without scores.
+fn unfinished(parts: &[&ReportRun]) -> Option<ReportRun> {
+    let first = parts.first()?;
+    let state = parts.iter().map(|run| &run.state).find(|state| **state != RunState::Completed);
+    Some(ReportRun {
+        arm: first.arm,
+        seed: first.seed,
+        run_id: first.run_id.clone(),
+        state: state.unwrap_or(&RunState::Completed).clone(),
+        manifest: first.manifest.as_ref().map(|m| without_scores(m, None)),
+        curve: None,
+        updates: Vec::new(),
+    })
+}
+
+/// What the start of a run says, with these scores of the test and without anything else that it came to.
+fn without_scores(manifest: &Manifest, test: Option<Value>) -> Manifest {
+    Manifest {
+        metrics: Metrics { train: None, valid: None, test },
+        rescored: Vec::new(),
+        receipt: None,
+        prompts: None,
+        warnings: Vec::new(),
+        equal_turnover: None,
+        ..manifest.clone()
+    }
+}
+
+/// The numbers of `evaluate` for a joint account.
+fn scored(
+    arm: &PlannedArm,
+    curve: &Curve,
+    periods: f64,
+    trades: usize,
+    turnover: Option<f64>,
+) -> Option<Value> {
+    let initial = settings::at(&arm.spec, "env.initial_cash").and_then(|cash| cash.as_f64()).unwrap_or(1.0);
+    let step = |pair: &[f64]| ScoredStep {
+        equity: initial * pair[1],
+        // 0 once everything is lost.
+        log_return: if pair[0] > 0.0 { (pair[1] / pair[0]).ln() } else { 0.0 },
+        traded: 0.0,
+    };
+    let steps: Vec<ScoredStep> = curve.growth.windows(2).map(step).collect();
+    let card = Scorecard::from_steps(initial, &steps, periods).ok()?;
+    serde_json::to_value(Scorecard { trades, turnover, ..card }).ok()
+}
+
+fn trades(parts: &[&ReportRun]) -> usize {
+    parts.iter().filter_map(|run| run.test_metric("trades")).sum::<f64>() as usize
+}
+
+/// A score per year as the mean over all days.
+fn weighted(parts: &[&ReportRun], curves: &[&Curve], metric: &str) -> Option<f64> {
+    let of =
+        |(run, curve): (&&ReportRun, &&Curve)| Some((run.test_metric(metric)?, curve.dates.len() as f64));
+    let all: Vec<(f64, f64)> = parts.iter().zip(curves).map(of).collect::<Option<_>>()?;
+    Some(all.iter().map(|(x, n)| x * n).sum::<f64>() / all.iter().map(|(_, n)| n).sum::<f64>())
+}
+
+/// Policies of equal turnover over all windows: shifts of one window are drawn apart from those of the others, so their
+/// sum is taken as normal, with the mean and the width of each.
+fn joint(windows: &[EqualTurnover], curve: &Curve) -> Option<EqualTurnover> {
+    let z = normal_quantile(0.975);
+    let mean_log_return: f64 = windows.iter().map(|w| w.mean_log_return).sum();
+    let sd = windows.iter().map(|w| ((w.high - w.low) / (2.0 * z)).powi(2)).sum::<f64>().sqrt();
+    let policies = windows.iter().map(|w| w.policies).min()?;
+    let own = curve.growth.last()?.ln();
+    let above = match sd > 0.0 {
+        true => 1.0 - normal_cdf((own - mean_log_return) / sd),
+        false => f64::from(u8::from(own <= mean_log_return)),
+    };
+    Some(EqualTurnover {
+        policies,
+        mean_log_return,
+        low: mean_log_return - z * sd,
+        high: mean_log_return + z * sd,
+        at_least: (above * policies as f64).round() as usize,
+    })
+}
+
+/// 365 where there are weekends, and 252 where there are none.
+pub(crate) fn days_per_year(dates: &[NaiveDate]) -> f64 {
+    let weekends = dates.iter().any(|d| matches!(d.weekday(), Weekday::Sat | Weekday::Sun));
+    DAYS[usize::from(!weekends)]
+}
