@@ -193,7 +193,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     );
     let text = folder.run(&["sweep", "small.toml"]).refused();
     assert!(
-        text.contains("small.toml:14: split.train: expected \"none\" beside split.walk_forward"),
+        text.contains("small.toml:13: split.train: expected \"none\" beside split.walk_forward"),
         "{text}"
     );
     assert!(text.contains("split.walk_forward.test: expected a span such as"), "{text}");
@@ -207,4 +207,23 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
         "{text}"
     );
     assert!(!folder.path("runs").exists());
+}
+
+/// What a file, an axis or a task says of the split takes the place of what stands below it.
+#[test]
+fn windows_and_dates_replace_each_other_layer_by_layer() {
+    let folder = Folder::with_experiment(EXPERIMENT);
+    let plan = |folder: &Folder| folder.run(&["sweep", "top.toml", "--plan"]).ok().to_owned();
+    let walk = "[split]\nwalk_forward = { train = \"2m\", test = \"1m\" }\n";
+    folder.write("walk.toml", format!("extends = \"small.toml\"\n{walk}"));
+    folder.write("top.toml", "extends = \"walk.toml\"\n");
+    assert!(plan(&folder).contains("base,window=4"));
+    let dates = "split = { train = [\"2020-01-01\", \"2020-02-01\"], test = [\"2020-03-01\", \"2020-04-01\"] }\n";
+    folder.write("top.toml", format!("extends = \"walk.toml\"\n{dates}"));
+    assert!(!plan(&folder).contains("window"));
+    let task = format!("extends = \"small.toml\"\n[[tasks]]\nname = \"dates\"\n[[tasks]]\nname = \"walks\"\n{}",
+        "split = { walk_forward = { train = \"2m\", test = \"1m\" } }\n");
+    folder.write("top.toml", task);
+    let both = plan(&folder);
+    assert!(both.contains("base,task=walks,window=4") && both.contains("base,task=dates "), "{both}");
 }

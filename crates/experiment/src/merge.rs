@@ -27,13 +27,25 @@ impl Merged {
     /// Merges `layers`, the lowest first. `top` names the experiment's own file.
     ///
     /// Tables merge, anything else replaces. Where a layer changes a section's `kind`, keys of lower layers that the
-    /// old kind knows and the new one does not are dropped.
+    /// old kind knows and the new one does not are dropped; where it sets a key that stands instead of others
+    /// (`x-instead-of` in the schema), or one of those, the lower layers' other choice is.
     pub fn new(mut layers: Vec<Layer>, sections: &Sections, top: &str) -> Result<Self, Vec<ConfigError>> {
         for layer in &mut layers {
             layer.normalise(sections);
         }
         for section in sections.iter().filter(|s| s.is_plugin()) {
             change_kinds(&mut layers, section);
+        }
+        for section in sections.iter().filter(|s| !s.is_plugin()) {
+            for i in 1..layers.len() {
+                let (lower, upper) = layers.split_at_mut(i);
+                let Some(Value::Object(upper)) = upper[0].table.get(&section.name) else { continue };
+                for layer in lower {
+                    if let Some(Value::Object(lower)) = layer.table.get_mut(&section.name) {
+                        drop_replaced(section, upper, lower);
+                    }
+                }
+            }
         }
         let mut figment = Figment::new();
         for (index, layer) in layers.iter().enumerate() {
@@ -143,6 +155,23 @@ fn change_kinds(layers: &mut [Layer], section: &Section) {
     }
 }
 
+/// Drops from `lower` what stands instead of a key of `upper`, or what a key of `upper` stands instead of. A key that is
+/// set to `"none"` replaces nothing.
+pub(crate) fn drop_replaced(section: &Section, upper: &Map<String, Value>, lower: &mut Map<String, Value>) {
+    let properties = section.schema_for(None).and_then(|schema| schema.get("properties")?.as_object());
+    let is_set = |key: &str| upper.get(key).is_some_and(|value| *value != "none");
+    for (key, property) in properties.into_iter().flatten() {
+        let others = property.get("x-instead-of").and_then(Value::as_array);
+        let others: Vec<&str> = others.into_iter().flatten().filter_map(Value::as_str).collect();
+        if others.iter().any(|other| is_set(other)) {
+            lower.shift_remove(key);
+        }
+        if is_set(key) {
+            others.iter().for_each(|other| drop(lower.shift_remove(*other)));
+        }
+    }
+}
+
 /// Drops the parameters that plugin `old` knows and plugin `new` does not.
 pub(crate) fn drop_foreign(section: &Section, old: &str, new: &str, value: &mut Map<String, Value>) {
     if let (Some(old), Some(new)) = (section.schema_for(Some(old)), section.schema_for(Some(new))) {
@@ -232,4 +261,31 @@ fn read_text(path: &Path) -> Result<String, (Option<usize>, String)> {
         let line = 1 + valid.iter().filter(|b| **b == b'\n').count();
         (Some(line), "expected UTF-8 text, found other bytes".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::drop_replaced;
+    use crate::{Identity, Section};
+
+    fn left(lower: Value, upper: Value) -> Value {
+        let schema = json!({ "properties": { "walk": { "x-instead-of": ["train", "test"] }, "train": {}, "test": {}, "gap": {} } });
+        let section = Section::fixed("split", "Dates.", schema, Identity::Params);
+        let map = |value: Value| -> Map<String, Value> { value.as_object().cloned().unwrap_or_default() };
+        let mut lower = map(lower);
+        drop_replaced(&section, &map(upper), &mut lower);
+        Value::Object(lower)
+    }
+
+    #[test]
+    fn the_higher_layer_chooses_among_keys_that_stand_instead_of_each_other() {
+        let dates = json!({ "train": 1, "test": 2, "gap": 3 });
+        assert_eq!(left(dates.clone(), json!({ "walk": 4 })), json!({ "gap": 3 }));
+        assert_eq!(left(dates.clone(), json!({ "gap": 4 })), dates);
+        assert_eq!(left(dates.clone(), json!({ "walk": "none" })), dates);
+        assert_eq!(left(json!({ "walk": 4, "gap": 3 }), json!({ "test": 2 })), json!({ "gap": 3 }));
+        assert_eq!(left(json!({ "walk": 4 }), json!({ "test": "none" })), json!({ "walk": 4 }));
+    }
 }

@@ -13,7 +13,7 @@ use crate::error::{ConfigError, Problem};
 use crate::experiment::{Arm, Axis, Change, Role};
 use crate::file_keys::{Baseline, FileKeys, Mode, Sweep};
 use crate::layer::with_kind;
-use crate::merge::{Merged, drop_foreign};
+use crate::merge::{Merged, drop_foreign, drop_replaced};
 use crate::names::{Taken, safe, short_keys, value_label};
 use crate::{AGENT, CONTEXT, Sections, canonical_json, keys, resolve, run_spec};
 
@@ -285,6 +285,11 @@ impl Planner<'_> {
                 if let Some(old) = old.filter(|old| *old != new).map(str::to_owned) {
                     drop_foreign(section, &old, new, lower);
                 }
+            }
+            if let Some(Value::Object(lower)) = written.get_mut(&section.name).filter(|_| !section.is_plugin()) {
+                let one = |key: &String| Map::from_iter([(key.clone(), value.clone())]);
+                let upper = o.path.get(1).map(one).or_else(|| value.as_object().cloned());
+                drop_replaced(section, &upper.unwrap_or_default(), lower);
             }
             keys::put(written, &o.path, value);
         }

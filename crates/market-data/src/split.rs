@@ -47,8 +47,10 @@ pub struct SplitSpec {
     /// A control: what is put into random order within each part, by a stream of the run's seed; absent: nothing.
     #[serde(default)]
     pub shuffle: Option<Shuffle>,
-    /// Windows that step through the data, each with parts of its own, instead of `train`, `valid` and `test`.
+    /// Windows that step through the data, each with parts of its own, instead of `train`, `valid` and `test`: those of a
+    /// file that this one extends count no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-instead-of" = ["train", "valid", "test"]))]
     pub walk_forward: Option<WalkForward>,
 }
 
