@@ -11,6 +11,7 @@ use stats::SeedScores;
 use crate::ReportInput;
 use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
 use crate::numbers::significant;
+use crate::selection::selected_arms;
 pub use expression::{Gate, GateError};
 use expression::{Side, Term};
 
@@ -48,6 +49,7 @@ impl Gate {
             Side::Number(number) => Some(*number),
             Side::Term(term) => {
                 let measured = measure(term, input);
+                notes.extend(selected(term, input));
                 notes.extend(unfinished(term, input));
                 measured.map_err(|reason| notes.push(format!("{term} is undefined: {reason}"))).ok()
             }
@@ -85,14 +87,34 @@ impl Verdict {
     }
 }
 
+/// What stands for the arm that is selected on validation data, where no arm has that name.
+const SELECTED: &str = "selected";
+
 fn arm_of(term: &Term, input: &ReportInput) -> Option<usize> {
-    input.plan.arms.iter().position(|arm| arm.name == term.arm)
+    let named = input.plan.arms.iter().position(|arm| arm.name == term.arm);
+    named.or_else(|| match selected_arms(input).as_slice() {
+        [only] if term.arm == SELECTED => Some(*only),
+        _ => None,
+    })
+}
+
+/// Whether the term means the selected arm.
+fn is_selected(term: &Term, input: &ReportInput) -> bool {
+    let is_word = input.plan.select.is_some() && term.arm == SELECTED;
+    is_word && !input.plan.arms.iter().any(|arm| arm.name == SELECTED)
+}
+
+/// `selected is sample-7`.
+fn selected(term: &Term, input: &ReportInput) -> Option<String> {
+    let arm = arm_of(term, input).filter(|_| is_selected(term, input))?;
+    Some(format!("{SELECTED} is {}", input.plan.arms[arm].name))
 }
 
 fn unknown(term: &Term, input: &ReportInput) -> Vec<String> {
     let mut problems = Vec::new();
-    if arm_of(term, input).is_none() {
-        let names: Vec<&str> = input.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+    if arm_of(term, input).is_none() && !is_selected(term, input) {
+        let word = input.plan.select.map(|_| SELECTED);
+        let names: Vec<&str> = input.plan.arms.iter().map(|arm| arm.name.as_str()).chain(word).collect();
         problems.push(told("arm", &term.arm, &names, &names.join(", ")));
     }
     let known = known_metrics(input);
@@ -129,7 +151,15 @@ fn told(what: &str, name: &str, known: &[&str], listed: &str) -> String {
 }
 
 fn measure(term: &Term, input: &ReportInput) -> Result<f64, String> {
-    let scores = arm_of(term, input).map(|arm| seed_scores(input, arm, &term.metric));
+    let arm = arm_of(term, input);
+    if arm.is_none() && is_selected(term, input) {
+        let windows = selected_arms(input).len();
+        return Err(match windows {
+            0 => "no arm is selected".to_owned(),
+            n => format!("each of {n} test windows has its own"),
+        });
+    }
+    let scores = arm.map(|arm| seed_scores(input, arm, &term.metric));
     let scores = scores.filter(|s| s.len() + s.missing() > 0).ok_or("no completed run")?;
     let seeds = scores.len() + scores.missing();
     if scores.missing() > 0 {

@@ -27,6 +27,7 @@ use crate::provenance::{Command, Fact, commands, provenance};
 use crate::receipts::{ReceiptRow, receipts};
 use crate::record::Records;
 use crate::rescored::{Rules, costs, rules};
+use crate::selection::{self, SelectionPage, selection_page};
 use crate::settings::{self, Difference, differences};
 use crate::training::{Diagnostic, Training, TrainingLine, training};
 use crate::verdict::{Grade, headline};
@@ -117,6 +118,8 @@ pub(crate) struct GroupPage {
     pub rules_note: &'static str,
     pub window: Option<(String, String)>,
     pub decisions: Option<String>,
+    /// Where an arm is selected on validation data.
+    pub selection: Option<SelectionPage>,
     pub judged: Judged,
     pub table: Table,
     pub forests: Vec<ForestPlot>,
@@ -243,11 +246,16 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
         groups.par_iter().enumerate().map(|(i, g)| group_page(i, g, &headings[i], &links)).unzip();
     let grades: Vec<Grade> =
         pages.iter().flat_map(|g: &GroupPage| &g.judged.verdicts).map(|v| v.verdict.grade).collect();
+    let selected = |group: &GroupPage| {
+        let verdict = group.judged.verdicts.iter().find(|v| v.is_selected);
+        verdict.map(|v| v.verdict.grade)
+    };
+    let selections: Vec<_> = pages.iter().map(|g| (g.selection.as_ref(), selected(g))).collect();
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
-        headline: headline(&grades),
-        summary: summary(input),
+        headline: selection::headline(&selections).unwrap_or_else(|| headline(&grades)),
+        summary: summary(input, &pages),
         problems: problems(input),
         warned: notice(input),
         warnings: warnings(input),
@@ -321,6 +329,7 @@ fn group_page(index: usize, group: &Group<'_>, heading: &str, links: &Links) -> 
         rules: rules_name,
         window: group.window(),
         decisions: records.as_ref().map(|r| numbers::count(r.dates.len())),
+        selection: selection_page(group, links),
         judged: judged(group, records.as_ref(), group.input.trials),
         table: table(group, &SCORES, links),
         forests: forests.iter().map(forest_plot).collect(),
@@ -401,7 +410,7 @@ pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> T
     }
 }
 
-fn summary(input: &ReportInput) -> Vec<String> {
+fn summary(input: &ReportInput, groups: &[GroupPage]) -> Vec<String> {
     let of_role = |role| input.plan.arms.iter().filter(|a| a.role == role).count();
     let completed = input.runs.iter().filter(|r| r.state == RunState::Completed).count();
     let mut seeds: Vec<u64> = input.runs.iter().map(|r| r.seed).collect();
@@ -415,7 +424,13 @@ fn summary(input: &ReportInput) -> Vec<String> {
         plural(seeds.len(), "seed", "seeds"),
         format!("{} of {} completed", numbers::count(completed), plural(input.runs.len(), "run", "runs")),
     ];
-    counts.into_iter().chain(controls).chain(rest).collect()
+    // With several windows each section names its own.
+    let selected = match groups {
+        [only] => only.selection.as_ref().and_then(|selection| selection.arm.as_ref()),
+        _ => None,
+    };
+    let selected = selected.map(|arm| format!("selected on validation: {arm}"));
+    counts.into_iter().chain(controls).chain(rest).chain(selected).collect()
 }
 
 fn plural(n: usize, one: &str, many: &str) -> String {

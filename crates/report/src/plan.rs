@@ -1,5 +1,6 @@
 //! What the report has to know of the plan besides the stored runs.
 
+use experiment::SelectionMetric;
 use serde_json::{Map, Value};
 use trading_env::Role;
 
@@ -10,8 +11,10 @@ pub struct PlanInfo {
     pub experiment: String,
     /// Title of the experiment file.
     pub title: Option<String>,
-    /// How the axes make arms: `one-at-a-time`, `grid`, `zip`, `list`; absent without a sweep.
+    /// How the axes make arms: `one-at-a-time`, `grid`, `zip`, `list`, `random`; absent without a sweep.
     pub mode: Option<String>,
+    /// By what an arm is selected on the validation part; absent where none is.
+    pub select: Option<SelectionMetric>,
     /// Resolved sections of the base.
     pub base: Map<String, Value>,
     /// Axes in the file's order.
@@ -29,7 +32,7 @@ pub struct PlanInfo {
 pub struct PlannedAxis {
     /// Dotted key, for example `agent.lora.rank`, or a section.
     pub key: String,
-    /// Its values as the file gives them.
+    /// Its values as the file gives them, or its one distribution as a table.
     pub values: Vec<Value>,
 }
 
@@ -74,6 +77,7 @@ impl PlanInfo {
             experiment: experiment.name.clone(),
             title: experiment.title.clone(),
             mode: experiment.mode.map(|m| m.word().to_owned()),
+            select: experiment.select,
             base: experiment.base.clone(),
             axes: experiment
                 .axes

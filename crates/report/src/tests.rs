@@ -12,6 +12,7 @@ mod many;
 mod numbers;
 pub(crate) mod page;
 mod run_page;
+mod selection;
 mod tables;
 mod text;
 mod training;

@@ -8,6 +8,7 @@ use crate::estimate::LEVEL;
 use crate::groups::{Group, groups};
 use crate::judged::judged;
 use crate::record::Records;
+use crate::selection::{Selections, selections};
 use crate::{ReportInput, backends};
 
 /// Scores that the summary has of every arm, in the units of `evaluate`.
@@ -20,10 +21,12 @@ const RESCORED: [&str; 3] = ["sharpe", "cumulative_return", "max_drawdown"];
 
 /// One object per arm, baseline and control: its scores over the completed seeds as mean, median, interquartile mean,
 /// 95% bootstrap interval of the mean (`low`, `high`), `min` and `max`, with `null` where undefined, and `undefined`,
-/// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page. `trials` counts the
+/// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page; where arms are selected on
+/// validation data it says whether it `is_selected`, and `selection` has an object per test window. `trials` counts the
 /// distinct specifications that were ever started. `backends`, where arms have several: steps count from 1.
 pub fn summary(input: &ReportInput) -> Value {
     let mut arms: Vec<(usize, Value)> = Vec::new();
+    let Selections { arms: selected, windows: selections, .. } = selections(input);
     for group in groups(input) {
         let verdicts = judged(&group, Records::of(&group).as_ref(), input.trials).verdicts;
         for index in &group.arms {
@@ -31,6 +34,9 @@ pub fn summary(input: &ReportInput) -> Value {
             let verdict = verdicts.iter().map(|v| &v.verdict).find(|v| v.name == group.arm(*index).name);
             value["claim"] = json!(verdict.map(|v| v.words));
             value["verdict"] = json!(verdict.map(|v| &v.sentence));
+            if !selections.is_empty() {
+                value["is_selected"] = json!(selected.contains(index));
+            }
             arms.push((*index, value));
         }
     }
@@ -41,6 +47,9 @@ pub fn summary(input: &ReportInput) -> Value {
         "trials": input.trials,
         "arms": arms.into_iter().map(|(_, arm)| arm).collect::<Vec<_>>(),
     });
+    if !selections.is_empty() {
+        summary["selection"] = Value::Array(selections);
+    }
     if !input.backends.pairs.is_empty() {
         summary["backends"] = backends::json(input);
     }
@@ -91,7 +100,7 @@ fn rescored(input: &ReportInput, index: usize) -> Value {
     settings.into_iter().map(under).collect()
 }
 
-fn statistics(scores: &SeedScores) -> Value {
+pub(crate) fn statistics(scores: &SeedScores) -> Value {
     // One bootstrap for both ends.
     let interval = scores.interval(LEVEL);
     let value = |statistic| match statistic {

@@ -38,8 +38,8 @@ fn axis_error(axes: &str) -> String {
     text.replace("x.toml:10: sweep.axes.", "")
 }
 
-fn distribution(written: Value) -> Distribution {
-    Distribution::new(&written).unwrap_or_else(|problem| panic!("{problem:?}"))
+fn distribution(written: &Value) -> Distribution {
+    Distribution::new(written).unwrap_or_else(|problem| panic!("{problem:?}"))
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_base_and_as_many_samples_as_asked_for() {
 #[test]
 fn draws_are_fixed_by_seed_sample_and_key() {
     let draws = |written: Value| -> Vec<Value> {
-        let distribution = distribution(written);
+        let distribution = distribution(&written);
         (1..=4).map(|sample| distribution.draw(&mut stream(1, sample, "agent.x")).0).collect()
     };
     assert_eq!(draws(json!({"uniform": [0.0, 1.0]})), [0.573, 0.812, 0.699, 0.16].map(Value::from));
@@ -255,7 +255,7 @@ fn a_later_layer_replaces_the_distribution_of_an_axis() {
 #[test]
 fn drawn_numbers_are_short() {
     let digits = |written: Value| {
-        let distribution = distribution(written);
+        let distribution = distribution(&written);
         let long = |sample| {
             let text = distribution.draw(&mut stream(3, sample, "k")).0.to_string();
             text.split('e').next().unwrap().trim_start_matches(['0', '.', '-']).replace('.', "").len()
@@ -279,7 +279,7 @@ proptest! {
         let (a, b) = (low as f64 / 100.0, high as f64 / 100.0);
         let n = 4_000;
         let mean = |written: Value, of: fn(f64) -> f64| {
-            let distribution = distribution(written);
+            let distribution = distribution(&written);
             let draws = (0..n).map(|k| of(distribution.draw(&mut stream(seed, k, "k")).0.as_f64().unwrap()));
             draws.sum::<f64>() / n as f64
         };
@@ -308,7 +308,7 @@ proptest! {
     fn draws_stay_within_their_bounds(seed: u64, a in -1e6..1e6f64, width in 1e-9..1e6f64, n in 1i64..1000) {
         let b = a + width;
         let within = |written: Value, low: f64, high: f64| {
-            let distribution = distribution(written);
+            let distribution = distribution(&written);
             (0..50).all(|k| {
                 let x = distribution.draw(&mut stream(seed, k, "k")).0.as_f64().unwrap();
                 (low..=high).contains(&x)
@@ -333,7 +333,7 @@ fn the_widest_bounds_draw_without_overflow() {
         json!({"uniform": [-1.7e308, 1.7e308]}),
         json!({"log_uniform": [5e-324, 1.7e308]}),
     ] {
-        let distribution = distribution(written.clone());
+        let distribution = distribution(&written);
         let draws: BTreeSet<String> =
             (0..20).map(|k| distribution.draw(&mut stream(0, k, "k")).0.to_string()).collect();
         assert_eq!(draws.len(), 20, "{written}");
