@@ -22,6 +22,7 @@ mod paper;
 mod plugins;
 mod report;
 mod rescored;
+mod search;
 mod sharing;
 mod slurm;
 mod status;

@@ -218,11 +218,14 @@ fn windows_and_dates_replace_each_other_layer_by_layer() {
     folder.write("walk.toml", format!("extends = \"small.toml\"\n{walk}"));
     folder.write("top.toml", "extends = \"walk.toml\"\n");
     assert!(plan(&folder).contains("base,window=4"));
-    let dates = "split = { train = [\"2020-01-01\", \"2020-02-01\"], test = [\"2020-03-01\", \"2020-04-01\"] }\n";
+    let dates =
+        "split = { train = [\"2020-01-01\", \"2020-02-01\"], test = [\"2020-03-01\", \"2020-04-01\"] }\n";
     folder.write("top.toml", format!("extends = \"walk.toml\"\n{dates}"));
     assert!(!plan(&folder).contains("window"));
-    let task = format!("extends = \"small.toml\"\n[[tasks]]\nname = \"dates\"\n[[tasks]]\nname = \"walks\"\n{}",
-        "split = { walk_forward = { train = \"2m\", test = \"1m\" } }\n");
+    let task = format!(
+        "extends = \"small.toml\"\n[[tasks]]\nname = \"dates\"\n[[tasks]]\nname = \"walks\"\n{}",
+        "split = { walk_forward = { train = \"2m\", test = \"1m\" } }\n"
+    );
     folder.write("top.toml", task);
     let both = plan(&folder);
     assert!(both.contains("base,task=walks,window=4") && both.contains("base,task=dates "), "{both}");

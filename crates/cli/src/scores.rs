@@ -17,6 +17,8 @@ const COLUMNS: [(&str, &str, f64, usize); 6] = [
 
 /// An arm with at least one completed run.
 struct Row<'a> {
+    /// Index of the arm in the plan.
+    arm: usize,
     name: &'a str,
     symbol: &'a str,
     rules: &'a str,
@@ -36,6 +38,7 @@ fn rows(input: &ReportInput) -> Vec<Row<'_>> {
             sum.map(|sum| sum / completed.len() as f64)
         };
         Some(Row {
+            arm: index,
             name: &arm.name,
             symbol: &data.symbol,
             rules: arm.spec.get("rules").and_then(|rules| rules.get("kind")?.as_str()).unwrap_or_default(),
@@ -46,13 +49,29 @@ fn rows(input: &ReportInput) -> Vec<Row<'_>> {
     input.plan.arms.iter().enumerate().filter_map(row).collect()
 }
 
+fn marked(row: &Row<'_>, selected: &[usize]) -> String {
+    let mark = if selected.contains(&row.arm) { " (selected)" } else { "" };
+    format!("{}{mark}", row.name)
+}
+
+/// What is selected on validation data, a line each; empty where nothing is.
+pub(crate) fn selection(input: &ReportInput) -> String {
+    section("selection on validation data", &report::selections(input).sentences)
+}
+
+fn section(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("{title}\n  {}\n", lines.join("\n  ")) }
+}
+
 /// The table, with columns for data and rules where they differ between arms; empty when nothing has completed.
 pub(crate) fn table(input: &ReportInput) -> String {
-    let rows = rows(input);
+    let pooled = report::pooled(input);
+    let rows = rows(&pooled);
+    let selected = report::selections(input).arms;
     let Some(first) = rows.first() else { return String::new() };
     let differ = |of: fn(&Row<'_>) -> String| rows.iter().any(|row| of(row) != of(first));
     let mut heads = vec!["arm".to_owned()];
-    let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![row.name.to_owned()]).collect();
+    let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![marked(row, &selected)]).collect();
     let mut tell = |head: &str, of: fn(&Row<'_>) -> String| {
         if differ(of) {
             heads.push(head.to_owned());
@@ -89,8 +108,7 @@ pub(crate) fn table(input: &ReportInput) -> String {
 
 /// What arms on several backends show, a line each; empty where there are none.
 pub(crate) fn backends(input: &ReportInput) -> String {
-    let lines = report::backend_sentences(input);
-    if lines.is_empty() { String::new() } else { format!("backends\n  {}\n", lines.join("\n  ")) }
+    section("backends", &report::backend_sentences(input))
 }
 
 /// The same for programs, in the units of `evaluate`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::run_spec::{self, Hashed, identity};
-use crate::{Mode, RunOptions, RunSpec, Sections};
+use crate::{Mode, RunOptions, RunSpec, Sections, SelectionMetric};
 
 /// An experiment file with its layers merged, its sweep expanded and every arm checked.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Experiment {
     pub files: Vec<PathBuf>,
     /// `title`, if the file has one.
     pub title: Option<String>,
-    /// Resolved sections of the base: what arms differ from. In modes other than `one-at-a-time` it need not be an
+    /// Resolved sections of the base: what arms differ from. In modes other than `one-at-a-time` and `random` it need not be an
     /// arm itself, and a required key that every arm sets may be absent.
     pub base: Map<String, Value>,
     /// Arms in plan order.
@@ -39,6 +39,8 @@ pub struct Experiment {
     pub axes: Vec<Axis>,
     /// How the axes make arms; `None` without a `[sweep]` section.
     pub mode: Option<Mode>,
+    /// By what an arm is selected on the validation part; `None` where none is.
+    pub select: Option<SelectionMetric>,
 }
 
 impl Experiment {
@@ -84,7 +86,8 @@ impl Experiment {
 pub struct Axis {
     /// Dotted key, for example `agent.lora.rank`, or a section, for example `reward`.
     pub key: String,
-    /// Its values as the file gives them (shorthand strings and tables kept).
+    /// Its values as the file gives them (shorthand strings and tables kept); in mode `random` also its one distribution,
+    /// as a table.
     pub values: Vec<Value>,
 }
 

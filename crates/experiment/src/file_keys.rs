@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::selection::SelectionMetric;
+
 /// Keys of the file itself.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -131,6 +133,8 @@ pub enum Mode {
     Zip,
     /// One arm per table of `sweep.list`.
     List,
+    /// The base, then `sweep.n_samples` arms whose values are drawn from the axes; one of them all is selected on validation data.
+    Random,
 }
 
 impl Mode {
@@ -141,6 +145,7 @@ impl Mode {
             Mode::Grid => "grid",
             Mode::Zip => "zip",
             Mode::List => "list",
+            Mode::Random => "random",
         }
     }
 }
@@ -151,10 +156,25 @@ impl Mode {
 pub(crate) struct Sweep {
     /// How the axes make arms.
     pub mode: Mode,
-    /// Values per quoted dotted key (`"agent.lora.rank" = [0, 4]`) or section (`reward = ["log-return"]`). A value may be a table, which is merged into what its key names.
+    /// Values per quoted dotted key (`"agent.lora.rank" = [0, 4]`) or section (`reward = ["log-return"]`). A value may be a table, which is merged into what its key names. Mode `random` draws from a list, each value equally likely, or from a distribution between two bounds: `{ uniform = [0.0, 0.05] }`, `{ log_uniform = [1e-5, 1e-2] }`, and of whole numbers, both bounds included, `{ int_uniform = [8, 64] }`, `{ int_log_uniform = [1, 512] }`.
     #[serde(skip_serializing_if = "Map::is_empty")]
-    #[schemars(extend("additionalProperties" = { "type": "array", "minItems": 1 }))]
+    #[schemars(extend("additionalProperties" = { "anyOf": [
+        { "type": "array", "minItems": 1 },
+        { "type": "object", "additionalProperties": true },
+    ] }))]
     pub axes: Map<String, Value>,
+    /// Arms that mode `random` draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "usize", range(min = 1, max = 20000))]
+    pub n_samples: Option<usize>,
+    /// Seed of these draws, and of nothing in a run; 0 without it. Of the same seed, more samples begin with the same ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    pub seed: Option<u64>,
+    /// Score of the validation part by which the report selects an arm, averaged over seeds; in mode `random` the Sharpe ratio without it. Other modes select no arm without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SelectionMetric")]
+    pub select: Option<SelectionMetric>,
     /// Arms of mode `list`: tables of dotted keys and values, each with an optional `name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub list: Vec<Map<String, Value>>,
@@ -164,4 +184,11 @@ pub(crate) struct Sweep {
     /// Drop the arms that match one of these tables.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<Map<String, Value>>,
+}
+
+impl Sweep {
+    /// By what an arm is selected, if one is.
+    pub(crate) fn selection(&self) -> Option<SelectionMetric> {
+        self.select.or((self.mode == Mode::Random).then(SelectionMetric::default))
+    }
 }

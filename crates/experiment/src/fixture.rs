@@ -156,6 +156,9 @@ struct Day(String);
 struct Split {
     /// First and last day of training.
     train: [Day; 2],
+    /// First and last day of validation.
+    #[serde(default)]
+    valid: Option<[Day; 2]>,
     /// First and last day of the test.
     test: [Day; 2],
     /// Look-back bars.

@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{ConfigError, Problem};
+use crate::sweep::random::is_distribution;
 use crate::{Sections, keys};
 
 /// Prefix of environment variables that override a key; `__` stands for the dots.
@@ -82,7 +83,7 @@ impl Layer {
     }
 
     /// Writes shorthand out: `reward = "log-return"` as a table with a `kind`, and nested keys below `sweep.axes`
-    /// as dotted ones.
+    /// as dotted ones, but for distributions.
     pub fn normalise(&mut self, sections: &Sections) {
         for section in sections.iter().filter(|s| s.is_plugin()) {
             if let Some(value @ Value::String(_)) = self.table.get_mut(&section.name) {
@@ -119,7 +120,7 @@ pub(crate) fn with_kind(kind: Value) -> Value {
 
 fn flatten(key: String, value: Value, out: &mut Map<String, Value>) {
     match value {
-        Value::Object(inner) => {
+        Value::Object(inner) if !is_distribution(&inner) => {
             for (name, item) in inner {
                 flatten(format!("{key}.{name}"), item, out);
             }

@@ -21,6 +21,7 @@ mod reference;
 mod resolve;
 mod run_spec;
 mod sections;
+mod selection;
 mod sweep;
 
 pub use canonical::canonical_json;
@@ -32,3 +33,4 @@ pub use lock::{Lock, LockedModel};
 pub use reference::options_markdown;
 pub use run_spec::RunSpec;
 pub use sections::{AGENT, CONTEXT, Control, Identity, Section, SectionKind, Sections};
+pub use selection::SelectionMetric;

@@ -81,7 +81,8 @@ pub fn load(
         seeds,
         launcher,
         run: file_keys.run,
-        mode: file_keys.sweep.map(|s| s.mode),
+        mode: file_keys.sweep.as_ref().map(|s| s.mode),
+        select: file_keys.sweep.and_then(|s| s.selection()),
         tasks: plan.tasks,
         axes: plan.axes,
     })

@@ -28,7 +28,8 @@ impl Merged {
     ///
     /// Tables merge, anything else replaces. Where a layer changes a section's `kind`, keys of lower layers that the
     /// old kind knows and the new one does not are dropped; where it sets a key that stands instead of others
-    /// (`x-instead-of` in the schema), or one of those, the lower layers' other choice is.
+    /// (`x-instead-of` in the schema), or one of those, the lower layers' other choice is. A distribution on an axis
+    /// replaces one of another name.
     pub fn new(mut layers: Vec<Layer>, sections: &Sections, top: &str) -> Result<Self, Vec<ConfigError>> {
         for layer in &mut layers {
             layer.normalise(sections);
@@ -47,6 +48,7 @@ impl Merged {
                 }
             }
         }
+        replace_distributions(&mut layers);
         let mut figment = Figment::new();
         for (index, layer) in layers.iter().enumerate() {
             figment = figment.merge(Tier { index, layer });
@@ -168,6 +170,22 @@ pub(crate) fn drop_replaced(section: &Section, upper: &Map<String, Value>, lower
         }
         if is_set(key) {
             others.iter().for_each(|other| drop(lower.shift_remove(*other)));
+        }
+    }
+}
+
+/// Puts each axis' last distribution in the place of lower ones: merged tables would name both.
+fn replace_distributions(layers: &mut [Layer]) {
+    for i in 1..layers.len() {
+        let (lower, upper) = layers.split_at_mut(i);
+        let axes = upper[0].table.get("sweep").and_then(|s| s.get("axes")).and_then(Value::as_object);
+        for (key, distribution) in axes.into_iter().flatten().filter(|(_, value)| value.is_object()) {
+            for layer in &mut *lower {
+                let old = layer.table.get_mut("sweep").and_then(|s| s.get_mut("axes")?.get_mut(key));
+                if let Some(old) = old.filter(|old| old.is_object()) {
+                    old.clone_from(distribution);
+                }
+            }
         }
     }
 }

@@ -1,10 +1,9 @@
 //! From axes to arms: expands the sweep, resolves and checks every arm, drops what the rules exclude.
 
+pub(crate) mod random;
 mod tasks;
 
-use tasks::{named, on_tasks};
-
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use plugin::{ParamError, toml_text, unknown_key, unknown_name};
 use serde_json::{Map, Value};
@@ -15,7 +14,9 @@ use crate::file_keys::{Baseline, FileKeys, Mode, Sweep};
 use crate::layer::with_kind;
 use crate::merge::{Merged, drop_foreign, drop_replaced};
 use crate::names::{Taken, safe, short_keys, value_label};
+use crate::selection::missing_validation;
 use crate::{AGENT, CONTEXT, Sections, canonical_json, keys, resolve, run_spec};
+use tasks::named;
 
 /// More points than this are a mistake, and would take long to check.
 const MOST_POINTS: usize = 20_000;
@@ -38,6 +39,28 @@ struct Override {
     value: Value,
     /// Where in the file it stands.
     origin: Vec<String>,
+}
+
+impl Override {
+    /// Whether the file has its distribution instead of the value.
+    fn is_drawn(&self) -> bool {
+        matches!(self.origin.as_slice(), [_, axes, _] if axes == "axes")
+    }
+}
+
+impl Sweep {
+    /// Whether `include` and `exclude` keep an arm.
+    fn keeps(&self, spec: &Map<String, Value>) -> bool {
+        let any = |rules: &[Map<String, Value>]| {
+            let holds = |rule: &Map<String, Value>| {
+                rule.iter().all(|(key, wanted)| {
+                    keys::get(spec, &keys::parts(key)).is_some_and(|actual| matches(actual, wanted))
+                })
+            };
+            rules.iter().any(holds)
+        };
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+    }
 }
 
 /// One point of the sweep before it is resolved.
@@ -69,21 +92,15 @@ pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Pl
     let (base, base_errors) = resolve::run_sections(&merged.table, sections);
     let mut errors = Vec::new();
     let axes = sweep.map(|s| planner.axes(s)).unwrap_or_default();
-    let points = match sweep {
-        Some(sweep) => planner.points(sweep, &axes, &mut errors),
-        None => vec![Point::new("base", Vec::new())],
-    };
     let tasks = planner.tasks(&file.tasks, &axes, &mut errors);
-    let points = on_tasks(points, &tasks);
-    let mut candidates = Vec::new();
-    for point in points {
-        let mut written = merged.table.clone();
-        planner.apply(&mut written, &point.overrides);
-        let (spec, problems) = resolve::run_sections(&written, sections);
-        candidates.push(Candidate { point, spec, errors: problems });
-    }
+    let candidates = match sweep {
+        Some(sweep) => planner.candidates(sweep, &axes, &mut errors),
+        None => vec![planner.resolve(Point::new("base", Vec::new()))],
+    };
+    let mut candidates = planner.on_tasks(candidates, &tasks);
     if let Some(sweep) = sweep {
-        planner.select(sweep, &mut candidates, &mut errors);
+        planner.filter(sweep, &mut candidates, &mut errors);
+        planner.check_validation(sweep, &candidates, &mut errors);
     }
     planner.report(&base_errors, &candidates, &mut errors);
     let mut taken = Taken::default();
@@ -102,12 +119,37 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn axes(&self, sweep: &Sweep) -> Vec<Axis> {
-        let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
-        sweep.axes.iter().map(|(key, values)| Axis { key: key.clone(), values: list(values) }).collect()
+        let values = |v: &Value| match v {
+            Value::Array(values) => values.clone(),
+            distribution => vec![distribution.clone()],
+        };
+        sweep.axes.iter().map(|(key, v)| Axis { key: key.clone(), values: values(v) }).collect()
     }
 
-    /// The points of the sweep in plan order.
-    fn points(&self, sweep: &Sweep, axes: &[Axis], errors: &mut Vec<ConfigError>) -> Vec<Point> {
+    fn resolve(&self, point: Point) -> Candidate {
+        let mut written = self.merged.table.clone();
+        self.apply(&mut written, &point.overrides);
+        let (spec, errors) = resolve::run_sections(&written, self.sections);
+        Candidate { point, spec, errors }
+    }
+
+    /// The points of the sweep in plan order, resolved.
+    fn candidates(&self, sweep: &Sweep, axes: &[Axis], errors: &mut Vec<ConfigError>) -> Vec<Candidate> {
+        let known = self.known_axes(sweep, axes, errors);
+        match sweep.mode {
+            Mode::Random => self.samples(sweep, &known, errors),
+            _ => self.points(sweep, &known, errors).into_iter().map(|p| self.resolve(p)).collect(),
+        }
+    }
+
+    /// The axes without those that are wrong whatever their values. Keys of the section that its mode has no use for are
+    /// errors, too.
+    fn known_axes<'a>(
+        &self,
+        sweep: &Sweep,
+        axes: &'a [Axis],
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<&'a Axis> {
         let mut fail = |path: &[&str], problem| {
             let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
             errors.push(self.merged.error(&path, problem));
@@ -127,13 +169,33 @@ impl Planner<'_> {
             }
             _ => {}
         }
+        let is_random = sweep.mode == Mode::Random;
+        let of_random =
+            || Problem::text(format!("needs sweep.mode = \"random\", found {:?}", sweep.mode.word()));
+        for (key, is_given) in [("n_samples", sweep.n_samples.is_some()), ("seed", sweep.seed.is_some())] {
+            if is_given && !is_random {
+                fail(&["sweep", key], of_random());
+            }
+        }
         let mut known: Vec<&Axis> = Vec::new();
         for axis in axes {
             match self.key_problem(&axis.key) {
                 Some(problem) => fail(&["sweep", "axes", &axis.key], problem),
+                None if !is_random && sweep.axes.get(&axis.key).is_some_and(Value::is_object) => {
+                    fail(&["sweep", "axes", &axis.key], of_random());
+                }
                 None => known.push(axis),
             }
         }
+        known
+    }
+
+    /// The points of the modes that list their values.
+    fn points(&self, sweep: &Sweep, known: &[&Axis], errors: &mut Vec<ConfigError>) -> Vec<Point> {
+        let mut fail = |path: &[&str], problem| {
+            let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
+            errors.push(self.merged.error(&path, problem));
+        };
         let size = match sweep.mode {
             Mode::Grid => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_mul),
             _ => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_add),
@@ -175,7 +237,7 @@ impl Planner<'_> {
             }
             Mode::Grid => {
                 let mut indices: Vec<Vec<usize>> = vec![Vec::new()];
-                for axis in &known {
+                for axis in known {
                     let longer = |head: &Vec<usize>| {
                         let head = head.clone();
                         (0..axis.values.len()).map(move |v| head.iter().copied().chain([v]).collect())
@@ -201,6 +263,7 @@ impl Planner<'_> {
                 (0..n).map(|v| point(&vec![v; known.len()])).collect()
             }
             Mode::List => self.list_points(sweep, errors),
+            Mode::Random => Vec::new(),
         }
     }
 
@@ -286,7 +349,9 @@ impl Planner<'_> {
                     drop_foreign(section, &old, new, lower);
                 }
             }
-            if let Some(Value::Object(lower)) = written.get_mut(&section.name).filter(|_| !section.is_plugin()) {
+            if let Some(Value::Object(lower)) =
+                written.get_mut(&section.name).filter(|_| !section.is_plugin())
+            {
                 let one = |key: &String| Map::from_iter([(key.clone(), value.clone())]);
                 let upper = o.path.get(1).map(one).or_else(|| value.as_object().cloned());
                 drop_replaced(section, &upper.unwrap_or_default(), lower);
@@ -296,7 +361,7 @@ impl Planner<'_> {
     }
 
     /// Applies `include` and `exclude`.
-    fn select(&self, sweep: &Sweep, candidates: &mut Vec<Candidate>, errors: &mut Vec<ConfigError>) {
+    fn filter(&self, sweep: &Sweep, candidates: &mut Vec<Candidate>, errors: &mut Vec<ConfigError>) {
         for (word, rules) in [("include", &sweep.include), ("exclude", &sweep.exclude)] {
             for (i, rule) in rules.iter().enumerate() {
                 for key in rule.keys() {
@@ -311,20 +376,26 @@ impl Planner<'_> {
                 }
             }
         }
-        let any = |rules: &[Map<String, Value>], c: &Candidate| {
-            let holds = |rule: &Map<String, Value>| {
-                rule.iter().all(|(key, wanted)| {
-                    keys::get(&c.spec, &keys::parts(key)).is_some_and(|actual| matches(actual, wanted))
-                })
-            };
-            rules.iter().any(holds)
-        };
         let before = candidates.len();
-        candidates
-            .retain(|c| (sweep.include.is_empty() || any(&sweep.include, c)) && !any(&sweep.exclude, c));
+        candidates.retain(|c| sweep.keeps(&c.spec));
         if candidates.is_empty() && before > 0 {
             let problem = Problem::text("the include and exclude rules leave no arm");
             errors.push(self.merged.error(&["sweep".to_owned()], problem));
+        }
+    }
+
+    /// An arm is selected on validation data: every arm needs them.
+    fn check_validation(&self, sweep: &Sweep, candidates: &[Candidate], errors: &mut Vec<ConfigError>) {
+        if sweep.selection().is_none() {
+            return;
+        }
+        if let Some(path) = candidates.iter().find_map(|c| missing_validation(&c.spec)) {
+            let reason = match sweep.select {
+                Some(metric) => format!("sweep.select = {:?}", metric.word()),
+                None => format!("sweep.mode = {:?}", sweep.mode.word()),
+            };
+            let expected = format!("first and last date of the part on which {reason} selects an arm");
+            errors.push(self.merged.error(&path, Problem::value("nothing", expected)));
         }
     }
 
@@ -339,6 +410,7 @@ impl Planner<'_> {
                 errors.push(self.merged.error(&keys::parts(&error.key), Problem::Value(error.clone())));
             }
         }
+        let mut drawn: HashSet<String> = HashSet::new();
         for candidate in candidates {
             for error in candidate.errors.iter().filter(|e| !base_errors.contains(e)) {
                 let path = keys::parts(&error.key);
@@ -346,7 +418,12 @@ impl Planner<'_> {
                 let related = |o: &&Override| path.starts_with(&o.path) || o.path.starts_with(&path);
                 let of_section = |o: &&Override| o.path[0] == path[0];
                 let closest = overrides.iter().filter(related).max_by_key(|o| o.path.len());
-                let found = match closest.or(overrides.iter().find(of_section)) {
+                let source = closest.or(overrides.iter().find(of_section));
+                // Draws of one distribution are wrong alike.
+                if source.is_some_and(|o| o.is_drawn() && !drawn.insert(o.key.clone())) {
+                    continue;
+                }
+                let found = match source {
                     Some(o) if error.is_unknown_key() && error.key == o.key => {
                         // The axis itself is wrong, whatever its value.
                         let axis = if o.origin[1] == "axes" { &o.origin[..3] } else { &o.origin[..] };

@@ -54,6 +54,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             controls: false,
             rescored: true,
         },
+        Demo {
+            name: "search",
+            title: "A random search",
+            symbols: vec!["SYN"],
+            seeds: 3,
+            days: 147,
+            updates: 43,
+            mode: "random",
+            troubled: false,
+            controls: false,
+            rescored: true,
+        },
         // Many runs: arms have pages of their own.
         Demo {
             name: "large",

@@ -10,6 +10,7 @@ use crate::estimate::Cell;
 use crate::groups::Group;
 use crate::links::Links;
 use crate::metric::Metric;
+use crate::selection::select;
 use crate::warnings::mark_of_arm;
 
 /// Colours and dashes of the charts' lines: six hues that the colour-blind can tell apart, then dashes.
@@ -64,6 +65,8 @@ pub(crate) struct Row {
     pub link: Option<String>,
     pub look: Look,
     pub is_base: bool,
+    /// Selected on validation data.
+    pub is_selected: bool,
     pub cells: Vec<Cell>,
     pub completed: usize,
     pub planned: usize,
@@ -81,6 +84,7 @@ pub(crate) fn score_cells(input: &ReportInput, arm: usize, metrics: &[Metric]) -
 /// The table of the given metrics.
 pub(crate) fn table(group: &Group<'_>, metrics: &[Metric], links: &Links) -> Table {
     let base = group.base();
+    let selected = select(group).and_then(|selection| selection.arm());
     let row = |index: usize| {
         let (n, planned) = (completed(group.input, index).count(), group.runs(index).count());
         Row {
@@ -88,6 +92,7 @@ pub(crate) fn table(group: &Group<'_>, metrics: &[Metric], links: &Links) -> Tab
             link: links.arm_page(index).map(|page| format!("arms/{page}")),
             look: look(group, index),
             is_base: base == Some(index),
+            is_selected: selected == Some(index),
             cells: score_cells(group.input, index, metrics),
             completed: n,
             planned,

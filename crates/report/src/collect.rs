@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use rayon::prelude::*;
 use serde_json::Value;
-use store::{ExperimentStore, Manifest, RunState, StoredRun};
+use store::{ExperimentStore, Manifest, Metrics, RunState, StoredRun};
 use trading_env::{Action, SplitName, StepRecord, UpdateRecord};
 
 use crate::backends::BackendRecords;
@@ -93,8 +93,17 @@ impl Curve {
 impl ReportRun {
     /// A score of the test split by its dotted name; `None` where undefined or not there.
     pub fn test_metric(&self, name: &str) -> Option<f64> {
+        self.metric(|metrics| metrics.test.as_ref(), name)
+    }
+
+    /// A score of the validation part by its dotted name; `None` where undefined or not there.
+    pub fn valid_metric(&self, name: &str) -> Option<f64> {
+        self.metric(|metrics| metrics.valid.as_ref(), name)
+    }
+
+    fn metric(&self, part: impl Fn(&Metrics) -> Option<&Value>, name: &str) -> Option<f64> {
         let completed = self.state == RunState::Completed;
-        let mut value = self.manifest.as_ref().filter(|_| completed)?.metrics.test.as_ref()?;
+        let mut value = part(&self.manifest.as_ref().filter(|_| completed)?.metrics)?;
         for part in name.split('.') {
             value = value.get(part)?;
         }

@@ -55,8 +55,12 @@ pub(crate) struct EffectMetric {
     pub reference: Option<(String, f64)>,
 }
 
-/// The effects of all axes that vary within the group.
+/// The effects of all axes that vary within the group. Of arms drawn at random none is like another but for one axis, and
+/// what they tell of it is told of their validation scores.
 pub(crate) fn effects(group: &Group<'_>) -> Vec<Effect> {
+    if group.input.plan.mode.as_deref() == Some("random") {
+        return Vec::new();
+    }
     group.input.plan.axes.iter().filter_map(|axis| effect(group, axis)).collect()
 }
 

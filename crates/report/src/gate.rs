@@ -12,6 +12,7 @@ use crate::ReportInput;
 use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
 use crate::numbers::significant;
 use crate::pooled::Pooled;
+use crate::selection::selected_arms;
 pub use expression::{Gate, GateError};
 use expression::{Side, Term};
 
@@ -53,6 +54,7 @@ impl Gate {
             Side::Number(number) => Some(*number),
             Side::Term(term) => {
                 let measured = measure(term, inputs);
+                notes.extend(selected(term, inputs));
                 notes.extend(unfinished(term, inputs));
                 measured.map_err(|reason| notes.push(format!("{term} is undefined: {reason}"))).ok()
             }
@@ -93,16 +95,38 @@ impl Verdict {
 /// What is judged of an experiment, and the experiment as it was run: a window or a task by itself has a name, too.
 type Inputs<'a> = [&'a ReportInput; 2];
 
+/// What stands for the arm that is selected on validation data, where no arm has that name.
+const SELECTED: &str = "selected";
+
 fn arm_of<'a>(term: &Term, inputs: Inputs<'a>) -> Option<(&'a ReportInput, usize)> {
-    let place = |input: &ReportInput| input.plan.arms.iter().position(|arm| arm.name == term.arm);
-    inputs.into_iter().find_map(|input| Some((input, place(input)?)))
+    let named = |input: &ReportInput| input.plan.arms.iter().position(|arm| arm.name == term.arm);
+    let found = inputs.into_iter().find_map(|input| Some((input, named(input)?)));
+    found.or_else(|| match selected_arms(inputs[0]).as_slice() {
+        [only] if term.arm == SELECTED => Some((inputs[0], *only)),
+        _ => None,
+    })
+}
+
+/// Whether the term means the selected arm.
+fn is_selected(term: &Term, inputs: Inputs<'_>) -> bool {
+    let [pooled, _] = inputs;
+    let is_word = pooled.plan.select.is_some() && term.arm == SELECTED;
+    is_word && !inputs.iter().any(|input| input.plan.arms.iter().any(|arm| arm.name == SELECTED))
+}
+
+/// `selected is sample-7`.
+fn selected(term: &Term, inputs: Inputs<'_>) -> Option<String> {
+    let (input, arm) = arm_of(term, inputs).filter(|_| is_selected(term, inputs))?;
+    Some(format!("{SELECTED} is {}", input.plan.arms[arm].name))
 }
 
 fn unknown(term: &Term, inputs: Inputs<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    if arm_of(term, inputs).is_none() {
+    if arm_of(term, inputs).is_none() && !is_selected(term, inputs) {
+        let word = inputs[0].plan.select.map(|_| SELECTED);
         let mut names: Vec<&str> = Vec::new();
-        for name in inputs.iter().flat_map(|input| &input.plan.arms).map(|arm| arm.name.as_str()) {
+        let known = inputs.iter().flat_map(|input| &input.plan.arms).map(|arm| arm.name.as_str());
+        for name in known.chain(word) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -144,7 +168,15 @@ fn told(what: &str, name: &str, known: &[&str], listed: &str) -> String {
 }
 
 fn measure(term: &Term, inputs: Inputs<'_>) -> Result<f64, String> {
-    let scores = arm_of(term, inputs).map(|(input, arm)| seed_scores(input, arm, &term.metric));
+    let arm = arm_of(term, inputs);
+    if arm.is_none() && is_selected(term, inputs) {
+        let windows = selected_arms(inputs[0]).len();
+        return Err(match windows {
+            0 => "no arm is selected".to_owned(),
+            n => format!("each of {n} test windows has its own"),
+        });
+    }
+    let scores = arm.map(|(input, arm)| seed_scores(input, arm, &term.metric));
     let scores = scores.filter(|s| s.len() + s.missing() > 0).ok_or("no completed run")?;
     let seeds = scores.len() + scores.missing();
     if scores.missing() > 0 {

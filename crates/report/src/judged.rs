@@ -13,6 +13,7 @@ use crate::metric::{SCORES, Unit};
 use crate::numbers;
 use crate::record::Records;
 use crate::search::{POWER_AT, Search};
+use crate::selection::select;
 use crate::verdict::{Beside, Facts, Verdict, p_value, probability};
 use crate::warnings::mark_of_arm;
 
@@ -35,6 +36,8 @@ pub(crate) struct Judged {
 pub(crate) struct ArmVerdict {
     pub look: Look,
     pub warned: Option<String>,
+    /// Selected on validation data.
+    pub is_selected: bool,
     #[serde(flatten)]
     pub verdict: Verdict,
 }
@@ -91,6 +94,7 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
     let search = records.map(|records| Search::of(group, records, trials));
     let hold = group.baseline("buy-and-hold").and_then(|arm| sharpe(group, arm).mean());
     let subject = group.of_role(Role::Arm).next();
+    let selected = select(group).and_then(|selection| selection.arm());
     let verdict = |arm: usize| {
         let own = sharpe(group, arm);
         let beside = hold.map(|hold| Beside {
@@ -110,6 +114,7 @@ pub(crate) fn judged(group: &Group<'_>, records: Option<&Records>, trials: usize
         ArmVerdict {
             look: look(group, arm),
             warned: mark_of_arm(group.input, arm),
+            is_selected: selected == Some(arm),
             verdict: Verdict::new(&facts),
         }
     };

@@ -1,5 +1,6 @@
 //! The scores that the report shows.
 
+use experiment::SelectionMetric;
 use serde::Serialize;
 
 use crate::numbers;
@@ -81,6 +82,36 @@ pub(crate) const SCORES: [Metric; 4] = [
     },
 ];
 
+/// What an arm may be selected by, besides [`SCORES`].
+const OTHER_SELECTIONS: [Metric; 3] = [
+    Metric {
+        key: "sortino",
+        label: "Sortino ratio",
+        about: "mean over downside deviation of simple returns, annualised",
+        unit: Unit::Ratio,
+    },
+    Metric {
+        key: "calmar",
+        label: "Calmar ratio",
+        about: "annual return over maximum drawdown",
+        unit: Unit::Ratio,
+    },
+    Metric {
+        key: "annual_return",
+        label: "Annual return",
+        about: "compounded, per year",
+        unit: Unit::Fraction,
+    },
+];
+
+impl Metric {
+    /// The score by which an arm is selected.
+    pub(crate) fn of_selection(by: SelectionMetric) -> &'static Metric {
+        let all = SCORES.iter().chain(&OTHER_SELECTIONS);
+        all.into_iter().find(|m| m.key == by.word()).expect("invariant: every selection has its metric")
+    }
+}
+
 /// The InvestorBench formulas behind the published tables.
 pub(crate) const PAPER: [Metric; 4] = [
     Metric { key: "paper.cr", label: "CR %", about: "sum of log returns, in percent", unit: Unit::Percent },
@@ -103,3 +134,18 @@ pub(crate) const PAPER: [Metric; 4] = [
         unit: Unit::Percent,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use experiment::SelectionMetric;
+
+    use super::Metric;
+    use crate::arm_scores::METRICS;
+
+    #[test]
+    fn every_selection_is_by_a_score_that_runs_have() {
+        for by in SelectionMetric::ALL {
+            assert!(METRICS.contains(&Metric::of_selection(by).key), "{by:?}");
+        }
+    }
+}

@@ -26,8 +26,9 @@ pub(crate) struct OverviewRow {
     pub cells: Vec<Option<Cell>>,
 }
 
-/// What makes a row: role, shuffling, and what an arm has in common with its counterparts on other data.
-type Key<'a> = (Role, Option<Value>, Vec<(&'a String, &'a Value)>);
+/// What makes a row: role, whether it stands for what was selected, shuffling, and what an arm has in common with its
+/// counterparts on other data.
+type Key<'a> = (Role, bool, Option<Value>, Vec<(&'a String, &'a Value)>);
 
 /// The overview; `None` for a single group.
 pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
@@ -40,7 +41,8 @@ pub(crate) fn overview(groups: &[Group<'_>]) -> Option<Overview> {
         for (g, group) in groups.iter().enumerate() {
             for index in group.of_role(role) {
                 let arm = group.arm(index);
-                let key = (role, settings::at(&arm.spec, "split.shuffle"), shared_settings(arm));
+                let is_selected = !arm.choices().is_empty();
+                let key = (role, is_selected, settings::at(&arm.spec, "split.shuffle"), shared_settings(arm));
                 let row = keys.iter().position(|k| *k == key).unwrap_or_else(|| {
                     keys.push(key);
                     let (name, is_baseline) = (name(arm), role != Role::Arm);
@@ -70,6 +72,7 @@ fn name(arm: &PlannedArm) -> String {
     };
     let axes: Vec<String> = arm.axes.iter().filter(|(key, _)| !of_group(key)).map(axis).collect();
     match arm.role {
+        Role::Arm if !arm.choices().is_empty() => "selected".to_owned(),
         Role::Arm if !axes.is_empty() => axes.join(", "),
         // With several data sets the name goes on with what tells them apart.
         Role::Control => arm.name.split(',').next().unwrap_or(&arm.name).to_owned(),

@@ -29,6 +29,7 @@ use crate::provenance::{Command, Fact, commands, provenance};
 use crate::receipts::{ReceiptRow, receipts};
 use crate::record::Records;
 use crate::rescored::{Rules, costs, rules};
+use crate::selection::{self, SelectionPage, selection_page};
 use crate::settings::{self, Difference, differences};
 use crate::training::{Diagnostic, Training, TrainingLine, training};
 use crate::verdict::{Grade, headline};
@@ -128,6 +129,8 @@ pub(crate) struct GroupPage {
     pub about: Option<String>,
     /// Window by window, where it walks forward.
     pub windows: Option<Windows>,
+    /// Where an arm is selected on validation data.
+    pub selection: Option<SelectionPage>,
     pub judged: Judged,
     pub table: Table,
     pub forests: Vec<ForestPlot>,
@@ -260,13 +263,18 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     };
     let (pages, mut charts): (Vec<_>, Vec<_>) =
         groups.par_iter().enumerate().map(|(i, g)| whole(i, g)).unzip();
-    let of_group =
-        |page: &GroupPage| -> Vec<Grade> { page.judged.verdicts.iter().map(|v| v.verdict.grade).collect() };
     // Several tasks are judged together first.
     let (together, each): (Vec<_>, Vec<_>) =
         groups.iter().zip(&pages).partition(|(group, _)| pooled.is_together(group.arms[0]));
-    let judged = if together.is_empty() { each } else { together };
-    let grades: Vec<Grade> = judged.into_iter().flat_map(|(_, page)| of_group(page)).collect();
+    let judged: Vec<&GroupPage> =
+        if together.is_empty() { each } else { together }.into_iter().map(|(_, page)| page).collect();
+    let grades: Vec<Grade> =
+        judged.iter().flat_map(|page| &page.judged.verdicts).map(|v| v.verdict.grade).collect();
+    let selected = |group: &GroupPage| {
+        let verdict = group.judged.verdicts.iter().find(|v| v.is_selected);
+        verdict.map(|v| v.verdict.grade)
+    };
+    let selections: Vec<_> = judged.iter().map(|g| (g.selection.as_ref(), selected(g))).collect();
     let mut training = training_pages(&pages, &charts);
     if !links.is_large {
         training.extend(last_windows(input, &mut charts));
@@ -274,8 +282,8 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let page = Page {
         experiment: plan.experiment.clone(),
         title: plan.title.clone().unwrap_or_else(|| plan.experiment.clone()),
-        headline: headline(&grades),
-        summary: summary(input, &pooled),
+        headline: selection::headline(&selections).unwrap_or_else(|| headline(&grades)),
+        summary: summary(input, &pooled, &judged),
         problems: problems(input),
         warned: notice(input),
         warnings: warnings(input),
@@ -348,6 +356,7 @@ fn group_page(index: usize, group: &Group<'_>, heading: &str, links: &Links) -> 
         decisions: records.as_ref().map(|r| numbers::count(r.dates.len())),
         about: None,
         windows: None,
+        selection: selection_page(group, links),
         judged: judged(group, records.as_ref(), group.input.trials),
         table: table(group, &SCORES, links),
         forests: forests.iter().map(forest_plot).collect(),
@@ -468,7 +477,7 @@ fn differences_of(pooled: &Pooled<'_>) -> Vec<ArmDifferences> {
         arm: arm.name.clone(),
         changes: differences(&plan.base, &arm.spec).into_iter().filter(|d| !is_made(&d.key)).collect(),
     };
-    shown.iter().filter(|a| a.role == Role::Arm).map(of).collect()
+    shown.iter().filter(|a| a.role == Role::Arm && a.choices().is_empty()).map(of).collect()
 }
 
 /// Each task and what it sets.
@@ -504,10 +513,11 @@ pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> T
     }
 }
 
-fn summary(input: &ReportInput, pooled: &Pooled<'_>) -> Vec<String> {
+fn summary(input: &ReportInput, pooled: &Pooled<'_>, judged: &[&GroupPage]) -> Vec<String> {
     let arms = &pooled.input.plan.arms;
     let arms = if pooled.n_together > 0 { &arms[..pooled.n_together] } else { &arms[..] };
-    let of_role = |role| arms.iter().filter(|a| a.role == role).count();
+    // What was selected stands for arms that are counted.
+    let of_role = |role| arms.iter().filter(|a| a.role == role && a.choices().is_empty()).count();
     let completed = input.runs.iter().filter(|r| r.state == RunState::Completed).count();
     let mut seeds: Vec<u64> = input.runs.iter().map(|r| r.seed).collect();
     seeds.sort_unstable();
@@ -524,7 +534,13 @@ fn summary(input: &ReportInput, pooled: &Pooled<'_>) -> Vec<String> {
         plural(seeds.len(), "seed", "seeds"),
         format!("{} of {} completed", numbers::count(completed), plural(input.runs.len(), "run", "runs")),
     ];
-    counts.into_iter().chain(places.into_iter().flatten()).chain(rest).collect()
+    // With several windows each section names its own.
+    let selected = match judged {
+        [only] => only.selection.as_ref().and_then(|selection| selection.arm.as_ref()),
+        _ => None,
+    };
+    let selected = selected.map(|arm| format!("selected on validation: {arm}"));
+    counts.into_iter().chain(places.into_iter().flatten()).chain(rest).chain(selected).collect()
 }
 
 fn plural(n: usize, one: &str, many: &str) -> String {

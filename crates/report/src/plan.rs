@@ -1,5 +1,6 @@
 //! What the report has to know of the plan besides the stored runs.
 
+use experiment::SelectionMetric;
 use serde_json::{Map, Value};
 use trading_env::Role;
 
@@ -10,8 +11,10 @@ pub struct PlanInfo {
     pub experiment: String,
     /// Title of the experiment file.
     pub title: Option<String>,
-    /// How the axes make arms: `one-at-a-time`, `grid`, `zip`, `list`; absent without a sweep.
+    /// How the axes make arms: `one-at-a-time`, `grid`, `zip`, `list`, `random`; absent without a sweep.
     pub mode: Option<String>,
+    /// By what an arm is selected on the validation part; absent where none is.
+    pub select: Option<SelectionMetric>,
     /// Resolved sections of the base.
     pub base: Map<String, Value>,
     /// Axes in the file's order.
@@ -29,7 +32,7 @@ pub struct PlanInfo {
 pub struct PlannedAxis {
     /// Dotted key, for example `agent.lora.rank`, or a section.
     pub key: String,
-    /// Its values as the file gives them.
+    /// Its values as the file gives them, or its one distribution as a table.
     pub values: Vec<Value>,
 }
 
@@ -55,6 +58,17 @@ pub struct Place {
     pub task: Option<PlannedTask>,
     /// Where its split walks forward.
     pub window: Option<PlannedWindow>,
+    /// What the report has made of several arms: windows joined, or tasks put together.
+    pub made: Option<Made>,
+}
+
+/// An arm that no run of the plan belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Arms that were selected on validation data, one per window or task, where the made arm is what they come to.
+    pub choices: Vec<String>,
+    /// Whether no run is left that could change these choices.
+    pub is_final: bool,
 }
 
 /// An arm's task.
@@ -88,6 +102,13 @@ pub struct PlannedRun {
     pub run_id: String,
 }
 
+impl PlannedArm {
+    /// Arms that were selected for it, one per window or task; empty for any other arm.
+    pub(crate) fn choices(&self) -> &[String] {
+        self.place.made.as_ref().map_or(&[], |made| &made.choices)
+    }
+}
+
 impl PlanInfo {
     /// The plan of a loaded experiment, whose run ids only the runner knows.
     pub fn new(experiment: &experiment::Experiment, runs: Vec<PlannedRun>, command: &str) -> Self {
@@ -101,6 +122,7 @@ impl PlanInfo {
             axes: arm.axes.iter().cloned().collect(),
             spec: arm.spec.clone(),
             place: Place {
+                made: None,
                 task: arm
                     .task
                     .as_ref()
@@ -116,6 +138,7 @@ impl PlanInfo {
             experiment: experiment.name.clone(),
             title: experiment.title.clone(),
             mode: experiment.mode.map(|m| m.word().to_owned()),
+            select: experiment.select,
             base: experiment.base.clone(),
             axes: experiment
                 .axes

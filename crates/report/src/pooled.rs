@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Datelike, NaiveDate, Weekday};
 use score::{Scorecard, ScoredStep};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stats::{normal_cdf, normal_quantile};
 use store::{EqualTurnover, Manifest, Metrics, RunState};
 use trading_env::Role;
 
-use crate::plan::Place;
-use crate::{Curve, PlanInfo, PlannedArm, ReportInput, ReportRun, settings};
+use crate::groups::groups;
+use crate::plan::{Made, Place};
+use crate::selection::select;
+use crate::{Curve, PlanInfo, PlannedArm, PlannedTask, ReportInput, ReportRun, settings};
 
 /// Days of a year with trading on weekends, and without.
 const DAYS: [f64; 2] = [365.0, 252.0];
@@ -83,6 +85,77 @@ struct Joined {
     parts: Parts,
     /// By arm: its place in the plan as it was run, several where it has windows.
     places: Vec<Vec<usize>>,
+    chosen: Chosen,
+}
+
+/// What is selected on validation data in each group of the plan as it was run.
+#[derive(Debug, Default)]
+struct Chosen {
+    /// By place of an arm: the place of the arm that its group selects, and whether that is final.
+    of: HashMap<usize, (usize, bool)>,
+}
+
+impl Chosen {
+    fn of(input: &ReportInput) -> Self {
+        let mut of = HashMap::new();
+        for group in groups(input) {
+            let Some(selection) = select(&group) else { continue };
+            let Some(arm) = selection.arm() else { continue };
+            of.extend(group.arms.iter().map(|place| (*place, (arm, selection.is_final()))));
+        }
+        Self { of }
+    }
+
+    /// An arm per set of windows that select one each, with the places of these.
+    fn of_windows(
+        &self,
+        input: &ReportInput,
+        joined: &[PlannedArm],
+        places: &[Vec<usize>],
+    ) -> Vec<(PlannedArm, Vec<usize>)> {
+        let mut made: Vec<(PlannedArm, Vec<usize>)> = Vec::new();
+        for (arm, windows) in joined.iter().zip(places) {
+            let is_window = arm.role == Role::Arm && arm.place.made.is_some();
+            let chosen: Option<Vec<(usize, bool)>> =
+                windows.iter().map(|w| self.of.get(w).copied()).collect();
+            let Some(chosen) = chosen.filter(|_| is_window) else { continue };
+            let places: Vec<usize> = chosen.iter().map(|(place, _)| *place).collect();
+            // All arms of the same windows lead to the same choices.
+            if made.iter().any(|(_, known)| *known == places) {
+                continue;
+            }
+            let names = chosen.iter().map(|(place, _)| input.plan.arms[*place].name.clone());
+            let name = |variant: &str| match &arm.place.task {
+                Some(task) => format!("{variant},task={}", task.name),
+                None => variant.to_owned(),
+            };
+            let taken =
+                |name: &str| joined.iter().chain(made.iter().map(|(arm, _)| arm)).any(|a| a.name == name);
+            let Some(variant) = SELECTED_NAMES.into_iter().find(|variant| !taken(&name(variant))) else {
+                continue;
+            };
+            let task = arm.place.task.as_ref();
+            let place = Place {
+                task: task.map(|task| PlannedTask { name: task.name.clone(), variant: variant.to_owned() }),
+                window: None,
+                made: Some(Made {
+                    choices: names.collect(),
+                    is_final: chosen.iter().all(|(_, is_final)| *is_final),
+                }),
+            };
+            let axes = Map::new();
+            made.push((PlannedArm { name: name(variant), axes, place, ..arm.clone() }, places));
+        }
+        made
+    }
+}
+
+/// Names of what is selected, the first that no arm has.
+const SELECTED_NAMES: [&str; 2] = ["selected", "selected on validation"];
+
+/// The experiment as the report judges it: windows joined in time, and several tasks together before each by itself.
+pub fn pooled(input: &ReportInput) -> Cow<'_, ReportInput> {
+    Pooled::of(input).input
 }
 
 /// Names of the tasks in plan order.
@@ -113,11 +186,16 @@ impl Joined {
                 Some(joined) => places[*joined].push(place),
                 None => {
                     of_name.insert(&window.arm, parts.arms.len());
-                    let task = Place { window: None, ..arm.place.clone() };
+                    let task = Place { window: None, made: Some(Made::default()), ..arm.place.clone() };
                     parts.arms.push(PlannedArm { name: window.arm.clone(), place: task, ..arm.clone() });
                     places.push(vec![place]);
                 }
             }
+        }
+        let chosen = Chosen::of(input);
+        for (arm, windows) in chosen.of_windows(input, &parts.arms, &places) {
+            parts.arms.push(arm);
+            places.push(windows);
         }
         for (index, windows) in places.iter().enumerate() {
             let (first, last) = (&windows[0], &windows[windows.len() - 1]);
@@ -142,14 +220,14 @@ impl Joined {
                 parts.runs.extend(joined.map(|run| ReportRun { arm: index, ..run }));
             }
         }
-        Self { parts, places }
+        Self { parts, places, chosen }
     }
 
     /// Arms that all tasks have, on all of them together.
     fn together(&self, input: &ReportInput) -> Parts {
         let tasks = tasks(input);
         let mut of_variant: Vec<(Role, &str, Vec<usize>)> = Vec::new();
-        for (index, arm) in self.parts.arms.iter().enumerate() {
+        for (index, arm) in self.parts.arms.iter().enumerate().filter(|(_, arm)| arm.choices().is_empty()) {
             let Some(task) = &arm.place.task else { continue };
             let key = (arm.role, task.variant.as_str());
             match of_variant.iter_mut().find(|(role, variant, _)| (*role, *variant) == key) {
@@ -157,13 +235,18 @@ impl Joined {
                 None => of_variant.push((key.0, key.1, vec![index])),
             }
         }
+        let is_taken = |name: &str| of_variant.iter().any(|(_, variant, _)| *variant == name);
+        let name = SELECTED_NAMES.into_iter().find(|name| !is_taken(name));
+        let selected = self.selected(&tasks).zip(name).map(|(arms, name)| (Role::Arm, name, arms));
+        let n_fixed = of_variant.len();
         let runs: HashMap<(usize, u64), &ReportRun> =
             self.parts.runs.iter().map(|run| ((run.arm, run.seed), run)).collect();
         let mut together = Parts::default();
-        for (role, variant, arms) in of_variant {
+        for (i, (role, variant, arms)) in of_variant.into_iter().chain(selected).enumerate() {
             if arms.len() != tasks.len() {
                 continue;
             }
+            let made = if i < n_fixed { Made::default() } else { self.choices(&arms) };
             let index = together.arms.len();
             let first = &self.parts.arms[arms[0]];
             let symbol = format!("all {} tasks", tasks.len());
@@ -181,9 +264,13 @@ impl Joined {
             let arm = PlannedArm {
                 name: variant.to_owned(),
                 role,
-                axes: axes.map(|(k, v)| (k.clone(), v.clone())).collect(),
+                axes: if made.choices.is_empty() {
+                    axes.map(|(k, v)| (k.clone(), v.clone())).collect()
+                } else {
+                    Map::new()
+                },
                 spec,
-                place: Place::default(),
+                place: Place { made: Some(made), ..Place::default() },
             };
             for run in self.parts.runs.iter().filter(|run| run.arm == arms[0]) {
                 let of_seed: Vec<&ReportRun> =
@@ -195,6 +282,41 @@ impl Joined {
             together.arms.push(arm);
         }
         together
+    }
+
+    /// The arm that each task selects; `None` unless every task selects exactly one.
+    fn selected(&self, tasks: &[&str]) -> Option<Vec<usize>> {
+        let is_selected = |index: usize| match &self.parts.arms[index].place.made {
+            Some(made) => !made.choices.is_empty(),
+            None => self
+                .chosen
+                .of
+                .get(&self.places[index][0])
+                .is_some_and(|(place, _)| *place == self.places[index][0]),
+        };
+        let of_task = |task: &&str| {
+            let is_of =
+                |index: &usize| self.parts.arms[*index].place.task.as_ref().is_some_and(|t| t.name == *task);
+            let mut found = (0..self.parts.arms.len()).filter(is_of).filter(|index| is_selected(*index));
+            found.next().filter(|_| found.next().is_none())
+        };
+        tasks.iter().map(of_task).collect()
+    }
+
+    /// What the tasks have selected.
+    fn choices(&self, arms: &[usize]) -> Made {
+        let one = |index: &usize| {
+            let arm = &self.parts.arms[*index];
+            match arm.choices() {
+                [] => arm.name.clone(),
+                choices => choices.join(", "),
+            }
+        };
+        let is_final = |index: &usize| match &self.parts.arms[*index].place.made {
+            Some(made) => made.is_final,
+            None => self.chosen.of.get(&self.places[*index][0]).is_some_and(|(_, is_final)| *is_final),
+        };
+        Made { choices: arms.iter().map(one).collect(), is_final: arms.iter().all(is_final) }
     }
 
     /// The split of several tasks: what they share, and from the first test day to the last.

@@ -19,10 +19,11 @@ use crate::run_page::{market_file, news, run_page};
 use crate::{Curve, Market, ReportError, ReportInput, ReportRun};
 
 /// Templates by name; each may use the components of all.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("components.html", include_str!("../templates/components.html")),
     ("report.html", include_str!("../templates/report.html")),
     ("group.html", include_str!("../templates/group.html")),
+    ("selection.html", include_str!("../templates/selection.html")),
     ("backends.html", include_str!("../templates/backends.html")),
     ("training.html", include_str!("../templates/training.html")),
     ("run.html", include_str!("../templates/run.html")),

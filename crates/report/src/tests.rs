@@ -13,6 +13,7 @@ mod numbers;
 pub(crate) mod page;
 mod pooled;
 mod run_page;
+mod selection;
 mod tables;
 mod text;
 mod training;

@@ -11,7 +11,9 @@ use crate::compare::comparison;
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups, told_apart};
 use crate::pooled::Pooled;
+use crate::selection::{Outcome, SELECTED, select};
 use crate::{ReportInput, backends, numbers};
+pub(crate) use json::statistics;
 pub use json::summary;
 pub(crate) use table::{Part, TextTable};
 
@@ -28,7 +30,7 @@ pub enum TableFormat {
 pub fn tables(input: &ReportInput, format: TableFormat) -> String {
     let pooled = Pooled::of(input);
     let groups = groups(&pooled.input);
-    let scores = groups.iter().zip(told_apart(&groups)).map(|(group, apart)| of_group(group, &apart));
+    let scores = groups.iter().zip(told_apart(&groups)).flat_map(|(group, apart)| of_group(group, &apart));
     join(scores.chain(backends::text_table(input)), format)
 }
 
@@ -43,13 +45,17 @@ pub(crate) fn join(tables: impl Iterator<Item = TextTable>, format: TableFormat)
     tables.map(|table| table.write(format)).collect::<Vec<_>>().join("\n")
 }
 
-/// `apart`: what tells the group from others of its name.
-fn of_group(group: &Group<'_>, apart: &[String]) -> TextTable {
+/// The main table, and that of the selection where there is one. `apart`: what tells the group from others of its name.
+fn of_group(group: &Group<'_>, apart: &[String]) -> Vec<TextTable> {
     let input = group.input;
+    let outcome = Outcome::of(group);
+    let selected = select(group).and_then(|selection| selection.arm());
     let row = |arm: usize| {
         let cells = COLUMNS.iter().map(|c| c.cell(&seed_scores(input, arm, c.key)));
         let runs = runs(completed(input, arm).count(), group.runs(arm).count());
-        std::iter::once(group.arm(arm).name.clone()).chain(cells).chain([runs]).collect()
+        let name = &group.arm(arm).name;
+        let mark = if selected == Some(arm) { SELECTED } else { "" };
+        std::iter::once(format!("{name}{mark}")).chain(cells).chain([runs]).collect()
     };
     let part = |(role, title): (Role, Option<&'static str>)| Part {
         title,
@@ -57,12 +63,14 @@ fn of_group(group: &Group<'_>, apart: &[String]) -> TextTable {
     };
     let name = std::iter::once(group.symbol()).chain(apart.iter().cloned()).collect::<Vec<_>>().join(", ");
     let heads = ["Arm"].into_iter().chain(COLUMNS.iter().map(|c| c.head)).chain(["Runs"]);
-    TextTable {
+    let selection = outcome.as_ref().map(|outcome| outcome.text_table(&name));
+    let main = TextTable {
         caption: caption(&name, &group.rules(), group.window().as_ref(), &trials(input.trials)),
         heads: heads.map(str::to_owned).collect(),
         words: 1,
         parts: PARTS.into_iter().map(part).collect(),
-    }
+    };
+    std::iter::once(main).chain(selection).collect()
 }
 
 /// The parts of a table in their order; the first needs no title.

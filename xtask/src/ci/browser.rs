@@ -17,7 +17,7 @@ const AXE_SHA256: &str = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f5
 /// The first needs the least of a system. Any of them may stand still, which the script expects.
 const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 /// Experiments whose reports are opened too where they were swept.
-const SWEPT: [&str; 5] = ["ablation", "planted-signal", "investor-bench", "paper", "paper-msft"];
+const SWEPT: [&str; 6] = ["ablation", "planted-signal", "search", "investor-bench", "paper", "paper-msft"];
 
 /// Opens reports of made-up sweeps, and those of swept experiments, in light, dark, 360 px wide and print.
 pub fn check() -> anyhow::Result<Outcome> {
@@ -29,7 +29,8 @@ pub fn check() -> anyhow::Result<Outcome> {
     let mut demo = workspace::cargo();
     succeed(demo.args(["run", "--quiet", "--package", "report", "--example", "demo", "--"]).arg(&demos))?;
     let demos = demos.join("reports");
-    let made_up = ["ablation", "large", "grid", "investor-bench", "backends", "compare-ablation+grid"];
+    let made_up =
+        ["ablation", "large", "grid", "search", "investor-bench", "backends", "compare-ablation+grid"];
     let made_up = made_up.map(|name| demos.join(name)).into_iter().chain([demos]);
     let swept = SWEPT.map(|name| workspace::root().join("reports").join(name));
     let swept = swept.into_iter().filter(|folder| folder.join("index.html").is_file());

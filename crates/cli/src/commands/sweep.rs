@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use experiment::{Experiment, Lock, OnFailure};
-use plugin::Files;
+use experiment::{Experiment, Lock, Mode, OnFailure};
+use plugin::{Files, toml_text};
 use report::ReportInput;
 use runner::{
-    Ended, Event, ExecuteOptions, Plan, PlannedRun, Progress, Ready, Registry, RunEnd, Selection, Worker,
+    Ended, Event, ExecuteOptions, Plan, PlannedArm, PlannedRun, Progress, Ready, Registry, RunEnd, Selection,
+    Worker,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
 use trading_env::Role;
@@ -507,6 +508,11 @@ fn jobs(args: &Common, experiment: &Experiment) -> NonZeroUsize {
     args.jobs.or(NonZeroUsize::new(experiment.run.jobs)).unwrap_or_else(cores)
 }
 
+/// The axes of a planned arm and its values.
+fn axes_of(plan: &Plan<'_>, arm: &PlannedArm) -> impl Iterator<Item = (String, Value)> {
+    plan.experiment.all().nth(arm.index).into_iter().flat_map(|arm| arm.axes.iter().cloned())
+}
+
 fn print_plan(plan: &Plan<'_>, format: Format) {
     if format == Format::Json {
         let runs = plan.runs.iter().map(|run| {
@@ -515,6 +521,7 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
                 "run_id": run.id,
                 "arm": arm.name,
                 "role": arm.role,
+                "axes": axes_of(plan, arm).collect::<serde_json::Map<_, _>>(),
                 "seed": run.seed,
                 "symbol": arm.data.symbol,
                 "state": run.state.word(),
@@ -529,6 +536,13 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
         let arm = &plan.arm_of(run).name;
         text += &format!("{:<16}  {arm:<width$}  {:>6}  {}\n", run.id, run.seed, run.state.word());
     }
+    // Names of drawn arms do not tell their values.
+    if plan.experiment.mode == Some(Mode::Random) {
+        for arm in plan.arms.iter().filter(|a| a.role == Role::Arm) {
+            let values = axes_of(plan, arm).map(|(key, value)| format!("{key} = {}", toml_text(&value)));
+            text += &format!("{:<width$}  {}\n", arm.name, values.collect::<Vec<_>>().join(", "));
+        }
+    }
     let count = |role| plan.arms.iter().filter(|a| a.role == role).count();
     let [arms, baselines, controls] = [Role::Arm, Role::Baseline, Role::Control].map(count);
     text += &format!("{} runs: {arms} arms and {baselines} baselines", plan.runs.len());
@@ -541,7 +555,7 @@ fn print_plan(plan: &Plan<'_>, format: Format) {
 /// Prints what the sweep came to: counts, reasons, test scores, and the report's path last; exit 1 while a run of the plan is failed or was not done.
 fn finish(swept: &Swept, format: Format) -> ExitCode {
     if format == Format::Json {
-        output::print_json(&json!({
+        let mut result = json!({
             "experiment": swept.name,
             "runs": swept.states.len(),
             "executed": swept.did.unwrap_or(0),
@@ -554,10 +568,15 @@ fn finish(swept: &Swept, format: Format) -> ExitCode {
             "scores": scores::json(&swept.input),
             "runs_folder": shown(&swept.runs_folder),
             "report": shown(&swept.report),
-        }));
+        });
+        if swept.input.plan.select.is_some() {
+            result["selection"] = report::selections(&swept.input).windows.into();
+        }
+        output::print_json(&result);
     } else {
-        let (scores, backends) = (scores::table(&swept.input), scores::backends(&swept.input));
-        output::print(&(swept.words() + &scores + &backends + &shown(&swept.report)));
+        let (scores, selection) = (scores::table(&swept.input), scores::selection(&swept.input));
+        let backends = scores::backends(&swept.input);
+        output::print(&(swept.words() + &scores + &selection + &backends + &shown(&swept.report)));
     }
     if swept.lacks_runs() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }

@@ -3,7 +3,7 @@
 use plugin::{ParamError, toml_text, unknown_name};
 use serde_json::Value;
 
-use super::{Override, Planner, Point};
+use super::{Candidate, Override, Planner, Point};
 use crate::error::{ConfigError, Problem};
 use crate::experiment::Axis;
 use crate::names::safe;
@@ -57,19 +57,19 @@ impl Planner<'_> {
         }
         tasks
     }
-}
 
-/// Every point on every task, one task after the other; the points themselves where there is none.
-pub(super) fn on_tasks(points: Vec<Point>, tasks: &[Task]) -> Vec<Point> {
-    if tasks.is_empty() {
-        return points;
+    /// Every candidate on every task, one task after the other; the candidates themselves where there is none.
+    pub(super) fn on_tasks(&self, candidates: Vec<Candidate>, tasks: &[Task]) -> Vec<Candidate> {
+        if tasks.is_empty() {
+            return candidates;
+        }
+        let on = |task: &Task, candidate: &Candidate| {
+            let point = &candidate.point;
+            let overrides = point.overrides.iter().chain(&task.overrides).cloned().collect();
+            self.resolve(Point { overrides, task: Some(task.name.clone()), ..point.clone() })
+        };
+        tasks.iter().flat_map(|task| candidates.iter().map(|candidate| on(task, candidate))).collect()
     }
-    let on = |task: &Task, point: &Point| Point {
-        overrides: point.overrides.iter().chain(&task.overrides).cloned().collect(),
-        task: Some(task.name.clone()),
-        ..point.clone()
-    };
-    tasks.iter().flat_map(|task| points.iter().map(|point| on(task, point))).collect()
 }
 
 /// The name of an arm on a task.

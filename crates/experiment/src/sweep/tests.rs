@@ -103,7 +103,7 @@ fn lists_and_axes_do_not_mix() {
     let text = errors_of("[sweep]\nmode = \"gird\"\n[sweep.axes]\nreward = [\"cvra\"]\n");
     assert_eq!(
         text,
-        "x.toml:3: sweep.mode: expected one of one-at-a-time, grid, zip, list (did you mean \"grid\"?), found \"gird\""
+        "x.toml:3: sweep.mode: expected one of one-at-a-time, grid, zip, list, random (did you mean \"grid\"?), found \"gird\""
     );
 }
 
@@ -187,7 +187,7 @@ fn a_bad_axis_is_named_with_its_value() {
         ),
         (
             "\"agent.lora.rank\" = 4",
-            "x.toml:3: sweep.axes.\"agent.lora.rank\": expected a list that is not empty, found 4",
+            "x.toml:3: sweep.axes.\"agent.lora.rank\": expected a list that is not empty or a table, found 4",
         ),
         (
             "reward = [{ kind = \"cvar\", alpha = 2 }]",

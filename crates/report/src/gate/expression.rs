@@ -13,7 +13,8 @@ use crate::arm_scores::Statistic;
 /// term       = metric [ "." statistic ] "(" arm ")"
 /// metric     = a score's name as in `summary.parquet`, without `test.`: sharpe, paper.cr, rescored.paper.0bps.sharpe
 /// statistic  = "mean" | "median" | "iqm" | "low" | "high" | "min" | "max"     without one: mean
-/// arm        = name without spaces, quotes and parentheses, or any name in "..." or '...' with \ before a quote or a \
+/// arm        = "selected", the arm selected on validation data, or
+///              name without spaces, quotes and parentheses, or any name in "..." or '...' with \ before a quote or a \
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {

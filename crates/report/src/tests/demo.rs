@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
+use experiment::SelectionMetric;
 use report::{
     Curve, Market, MarketDay, Place, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, ReportInput, ReportRun,
 };
@@ -16,6 +17,9 @@ use store::{
 use trading_env::{
     Action, FreezeReceipt, GroupNorm, PromptCounts, Role, SplitName, StepRecord, TensorDigest, UpdateRecord,
 };
+
+/// What a search draws from a distribution.
+const RATE: &str = "agent.learning_rate";
 
 /// What the demo's experiment looks like.
 pub struct Demo {
@@ -131,7 +135,11 @@ impl Demo {
             ("agent.lora.rank", vec![json!(0), json!(4), json!(8)]),
             ("reward", vec![json!("log-return"), json!("sharpe-delta"), json!("differential-sharpe")]),
         ];
-        let base_values = [json!(2), json!(0), json!("log-return")];
+        let mut base_values = [json!(2), json!(0), json!("log-return")];
+        if self.selects() {
+            axes[0] = (RATE, vec![json!({ "log_uniform": [1e-5, 1e-2] })]);
+            base_values[0] = json!(5e-4);
+        }
         let mut arms = Vec::new();
         let mut add = |name: String, role, values: Vec<(&str, Value)>, agent: Option<&str>| {
             let symbol = values.iter().find(|(k, _)| *k == "data.symbol").map(|(_, v)| v.clone());
@@ -164,6 +172,17 @@ impl Demo {
                 for layers in [0, 2] {
                     let values = vec![("agent.n_trainable_layers", json!(layers))];
                     add(format!("{prefix}n_trainable_layers={layers}"), Role::Arm, on(values), None);
+                }
+            } else if self.selects() {
+                add("base".to_owned(), Role::Arm, base_arm.clone(), None);
+                let mut noise = Noise(11);
+                for sample in 1..=11 {
+                    let mut of =
+                        |values: &[Value]| values[(noise.uniform() * values.len() as f64) as usize].clone();
+                    let (rank, reward) = (of(&axes[1].1), of(&axes[2].1));
+                    let rate = json!((1e-5 * 1e3f64.powf(noise.uniform()) * 1e8).round() / 1e8);
+                    let values = vec![(RATE, rate), (axes[1].0, rank), (axes[2].0, reward)];
+                    add(format!("sample-{sample}"), Role::Arm, values, None);
                 }
             } else {
                 add("base".to_owned(), Role::Arm, base_arm.clone(), None);
@@ -219,12 +238,18 @@ impl Demo {
             experiment: self.name.to_owned(),
             title: Some(self.title.to_owned()),
             mode: Some(self.mode.to_owned()),
+            select: self.selects().then(SelectionMetric::default),
             base: object(base(self.symbols[0])),
             axes: axes.into_iter().map(|(key, values)| PlannedAxis { key: key.to_owned(), values }).collect(),
             arms,
             runs,
             command: format!("cargo xtask sweep experiments/{}.toml", self.name),
         }
+    }
+
+    /// Whether an arm is selected on validation data.
+    fn selects(&self) -> bool {
+        self.mode == "random"
     }
 
     /// Runs the plan into `runs_root`.
@@ -272,7 +297,11 @@ impl Demo {
     ) -> CompletedInfo {
         let reads = arm.spec["agent"]["kind"] == "ppo-llm";
         CompletedInfo {
-            metrics: Metrics { test: Some(scores(steps)), ..Metrics::default() },
+            metrics: Metrics {
+                valid: self.selects().then(|| scores(&self.steps(arm, place, seed + 500))),
+                test: Some(scores(steps)),
+                ..Metrics::default()
+            },
             rescored: if self.rescored { rescored(steps) } else { Vec::new() },
             receipt: (arm.role == Role::Arm).then(|| receipt(seed)),
             prompts: reads.then(|| PromptCounts { encoded: 1_000 + seed, shortened: 12 * place as u64 }),

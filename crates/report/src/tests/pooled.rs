@@ -11,8 +11,11 @@ use crate::{PlannedTask, PlannedWindow, ReportInput};
 
 /// The ablation without trouble, twice: as two windows, the second a year after the first and with growth turned round.
 fn in_windows() -> ReportInput {
-    let demo = super::demo::Demo { troubled: false, ..ablation(3) };
-    let input = input_of(&demo, &demo.plan());
+    windows_of(&super::demo::Demo { troubled: false, ..ablation(3) })
+}
+
+fn windows_of(demo: &super::demo::Demo) -> ReportInput {
+    let input = input_of(demo, &demo.plan());
     let mut windows = ReportInput { plan: input.plan.clone(), runs: Vec::new(), ..input.clone() };
     windows.plan.arms.clear();
     for number in [1, 2] {
@@ -169,4 +172,53 @@ fn tasks_are_one_account_in_equal_parts() {
     let sd = (returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 60.0).sqrt();
     let told = together.test_metric("annual_volatility").unwrap();
     assert!((told - sd * 365.0_f64.sqrt()).abs() < 1e-9, "{told}");
+}
+
+/// Each window selects by its own validation part; the selected arm's record is made of the runs of those that were.
+#[test]
+fn every_window_selects_its_own_arm() {
+    let mut ran = windows_of(&super::demo::Demo { troubled: false, mode: "random", ..ablation(3) });
+    let half = ran.plan.arms.len() / 2;
+    let best = [1, half + 2];
+    for run in &mut ran.runs {
+        let score = if best.contains(&run.arm) { 3.0 } else { 1.0 };
+        run.manifest.as_mut().unwrap().metrics.valid = Some(json!({ "sharpe": score }));
+    }
+    let names = best.map(|arm| ran.plan.arms[arm].name.clone());
+    let selected = |ran: &ReportInput| {
+        let pooled = Pooled::of(ran);
+        let index = pooled.input.plan.arms.iter().position(|arm| arm.name == "selected").unwrap();
+        let arm = pooled.input.plan.arms[index].clone();
+        assert_eq!(pooled.windows[index], best);
+        let runs: Vec<_> = pooled.input.runs.iter().filter(|run| run.arm == index).cloned().collect();
+        (arm, runs)
+    };
+    let (arm, runs) = selected(&ran);
+    assert_eq!(arm.choices(), names);
+    assert!(arm.place.made.unwrap().is_final && arm.axes.is_empty());
+    assert_eq!(runs.len(), 3);
+    let growth = |arm: usize| {
+        let run = ran.runs.iter().find(|run| run.arm == arm && run.seed == 0).unwrap();
+        *run.curve.as_ref().unwrap().growth.last().unwrap()
+    };
+    let joined = runs[0].curve.as_ref().unwrap().growth.last().unwrap();
+    assert!((joined - growth(best[0]) * growth(best[1])).abs() < 1e-12);
+    // Whatever happens on the test parts, the choice stays.
+    for run in ran.runs.iter_mut().filter(|run| best.contains(&run.arm)) {
+        run.manifest.as_mut().unwrap().metrics.test.as_mut().unwrap()["sharpe"] = json!(-9.0);
+    }
+    assert_eq!(selected(&ran).0.choices(), names);
+    let html = crate::render::html(&ran).unwrap();
+    assert!(
+        html.contains("What they come to is the arm “selected”")
+            || html.contains("What they come to is the arm")
+    );
+    let told = crate::tables(&ran, crate::TableFormat::Markdown);
+    assert!(told.contains("| selected (selected) |"), "{told}");
+    // A window in which no arm has completed every seed selects none, and there is nothing to join.
+    for run in ran.runs.iter_mut().filter(|run| run.arm >= half && run.seed == 1) {
+        (run.state, run.manifest, run.curve) = (RunState::Planned, None, None);
+    }
+    let pooled = Pooled::of(&ran);
+    assert!(pooled.input.plan.arms.iter().all(|arm| arm.choices().is_empty()));
 }

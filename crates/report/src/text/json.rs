@@ -9,6 +9,7 @@ use crate::groups::{Group, groups};
 use crate::judged::judged;
 use crate::pooled::Pooled;
 use crate::record::Records;
+use crate::selection::{Selections, select, selections};
 use crate::{ReportInput, across, backends, windows};
 
 /// Scores that the summary has of every arm, in the units of `evaluate`.
@@ -21,14 +22,17 @@ const RESCORED: [&str; 3] = ["sharpe", "cumulative_return", "max_drawdown"];
 
 /// One object per arm, baseline and control: its scores over the completed seeds as mean, median, interquartile mean,
 /// 95% bootstrap interval of the mean (`low`, `high`), `min` and `max`, with `null` where undefined, and `undefined`,
-/// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page. `trials` counts the
+/// the number of seeds whose score is. An arm has its `claim` and its `verdict` as on the page; where arms are selected on
+/// validation data it says whether it `is_selected`, and `selection` has an object per test window. `trials` counts the
 /// distinct specifications that were ever started. Of a walk-forward the scores are those of all windows joined in time,
 /// `windows` those of each; of several tasks the arms of all together come first, and `across_tasks` aggregates over tasks
 /// and seeds. `backends`, where arms have several: steps count from 1.
 pub fn summary(input: &ReportInput) -> Value {
     let mut arms: Vec<(usize, Value)> = Vec::new();
     let pooled = Pooled::of(input);
+    let Selections { windows: selections, .. } = selections(input);
     for group in groups(&pooled.input) {
+        let selected = select(&group).and_then(|selection| selection.arm());
         let verdicts = judged(&group, Records::of(&group).as_ref(), input.trials).verdicts;
         for index in &group.arms {
             let mut value = arm(&group, *index);
@@ -39,6 +43,9 @@ pub fn summary(input: &ReportInput) -> Value {
             }
             value["claim"] = json!(verdict.map(|v| v.words));
             value["verdict"] = json!(verdict.map(|v| &v.sentence));
+            if !selections.is_empty() {
+                value["is_selected"] = json!(selected == Some(*index));
+            }
             arms.push((*index, value));
         }
     }
@@ -51,6 +58,9 @@ pub fn summary(input: &ReportInput) -> Value {
     });
     if let Some(across) = across::json(&pooled) {
         summary["across_tasks"] = across;
+    }
+    if !selections.is_empty() {
+        summary["selection"] = Value::Array(selections);
     }
     if !input.backends.pairs.is_empty() {
         summary["backends"] = backends::json(input);
@@ -103,7 +113,7 @@ fn rescored(input: &ReportInput, index: usize) -> Value {
     settings.into_iter().map(under).collect()
 }
 
-fn statistics(scores: &SeedScores) -> Value {
+pub(crate) fn statistics(scores: &SeedScores) -> Value {
     // One bootstrap for both ends.
     let interval = scores.interval(LEVEL);
     let value = |statistic| match statistic {
