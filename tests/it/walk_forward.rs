@@ -230,3 +230,59 @@ fn windows_and_dates_replace_each_other_layer_by_layer() {
     let both = plan(&folder);
     assert!(both.contains("base,task=walks,window=4") && both.contains("base,task=dates "), "{both}");
 }
+
+/// Which look-back? Asked anew in every window of both tasks, on the validation part before its test part.
+#[test]
+fn every_window_selects_by_its_own_validation_part() {
+    let split = "walk_forward = { train = \"1m\", valid = \"1m\", test = \"1m\" }";
+    let [head, _] = split_around("[sweep]", "mode");
+    let [start, rest] = [head.split_once("[split]").unwrap().0, &head[head.find("[rules]").unwrap()..]];
+    let text = format!(
+        "{start}[split]\n{split}\n\n{rest}[sweep]\nmode = \"random\"\nn_samples = 4\nseed = 3\n[sweep.axes]\n\
+         \"agent.window\" = {{ int_uniform = [1, 12] }}\n[[tasks]]\nname = \"one\"\n[[tasks]]\nname = \"later\"\n\
+         \"split.walk_forward.from\" = \"2020-04-01\"\n\"env.max_episode_steps\" = 15\n"
+    );
+    // The steps keep equal windows of the two from being the same runs, which have one name.
+    let text = text.replace("test-agent", "momentum").replace(", \"momentum\"]", "]");
+    let folder = Folder::with_experiment(&text.replace("kind = \"paper\"", "kind = \"investor-bench\""));
+    folder.run(&["sweep", "small.toml"]).ok();
+    let summary = summary(&folder);
+    let manifests = folder.manifests("small");
+    // The best validation score of a window, seed by seed the same: this agent draws nothing.
+    let best = |task: &str, window: usize| {
+        let of = |m: &&Value| {
+            m["role"] == "arm"
+                && m["arm"].as_str().unwrap().ends_with(&format!(",task={task},window={window}"))
+        };
+        let score = |m: &&Value| number(&m["metrics"]["valid"]["sharpe"]);
+        let found = manifests.values().filter(of).filter(|m| m["seed"] == json!(0));
+        found.max_by(|a, b| score(a).total_cmp(&score(b))).unwrap()
+    };
+    for (task, windows) in [("one", 4), ("later", 3)] {
+        let selected = arm(&summary, &format!("selected,task={task}"));
+        let chosen: Vec<&Value> = (1..=windows).map(|window| best(task, window)).collect();
+        let wanted: f64 =
+            chosen.iter().map(|m| 1.0 + number(&m["metrics"]["test"]["cumulative_return"])).product();
+        let found = number(&selected["cumulative_return"]["mean"]);
+        assert!((found - (wanted - 1.0)).abs() < 1e-9, "{task}: {found} {wanted}");
+        assert_eq!(selected["is_selected"], json!(true));
+        for (window, chosen) in selected["windows"].as_array().unwrap().iter().zip(&chosen) {
+            // Of equals the first of the plan, which may have another name.
+            let score = |arm: &Value| {
+                number(&manifests.values().find(|m| m["arm"] == *arm).unwrap()["metrics"]["valid"]["sharpe"])
+            };
+            assert_eq!(score(&window["arm"]), score(&chosen["arm"]));
+        }
+    }
+    let together = &summary["selection"][0];
+    assert_eq!((&together["arm"], &together["symbol"]), (&json!("selected"), &json!("all 2 tasks")));
+    assert_eq!(together["is_final"], json!(true));
+    assert_eq!(together["choices"].as_array().unwrap().len(), 2);
+    let gate = folder.run(&["report", "small.toml", "--fail-unless", "n(selected) > 100"]);
+    assert_eq!(gate.code, 0, "{}{}", gate.stdout, gate.stderr);
+    let page = std::fs::read_to_string(folder.path("reports/small/index.html")).unwrap();
+    assert!(
+        page.contains("selected on validation")
+            && page.contains("to choose among these would need test data")
+    );
+}
