@@ -185,18 +185,19 @@ impl Planner<'_> {
         errors: &mut Vec<ConfigError>,
     ) -> Vec<Candidate> {
         let before = errors.len();
-        let mut fail = |path: &[&str], problem| {
+        let error = |path: &[&str], problem| {
             let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-            errors.push(self.merged.error(&path, problem));
+            self.merged.error(&path, problem)
         };
         let n_samples = sweep.n_samples.unwrap_or_else(|| {
-            fail(&["sweep", "n_samples"], Problem::value("nothing", "how many arms are drawn"));
+            errors.push(error(&["sweep", "n_samples"], Problem::value("nothing", "how many arms are drawn")));
             0
         });
         // Axes that are wrong as a whole have been told of and left out.
         let written = keys::get(&self.merged.table, &["sweep", "axes"].map(str::to_owned));
         if written.and_then(Value::as_object).is_none_or(Map::is_empty) {
-            fail(&["sweep", "axes"], Problem::value("nothing", "at least one axis to draw from"));
+            let problem = Problem::value("nothing", "at least one axis to draw from");
+            errors.push(error(&["sweep", "axes"], problem));
         }
         let base = self.resolve(Point::new("base", Vec::new()));
         let mut known: Vec<(&str, Distribution)> = Vec::new();
@@ -207,14 +208,16 @@ impl Planner<'_> {
                 keys::get(&base.spec, above).is_some_and(|value| !value.is_object() && !value.is_null())
             });
             if let Some((name, above)) = above {
-                let key = above.join(".");
-                fail(&["sweep", "axes", &key], Problem::Value(unknown_name("", name, NAMES)));
+                let unknown = Problem::Value(unknown_name("", name, NAMES));
+                let error = error(&["sweep", "axes", &axis.key], unknown);
+                let key = keys::dotted(&["sweep".to_owned(), "axes".to_owned(), above.join(".")]);
+                errors.push(ConfigError { key, ..error });
                 continue;
             }
             let written = sweep.axes.get(&axis.key).unwrap_or(&Value::Null);
             match Distribution::new(written) {
                 Ok(distribution) => known.push((&axis.key, distribution)),
-                Err(problem) => fail(&["sweep", "axes", &axis.key], problem),
+                Err(problem) => errors.push(error(&["sweep", "axes", &axis.key], problem)),
             }
         }
         if errors.len() > before || known.is_empty() {
@@ -266,7 +269,7 @@ impl Planner<'_> {
                     format!("at most {n}, as many as the axes and rules have beside the base"),
                 ),
             };
-            errors.push(self.merged.error(&["sweep".to_owned(), "n_samples".to_owned()], problem));
+            errors.push(error(&["sweep", "n_samples"], problem));
         }
         candidates
     }

@@ -22,6 +22,9 @@ use crate::{PlannedAxis, ReportInput, settings};
 /// Pairs that a rank correlation is told of at least.
 const LEAST_PAIRS: usize = 3;
 
+/// Sentences that say what was selected and what it comes to, before those that say how far to trust it.
+const LEAD: usize = 2;
+
 /// A selection beside the test scores.
 pub(crate) struct Outcome<'a> {
     group: &'a Group<'a>,
@@ -39,9 +42,14 @@ pub(crate) struct SelectionPage {
     /// Arms that it was selected from.
     pub n: usize,
     pub is_final: bool,
-    pub sentences: Vec<String>,
+    /// What was selected and what it comes to.
+    pub lead: Vec<String>,
+    /// How far to trust it.
+    pub notes: Vec<String>,
     /// Heading of the scores.
     pub label: &'static str,
+    /// Axes: the key, and as much of it as tells it from the others.
+    pub axes: Vec<(String, String)>,
     pub rows: Vec<Row>,
     /// Arms that may not be selected, and why.
     pub left_out: Vec<(String, String)>,
@@ -60,8 +68,8 @@ pub(crate) struct Row {
     pub is_base: bool,
     /// Validation, test, and the test less the validation, seed by seed.
     pub cells: [Cell; 3],
-    /// Axes and values.
-    pub values: Vec<(String, String)>,
+    /// One per axis, as a number where it is one.
+    pub values: Vec<(String, Option<f64>)>,
 }
 
 /// One axis.
@@ -173,7 +181,7 @@ impl<'a> Outcome<'a> {
                     "Result: on the test part, which has no say in the selection, its {label} is {}.",
                     if self.tests[0].is_empty() { "undefined".to_owned() } else { self.told(&self.tests[0]) }
                 ));
-                sentences.extend(self.of_ties());
+                sentences.extend(self.of_followers());
                 sentences.extend(self.of_base());
                 sentences.extend(self.of_change());
                 sentences.extend(self.of_correlation());
@@ -198,15 +206,30 @@ impl<'a> Outcome<'a> {
         sentences
     }
 
-    fn of_ties(&self) -> Option<String> {
-        let [first, second, ..] = self.selection.ranked.as_slice() else { return None };
-        let is_tie = first.scores.mean() == second.scores.mean();
-        is_tie.then(|| {
+    /// Arms that might as well have been selected.
+    fn of_followers(&self) -> Option<String> {
+        let [first, others @ ..] = self.selection.ranked.as_slice() else { return None };
+        let second = others.first()?;
+        let tie = (first.scores.mean() == second.scores.mean()).then(|| {
             format!(
                 "{} has the same score: of equals the first of the plan is selected.",
                 self.name(second.arm)
             )
-        })
+        });
+        let intervals = others.iter().map(|other| first.scores.differences(&other.scores).interval(LEVEL));
+        let open = intervals
+            .collect::<Option<Vec<_>>>()
+            .map(|intervals| intervals.iter().filter(|interval| interval.covers(0.0)).count());
+        let open = open.map(|n| {
+            let so = if n > 0 { ": with other seeds one of them could have been selected" } else { "" };
+            let all = plural(others.len(), "other arm");
+            format!(
+                "Over seeds the 95% interval of the difference covers zero for {} of {all}{so}.",
+                count(n)
+            )
+        });
+        let told: Vec<String> = tie.into_iter().chain(open).collect();
+        (!told.is_empty()).then(|| told.join(" "))
     }
 
     fn of_base(&self) -> Option<String> {
@@ -359,6 +382,16 @@ fn plural(n: usize, word: &str) -> String {
     format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// The key of each axis and its last part, where no other axis ends alike.
+fn short(axes: &[PlannedAxis]) -> Vec<(String, String)> {
+    fn last(axis: &PlannedAxis) -> &str {
+        axis.key.rsplit('.').next().unwrap_or(&axis.key)
+    }
+    let is_alone = |axis: &PlannedAxis| axes.iter().filter(|other| last(other) == last(axis)).count() == 1;
+    let name = |axis: &PlannedAxis| if is_alone(axis) { last(axis).to_owned() } else { axis.key.clone() };
+    axes.iter().map(|axis| (axis.key.clone(), name(axis))).collect()
+}
+
 /// The section of a group; `None` where the experiment selects no arm.
 pub(crate) fn selection_page(group: &Group<'_>, links: &Links) -> Option<SelectionPage> {
     if is_made(group) {
@@ -367,10 +400,14 @@ pub(crate) fn selection_page(group: &Group<'_>, links: &Links) -> Option<Selecti
     let outcome = Outcome::of(group)?;
     let Outcome { selection, metric, tests, .. } = &outcome;
     let base = group.base();
+    let axes = short(&group.input.plan.axes);
     let row = |(rank, test): (usize, &SeedScores)| {
         let ranked = &selection.ranked[rank];
         let cell = |label, scores: &SeedScores| Cell::new(label, metric.unit, scores);
-        let axes = group.arm(ranked.arm).axes.iter();
+        let value = |(key, _): &(String, String)| match group.arm(ranked.arm).axes.get(key) {
+            Some(value) => (settings::text(value), value.as_f64()),
+            None => (fixed(None, 0), None),
+        };
         Row {
             rank: rank + 1,
             name: outcome.name(ranked.arm).to_owned(),
@@ -382,19 +419,22 @@ pub(crate) fn selection_page(group: &Group<'_>, links: &Links) -> Option<Selecti
                 cell("Test", test),
                 cell("Change", &test.differences(&ranked.scores)),
             ],
-            values: axes.map(|(key, value)| (key.clone(), settings::text(value))).collect(),
+            values: axes.iter().map(value).collect(),
         }
     };
     let settings: Vec<Setting> =
         group.input.plan.axes.iter().filter_map(|axis| outcome.setting(axis)).collect();
     let n = selection.ranked.len();
+    let mut lead = outcome.sentences();
     Some(SelectionPage {
         arm: outcome.arm().map(str::to_owned),
         n,
         is_final: selection.is_final(),
-        sentences: outcome.sentences(),
+        notes: lead.split_off(lead.len().min(LEAD)),
+        lead,
         label: metric.label,
         rows: tests.iter().enumerate().map(row).collect(),
+        axes: axes.clone(),
         left_out: selection
             .left_out
             .iter()

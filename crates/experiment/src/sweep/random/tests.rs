@@ -247,6 +247,13 @@ fn a_later_layer_replaces_the_distribution_of_an_axis() {
         let set = format!("sweep.axes.\"agent.ent_coef\"={set}");
         folder.load("x.toml", &[&set], &[]).unwrap().axes.remove(0).values
     };
+    let slip = "sweep.axes.\"agent.ent_coef\"={ unifrom = [0, 1] }";
+    assert!(
+        folder
+            .errors("x.toml", &[slip], &[])
+            .starts_with("--set: sweep.axes.\"agent.ent_coef\": expected one of"),
+        "the layer that has it"
+    );
     assert_eq!(axis(&folder, "{ uniform = [2, 3] }"), [json!({"uniform": [2, 3]})]);
     assert_eq!(axis(&folder, "{ log_uniform = [0.1, 1] }"), [json!({"log_uniform": [0.1, 1]})]);
     assert_eq!(axis(&folder, "[0.5, 1, 2, 3, 4]"), [0.5, 1.0, 2.0, 3.0, 4.0]);
