@@ -41,13 +41,14 @@ fn every_source_keeps_the_contract() {
     let prices = r#"{"2024-01-01": {"prices": 1}, "2024-01-02": {"prices": 2}}"#;
     std::fs::write(data.path().join("investor-bench/abc.json"), prices).unwrap();
     std::fs::write(data.path().join("x.csv"), "date,close\n2024-01-01,1\n2024-01-02,2\n").unwrap();
-    for (plugin, given) in [
-        (&SyntheticNews as &dyn Plugin<SourceKind>, json!({"generator": {"bars": 60}})),
-        (&InvestorBench, json!({"symbol": "abc"})),
-        (&CsvFile, json!({"path": "x.csv"})),
-        (&ParquetFile, json!({"path": "datasets/synthetic-news"})),
-    ] {
-        source(plugin, &given, &files(Some(data.path())));
+    for plugin in SOURCES {
+        let given = match plugin.name() {
+            "synthetic-news" => json!({"generator": {"bars": 60}}),
+            "investor-bench" => json!({"symbol": "abc"}),
+            "csv" => json!({"path": "x.csv"}),
+            _ => json!({"path": "datasets/synthetic-news"}),
+        };
+        source(*plugin, &given, &files(Some(data.path())));
     }
 }
 
