@@ -35,6 +35,7 @@ Scores
 Data and settings
   dataset              fetch real data; list, check, import or synthesise canonical data sets
   model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
+  new KIND NAME        a crate with a reward, agent or source of your own to begin from, see docs/plugins.md
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
   completions SHELL    completion of commands and options for bash, zsh or fish
