@@ -42,8 +42,8 @@ Data and settings
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, sweeps
-                       of noise, cuda, wgpu;
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, plugins
+                       from outside, sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

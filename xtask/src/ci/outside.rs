@@ -30,6 +30,7 @@ pub fn check() -> anyhow::Result<Outcome> {
     fs::write(example.join("Cargo.toml"), manifest)?;
     fs::copy(workspace::root().join("Cargo.lock"), example.join("Cargo.lock"))?;
     outside.test(&example)?;
+    succeed(outside.cargo(&example)?.args(["fmt", "--check"]))?;
     succeed(outside.cargo(&example)?.args(["run", "--quiet", "--", "sweep", EXPERIMENT]))?;
     let table = ["run", "--quiet", "--", "report", EXPERIMENT, "--format", "markdown"];
     let output = outside.cargo(&example)?.args(table).output()?;

@@ -80,8 +80,8 @@ fn checked(thing: &Thing, given: &Value) -> Value {
 }
 
 /// What the suite says of a broken plugin.
-fn told(thing: Thing) -> String {
-    super::told(|| drop(checked(&thing, &json!({})))).expect("the suite passes a broken plugin")
+fn told(thing: &Thing) -> String {
+    super::told(|| drop(checked(thing, &json!({})))).expect("the suite passes a broken plugin")
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn names_are_in_kebab_case_and_summaries_one_sentence() {
     }
     for name in ["", "Log", "log_return", "-a", "a-", "a--b", "2a", "ä"] {
         assert!(!is_kebab_case(name), "{name}");
-        assert!(told(Thing { name, ..SOUND }).contains("kebab case"));
+        assert!(told(&Thing { name, ..SOUND }).contains("kebab case"));
     }
     for summary in ["", "No full stop", "Two. Sentences.", " Space.", "Two\nlines."] {
-        assert!(told(Thing { summary, ..SOUND }).contains("one sentence"), "{summary:?}");
+        assert!(told(&Thing { summary, ..SOUND }).contains("one sentence"), "{summary:?}");
     }
 }
 
@@ -140,7 +140,7 @@ fn keys_without_a_doc_a_bound_or_a_default_are_named() {
         _unsaid: bool,
     }
     assert!(
-        told(Thing { schema: schema_of::<Silent>, ..SOUND }).contains("key `_unsaid` has no doc comment")
+        told(&Thing { schema: schema_of::<Silent>, ..SOUND }).contains("key `_unsaid` has no doc comment")
     );
 
     #[derive(Deserialize, JsonSchema)]
@@ -149,7 +149,7 @@ fn keys_without_a_doc_a_bound_or_a_default_are_named() {
         #[serde(default)]
         _rate: f64,
     }
-    let told_endless = told(Thing { schema: schema_of::<Endless>, ..SOUND });
+    let told_endless = told(&Thing { schema: schema_of::<Endless>, ..SOUND });
     assert!(told_endless.contains("key `_rate` is a number without a bound"), "{told_endless}");
 
     #[derive(Deserialize, JsonSchema)]
@@ -157,7 +157,7 @@ fn keys_without_a_doc_a_bound_or_a_default_are_named() {
         /// Whether.
         _flag: bool,
     }
-    let told_asking = told(Thing { schema: schema_of::<Asking>, ..SOUND });
+    let told_asking = told(&Thing { schema: schema_of::<Asking>, ..SOUND });
     assert!(told_asking.contains("_flag") && told_asking.contains("hand over settings"), "{told_asking}");
     assert!(told_asking.starts_with("contract of thing `two-words`: "), "{told_asking}");
 }
@@ -169,26 +169,26 @@ fn an_open_schema_is_refused() {
         schema["additionalProperties"] = json!(true);
         schema
     };
-    assert!(told(Thing { schema, ..SOUND }).contains("a misspelt key is accepted"));
+    assert!(told(&Thing { schema, ..SOUND }).contains("a misspelt key is accepted"));
 }
 
 #[test]
 fn defaults_that_are_refused_are_told() {
-    let told_check = told(Thing { check: |_| Err(vec![ParamError::missing("window", "a week")]), ..SOUND });
+    let told_check = told(&Thing { check: |_| Err(vec![ParamError::missing("window", "a week")]), ..SOUND });
     assert!(told_check.contains("its own defaults") && told_check.contains("a week"), "{told_check}");
-    let told_build = told(Thing { build: |_| Err(BuildError::Invalid("no disk".to_owned())), ..SOUND });
+    let told_build = told(&Thing { build: |_| Err(BuildError::Invalid("no disk".to_owned())), ..SOUND });
     assert!(told_build.contains("the defaults do not build: no disk"), "{told_build}");
 }
 
 #[test]
 fn wrong_values_are_errors_and_no_panics() {
-    let panics = told(Thing { build: |p| Ok(p["share"].as_f64().unwrap()), ..SOUND });
+    let panics = told(&Thing { build: |p| Ok(p["share"].as_f64().unwrap()), ..SOUND });
     assert!(panics.contains("`build` panics on") && panics.contains("no such value"), "{panics}");
-    let accepts = told(Thing { build: |_| Ok(0.0), ..SOUND });
+    let accepts = told(&Thing { build: |_| Ok(0.0), ..SOUND });
     assert!(accepts.contains("builds from a wrong type, share = \"no such value\""), "{accepts}");
-    let divides = told(Thing { build: |p| params::<Sound>(p).map(|p| (100 / p.window) as f64), ..SOUND });
+    let divides = told(&Thing { build: |p| params::<Sound>(p).map(|p| (100 / p.window) as f64), ..SOUND });
     assert!(divides.contains("`build` panics on") && divides.contains("divide by zero"), "{divides}");
-    let checks = told(Thing {
+    let checks = told(&Thing {
         check: |p| {
             assert!(p["window"].as_i64().is_none_or(|w| w < 8), "eight");
             Ok(())

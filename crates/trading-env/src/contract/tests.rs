@@ -266,16 +266,17 @@ fn follow(memory: &mut Memory, _place: usize, observation: &Observation<'_>) -> 
 
 /// Four steps at random of nothing, with a state that can be kept after two.
 fn learn(memory: &mut Memory, training: Training<'_>) -> Result<(), AgentError> {
-    let from = training.log.resume().map(|dir| std::fs::read_to_string(dir.join("steps")).unwrap());
+    let Training { arena, log, .. } = training;
+    let from = log.resume().map(|dir| std::fs::read_to_string(dir.join("steps")).unwrap());
     let from = from.map_or(0, |text| text.parse().unwrap());
-    let mut envs = training.arena.training(1);
+    let mut envs = arena.training(1);
     for step in from..4 {
-        if !training.log.progress(step, 4) {
+        if !log.progress(step, 4) {
             return Err(AgentError::Interrupted);
         }
         envs.step(0, Action::Hold);
-        training.log.step(envs.record(0));
-        training.log.checkpoint(step as u32, &mut |dir| {
+        log.step(envs.record(0));
+        log.checkpoint(step as u32, &mut |dir| {
             std::fs::write(dir.join("steps"), step.to_string()).unwrap();
             Ok(())
         });
