@@ -18,6 +18,7 @@ mod growth;
 mod loopback;
 mod metrics;
 mod model;
+mod new;
 mod paper;
 mod plugins;
 mod report;

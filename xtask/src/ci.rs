@@ -2,6 +2,7 @@
 
 mod browser;
 mod noise;
+mod outside;
 mod slurm;
 mod tables;
 #[cfg(test)]
@@ -59,6 +60,7 @@ const FULL: &[Check] = &[
     check("browser", "reports in a headless browser", browser::check),
     check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
     check("queries", "queries of docs/queries.md", tables::queries),
+    check("outside", "plugins from outside of the repository", outside::check),
     check("kill", "a sweep killed at 20 random moments", kill),
     check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),

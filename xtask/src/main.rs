@@ -35,14 +35,15 @@ Scores
 Data and settings
   dataset              fetch real data; list, check, import or synthesise canonical data sets
   model                fetch, inspect or pretrain a language model, print its logits, export what a run trained
+  new KIND NAME        a crate with a reward, agent or source of your own to begin from, see docs/plugins.md
   plugins [KIND]       data sources, rules, rewards, agents, backends and launchers with their parameters
   options              every key of an experiment file
   completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, sweeps
-                       of noise, cuda, wgpu;
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, plugins
+                       from outside, sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

@@ -34,18 +34,6 @@ pub fn reverting_market(seed: u64, n_bars: usize) -> BarSeries {
     BarSeries::from_columns("TEST", Some(252.0), columns).unwrap()
 }
 
-/// A copy in which all closes after bar `t` are others.
-pub fn with_another_future(series: &BarSeries, t: usize) -> BarSeries {
-    let mut columns = series.columns(0..series.len());
-    for (i, close) in columns.close.iter_mut().enumerate().skip(t + 1) {
-        *close *= 1.5 + (i % 3) as f64;
-    }
-    for news in columns.news.iter_mut().skip(t + 1) {
-        *news = vec!["Something else happened".to_owned()];
-    }
-    BarSeries::from_columns(series.symbol(), Some(series.periods_per_year()), columns).unwrap()
-}
-
 pub fn env() -> EnvConfig {
     EnvConfig { num_envs: 2, max_episode_steps: 50, memory: 3, ..EnvConfig::default() }
 }
@@ -80,14 +68,11 @@ pub fn resolved_unchecked(name: &str, given: Value) -> Value {
     Value::Object(map)
 }
 
-/// Checks the promises of all agents on markets of `n_bars` bars, under rules that mask and rules that do not; the
-/// future differs after bar `t`.
-pub fn check_promises(agent: &dyn Agent, n_bars: usize, t: usize) {
-    let series = reverting_market(1, n_bars);
-    let other = with_another_future(&series, t);
-    contract::check_agent(agent, &masking_arena(series.clone(), SplitName::Test), 3);
-    let arenas = [series, other].map(|s| arena(s, SplitName::Test));
-    contract::check_no_future(agent, &arenas[0], &arenas[1], t, 3);
+/// Checks the promises of all agents on markets of `n_bars` bars.
+pub fn check_promises(name: &str, given: &Value, n_bars: usize) {
+    with_context(&SharedPool::default(), |context| {
+        contract::agent(agent_plugin(name), given, context, n_bars);
+    });
 }
 
 /// Decisions of one evaluation episode.
@@ -109,10 +94,14 @@ pub fn agent_plugin(name: &str) -> &'static dyn Plugin<AgentKind> {
 
 /// Builds an agent on Flex, sharing through `shared`.
 pub fn try_agent(name: &str, given: Value, shared: &SharedPool) -> Result<Box<dyn Agent>, BuildError> {
+    with_context(shared, |context| agent_plugin(name).build(&resolved(name, given), context))
+}
+
+/// On Flex, with paths from this crate's folder.
+fn with_context<T>(shared: &SharedPool, use_it: impl FnOnce(AgentContext<'_>) -> T) -> T {
     let files = Files { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")), ..Files::default() };
     let compute = FlexPlugin.build(&serde_json::json!({}), ()).unwrap();
-    agent_plugin(name)
-        .build(&resolved(name, given), AgentContext { files: &files, compute: &*compute, shared })
+    use_it(AgentContext { files: &files, compute: &*compute, shared })
 }
 
 pub fn agent(name: &str, given: Value) -> Box<dyn Agent> {

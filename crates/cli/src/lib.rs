@@ -21,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use runner::Registry;
 
 use crate::commands::{
-    completions, dataset, diff, evaluate, export, gc, metrics, model, options, paper, plugins, report,
+    completions, dataset, diff, evaluate, export, gc, metrics, model, new, options, paper, plugins, report,
     status, sweep, why,
 };
 use crate::failure::Failure;
@@ -67,6 +67,8 @@ enum Command {
     Dataset(dataset::Args),
     /// Language models: what they are, what they compute, what runs made of them.
     Model(model::Args),
+    /// A crate with a plugin of your own to begin from.
+    New(new::Args),
     /// Every key of an experiment file, as Markdown.
     Options(options::Args),
     /// A script with which a shell completes commands and options.
@@ -103,6 +105,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Plugins(args) => plugins::run(&registry, &args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Model(args) => model::run(&registry, &args),
+        Command::New(args) => new::run(&registry, &args),
         Command::Options(args) => options::run(&registry, &args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
     };

@@ -55,7 +55,7 @@ fn data_variable() -> Option<PathBuf> {
 }
 
 /// The nearest folder above `start` whose `Cargo.toml` has a `[workspace]`.
-fn workspace_root(start: &Path) -> Option<PathBuf> {
+pub(crate) fn workspace_root(start: &Path) -> Option<PathBuf> {
     let is_root = |dir: &&Path| {
         let manifest = std::fs::read_to_string(dir.join("Cargo.toml"));
         manifest.is_ok_and(|text| text.lines().any(|l| l.trim() == "[workspace]"))

@@ -1,14 +1,35 @@
-//! The built-in plugins, in one place. An outside crate adds its own in its own `main`:
+//! The built-in plugins, in one place, and what plugins of other crates need. An outside crate adds its own in its own
+//! `main`, and has the whole command line:
 //!
 //! ```no_run
-//! fn main() -> std::process::ExitCode {
-//!     cli::run(flaglab::builtins())
-//! }
+//! # use flaglab::prelude::*;
+//! # fn main_with(mine: &'static dyn Plugin<RewardKind>) -> std::process::ExitCode {
+//! flaglab::run(flaglab::builtins().reward(mine))
+//! # }
 //! ```
+//!
+//! Its plugins are written with the names of [`prelude`] and tested by the suites of [`contract`]. `docs/plugins.md` is the
+//! guide, `examples/own-plugins` a crate that does it.
+
+pub mod contract;
+pub mod prelude;
+
+pub use memory::Allocator;
+pub use runner::Registry;
+pub use {chrono, market_data, plugin, rand, serde_json, trading_env};
+
+use std::process::ExitCode;
 
 use experiment::Control;
-use runner::Registry;
 use serde_json::Value;
+
+/// Parses the process's arguments and carries out the command over `registry`: the `main` of a binary.
+///
+/// A binary that trains should have [`Allocator`] as its global allocator, as flaglab's own has.
+pub fn run(registry: Registry) -> ExitCode {
+    memory::keep_freed();
+    cli::run(registry)
+}
 
 /// Every plugin that comes with flaglab, in the order of listings; the first backend and launcher are the defaults.
 pub fn builtins() -> Registry {

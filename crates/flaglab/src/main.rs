@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: memory::Allocator = memory::Allocator;
+static ALLOCATOR: flaglab::Allocator = flaglab::Allocator;
 
 fn main() -> ExitCode {
-    memory::keep_freed();
-    cli::run(flaglab::builtins())
+    flaglab::run(flaglab::builtins())
 }

@@ -17,37 +17,22 @@ fn the_reference_of_options_is_current() {
     );
 }
 
-/// Every plugin has a name of lower-case words, one sentence, documented parameters, and accepts its own defaults.
+/// The suites as an outside crate calls them, on plugins that have passed them in their own crates.
 #[test]
-fn every_plugin_is_documented_and_accepts_its_defaults() {
-    for (kind, plugins) in flaglab::builtins().kinds() {
-        assert!(!plugins.is_empty(), "{kind}: no plugin");
-        for plugin in plugins {
-            let name = plugin.name;
-            assert!(
-                name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
-                "{kind} {name}"
-            );
-            assert!(plugin.summary.ends_with('.'), "{kind} {name}: the summary is no sentence");
-            let properties = plugin.schema["properties"].as_object().cloned().unwrap_or_default();
-            for (key, property) in &properties {
-                let described = property["description"].as_str().is_some_and(|d| !d.is_empty());
-                assert!(described, "{kind} {name}: {key} has no description");
-            }
-            let required =
-                plugin.schema.get("required").and_then(|r| r.as_array()).is_some_and(|r| !r.is_empty());
-            if !required {
-                let mut defaults = serde_json::Map::new();
-                plugin::fill_defaults(&plugin.schema, &mut defaults);
-                let defaults = serde_json::Value::Object(defaults);
-                assert!(plugin::check_value(&plugin.schema, &defaults).is_empty(), "{kind} {name}");
-                assert!(
-                    (plugin.check)(&defaults).is_ok(),
-                    "{kind} {name}: its own defaults are not accepted"
-                );
-            }
-        }
-    }
+fn contract_suites_run_in_one_line_and_say_what_they_lack() {
+    let registry = flaglab::builtins();
+    flaglab::contract::reward(registry.rewards.get("log-return").unwrap());
+    flaglab::contract::rules(registry.rules.get("paper").unwrap());
+    flaglab::contract::agent(registry.agents.get("momentum").unwrap());
+    flaglab::contract::agent_with(
+        registry.agents.get("sma-crossover").unwrap(),
+        &serde_json::json!({"short": 2, "long": 5}),
+    );
+    let synthetic = registry.sources.get("synthetic-news").unwrap();
+    flaglab::contract::source_with(synthetic, &serde_json::json!({"generator": {"bars": 60}}));
+    let csv = registry.sources.get("csv").unwrap();
+    let told = plugin::contract::told(|| flaglab::contract::source(csv)).unwrap();
+    assert!(told.contains("path") && told.contains("hand over settings that hold it"), "{told}");
 }
 
 /// Every experiment file of the repository is accepted as it stands.

@@ -7,6 +7,7 @@
 mod catalog;
 mod check;
 mod content;
+pub mod contract;
 mod defaults;
 mod error;
 mod files;

@@ -161,3 +161,17 @@ impl From<StoreError> for LaunchError {
         LaunchError(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plugin::Plugin;
+
+    use super::*;
+
+    #[test]
+    fn every_launcher_keeps_the_contract_on_settings() {
+        for plugin in [&Local as &dyn Plugin<LauncherKind>, &Isolated, &Slurm] {
+            plugin::contract::settings(plugin, &serde_json::json!({}), |p| plugin.build(p, ()).map(drop));
+        }
+    }
+}

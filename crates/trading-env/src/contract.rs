@@ -1,106 +1,61 @@
-//! The promises that every agent keeps, as checks that its crate's tests call.
+//! The promises that rewards, rules, agents and backends keep, as checks that their crates' tests call.
+//!
+//! A suite takes a plugin and the settings that have no default, and panics with the promise that is broken. Built-in
+//! plugins pass through the same suites.
 
-use crate::{Action, Agent, Arena, Learner, Observation};
+mod agent;
+mod backend;
+mod reward;
+mod rules;
 
-/// An observation by value: what must be equal where two walks agree.
-#[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    action: Action,
-    equity: f64,
-    reward: f64,
-}
+pub use agent::{agent, check_agent, check_no_future, check_training};
+pub use backend::backend;
+pub use reward::reward;
+pub use rules::rules;
 
-/// Walks one evaluation episode of `arena` for at most `max_steps` steps.
-fn walk(learner: &mut dyn Learner, arena: &Arena, max_steps: usize) -> Vec<Seen> {
-    let mut envs = arena.evaluation();
-    let mut seen = Vec::new();
-    while seen.len() < max_steps && !envs.ended(0) {
-        let action = decide_one(learner, &envs.observe(0));
-        let reward = envs.step(0, action).reward;
-        seen.push(Seen { action, equity: envs.record(0).equity, reward });
+use chrono::{Days, NaiveDate};
+use market_data::{BarSeries, Columns};
+use rand::RngExt;
+
+use crate::rng;
+
+/// Moves of 1 %, each of which reverses the one before with probability 0.9; a headline names the last direction.
+fn market(seed: u64, n_bars: usize) -> BarSeries {
+    let mut rng = rng(seed, "market");
+    let (mut price, mut up) = (100.0, true);
+    let first = NaiveDate::from_ymd_opt(2001, 1, 1).expect("invariant: a day of the calendar");
+    let mut columns = Columns::default();
+    for i in 0..n_bars {
+        up ^= rng.random_bool(0.9);
+        let open = price;
+        price *= if up { 1.01 } else { 1.0 / 1.01 };
+        columns.date.push(first + Days::new(i as u64));
+        columns.open.push(Some(open));
+        columns.high.push(Some(open.max(price)));
+        columns.low.push(Some(open.min(price)));
+        columns.close.push(price);
+        columns.volume.push(Some(1000.0));
+        let word = if up { "Shares gain on strong demand" } else { "Shares slip on weak demand" };
+        columns.news.push(vec![word.to_owned()]);
     }
-    seen
+    BarSeries::from_columns("TEST", Some(252.0), columns).expect("invariant: prices rise and fall by 1 %")
 }
 
-fn decide_one(learner: &mut dyn Learner, observation: &Observation<'_>) -> Action {
-    let decisions = learner.decide(std::slice::from_ref(observation)).expect("contract: decides");
-    assert_eq!(decisions.len(), 1, "contract: one decision per observation");
-    let action = decisions[0].action;
-    assert!(observation.mask.allows(action), "contract: {} is illegal under the mask", action.word());
-    action
-}
-
-/// Same seed, same actions; a reset forgets the episode before it; every action is legal; one decision per
-/// observation, also for several at once, none of which depends on the others.
-///
-/// # Panics
-/// When a promise is broken.
-pub fn check_agent(agent: &dyn Agent, arena: &Arena, seed: u64) {
-    let learner = || agent.learner(seed).expect("contract: makes a learner");
-    let mut first = learner();
-    first.reset();
-    let whole = walk(&mut *first, arena, usize::MAX);
-    assert_eq!(whole.len() + 1, arena.segment().n_bars(), "contract: an evaluation takes all steps");
-
-    let mut second = learner();
-    second.reset();
-    assert_eq!(walk(&mut *second, arena, usize::MAX), whole, "contract: same seed, same actions");
-
-    first.reset();
-    assert_eq!(walk(&mut *first, arena, usize::MAX), whole, "contract: a reset forgets the whole episode");
-    let mut third = learner();
-    third.reset();
-    walk(&mut *third, arena, whole.len().div_ceil(2));
-    third.reset();
-    assert_eq!(walk(&mut *third, arena, usize::MAX), whole, "contract: a reset forgets half an episode");
-
-    let mut side_by_side = [arena.evaluation(), arena.evaluation()];
-    first.reset();
-    for seen in &whole[..whole.len().min(arena.config().max_episode_steps)] {
-        let observations = side_by_side.each_ref().map(|envs| envs.observe(0));
-        let decisions = first.decide(&observations).expect("contract: decides for a batch");
-        let actions = decisions.iter().map(|d| d.action);
-        assert!(actions.eq([seen.action; 2]), "contract: a decision does not depend on the places beside it");
-        for envs in &mut side_by_side {
-            envs.step(0, seen.action);
+/// A copy in which everything after bar `t` is something else.
+fn another_future(series: &BarSeries, t: usize) -> BarSeries {
+    let mut columns = series.columns(0..series.len());
+    for bar in t + 1..series.len() {
+        let factor = 1.5 + (bar % 3) as f64;
+        columns.close[bar] *= factor;
+        for price in [&mut columns.open[bar], &mut columns.high[bar], &mut columns.low[bar]] {
+            *price = price.map(|p| p * factor);
         }
+        columns.volume[bar] = Some(1.0);
+        columns.news[bar] = vec!["Something else happened".to_owned()];
     }
-
-    let mut batch = arena.training(seed);
-    let mut learner = learner();
-    learner.reset();
-    for _ in 0..whole.len().min(arena.config().max_episode_steps) {
-        let observations = batch.observations();
-        let decisions = learner.decide(&observations).expect("contract: decides for a batch");
-        assert_eq!(decisions.len(), observations.len(), "contract: one decision per observation");
-        for (observation, decision) in observations.iter().zip(&decisions) {
-            let word = decision.action.word();
-            assert!(observation.mask.allows(decision.action), "contract: {word} is illegal under the mask");
-        }
-        for (i, decision) in decisions.iter().enumerate() {
-            batch.step(i, decision.action);
-            if batch.ended(i) {
-                batch.reset(i);
-            }
-        }
-    }
+    BarSeries::from_columns(series.symbol(), Some(series.periods_per_year()), columns)
+        .expect("invariant: scaled bars are bars")
 }
 
-/// Decisions depend on nothing later than their bar: two arenas whose bars agree up to bar `t` of the segment get
-/// equal decisions at bars `0..=t`, and equal equity and rewards for the steps that end there.
-///
-/// # Panics
-/// When they differ.
-pub fn check_no_future(agent: &dyn Agent, arena: &Arena, other: &Arena, t: usize, seed: u64) {
-    let walk_of = |arena: &Arena| {
-        let mut learner = agent.learner(seed).expect("contract: makes a learner");
-        learner.reset();
-        walk(&mut *learner, arena, t + 1)
-    };
-    let (one, two) = (walk_of(arena), walk_of(other));
-    assert_eq!(one[..t.min(one.len())], two[..t.min(two.len())], "contract: steps up to bar {t} agree");
-    let last = |seen: &[Seen]| seen.get(t).map(|s| s.action);
-    if one.len() > t && two.len() > t {
-        assert_eq!(last(&one), last(&two), "contract: the decision at bar {t} knows no later bar");
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,13 @@ fn flex_computes_and_says_where() {
     assert_eq!(sum, [3.0]);
 }
 
+#[test]
+fn every_backend_keeps_the_contract() {
+    for plugin in crate::BACKENDS {
+        trading_env::contract::backend(*plugin, &serde_json::json!({}));
+    }
+}
+
 /// Without its feature a backend names it; with it the device is there or the reason is told, and nothing panics.
 #[test]
 fn a_backend_that_cannot_run_says_why() {

@@ -47,8 +47,7 @@ fn trained(params: Value) -> Vec<String> {
 #[test]
 fn keeps_the_promises_of_agents() {
     let dir = model_dir();
-    let agent = agent("ppo-llm", params(dir.path()));
-    check_promises(&*agent, 24, 12);
+    check_promises("ppo-llm", &params(dir.path()), 24);
 }
 
 #[test]

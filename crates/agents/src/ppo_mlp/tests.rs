@@ -19,8 +19,7 @@ fn small() -> serde_json::Value {
 
 #[test]
 fn keeps_the_promises_of_agents() {
-    let agent = agent("ppo-mlp", params());
-    check_promises(&*agent, 120, 60);
+    check_promises("ppo-mlp", &small(), 120);
 }
 
 #[test]

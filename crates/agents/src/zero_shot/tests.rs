@@ -18,8 +18,7 @@ fn keeps_the_promises_of_agents() {
     for rule in ["argmax", "sample"] {
         let mut params = params(dir.path());
         params["action_at_test"] = json!(rule);
-        let agent = agent(KIND, params);
-        check_promises(&*agent, 24, 12);
+        check_promises(KIND, &params, 24);
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod metrics;
 pub(crate) mod model;
+pub(crate) mod new;
 pub(crate) mod options;
 pub(crate) mod paper;
 pub(crate) mod plugins;
