@@ -13,6 +13,7 @@ mod failures;
 mod folder;
 mod gc;
 mod growth;
+mod init;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]
 mod loopback;
@@ -20,6 +21,7 @@ mod metrics;
 mod model;
 mod paper;
 mod plugins;
+mod program;
 mod report;
 mod rescored;
 mod sharing;

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{flaglab, python, workspace};
+use crate::{did_you_mean, flaglab, python, workspace};
 
 /// The pretrained model of the repository.
 const SHIPPED: &str = "models/tiny-llama";
@@ -103,20 +103,31 @@ fn selected(args: &[String]) -> anyhow::Result<Vec<&'static Check>> {
         ["--with", names] => Ok(CHECKS.iter().chain(named(names)?).collect()),
         ["--only", names] => named(names),
         _ => bail!(
-            "cargo xtask ci takes --full, --with NAME,NAME or --only NAME,NAME; found `{}`",
-            args.join(" ")
+            "cargo xtask ci takes --full, --with NAME,NAME or --only NAME,NAME; found `{}`{}",
+            args.join(" "),
+            args.first()
+                .map(|first| did_you_mean(first, &["--full", "--with", "--only"]))
+                .unwrap_or_default()
         ),
     }
 }
 
 fn named(names: &str) -> anyhow::Result<Vec<&'static Check>> {
     let all = || CHECKS.iter().chain(FULL);
-    let known = || all().map(|check| check.name).collect::<Vec<_>>().join(", ");
+    let known: Vec<&str> = all().map(|check| check.name).collect();
     let find = |name: &str| {
         let found = all().find(|check| check.name == name);
-        found.with_context(|| format!("expected some of {}; found `{name}`", known()))
+        let near = || did_you_mean(name, &known);
+        found.with_context(|| format!("expected some of {}; found `{name}`{}", known.join(", "), near()))
     };
     names.split(',').map(find).collect()
+}
+
+/// The command with its options, for the completion of a shell.
+pub fn words() -> String {
+    let names: Vec<&str> = CHECKS.iter().chain(FULL).map(|check| check.name).collect();
+    let names = names.join(",");
+    format!("ci --full --with={names} --only={names}")
 }
 
 fn cargo(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Outcome> {
@@ -222,7 +233,7 @@ fn sweep(file: &str, features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result
 /// `set`: overrides, as `--set` takes them.
 fn sweep_with(file: &str, set: &[&str], features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result<PathBuf> {
     let binary = flaglab::build(features)?;
-    let output = Command::new(binary)
+    let output = flaglab::command(&binary)
         .args(["sweep", file])
         .args(set.iter().flat_map(|set| ["--set", set]))
         .envs(env.iter().copied())

@@ -5,7 +5,11 @@
 mod bench;
 mod ci;
 mod flaglab;
+#[path = "../../crates/plugin/src/near.rs"]
+mod near;
 mod python;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 use std::process::ExitCode;
@@ -54,6 +58,33 @@ Project
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";
 
+/// Commands that are not those of `flaglab`.
+const OWN: [&str; 3] = ["ci", "oracle", "bench"];
+
+/// The command of ours that `name` is a slip of, rather than of one of `flaglab`, which tells of its own.
+fn meant(name: &str) -> Option<&'static str> {
+    let commands = || HELP.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands = || commands().filter(|command| !command.is_empty());
+    if commands().any(|command| command == name) {
+        return None;
+    }
+    near::nearest(name, commands()).filter(|command| OWN.contains(command))
+}
+
+/// Arguments that tell `completions` of the commands that are not those of `flaglab`.
+fn completed() -> [String; 6] {
+    let [ci, oracle, bench] = [ci::words(), "oracle".to_owned(), format!("bench {}", bench::FLAGS.join(" "))];
+    let also = || "--also".to_owned();
+    [also(), ci, also(), oracle, also(), bench]
+}
+
+/// ` (did you mean `near`?)`, where a known name is near.
+fn did_you_mean(name: &str, known: &[&str]) -> String {
+    near::nearest(name, known.iter().copied())
+        .map(|near| format!(" (did you mean `{near}`?)"))
+        .unwrap_or_default()
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
@@ -65,7 +96,11 @@ fn main() -> ExitCode {
         Some("oracle") => python::run(&args[1..]),
         Some("bench") => bench::run(&args[1..]),
         Some(flaglab::WITH_FEATURES) => flaglab::start_with(&args[1..]),
-        Some(_) => flaglab::start(&args),
+        Some("completions") => flaglab::start(&[args.as_slice(), &completed()].concat()),
+        Some(name) => match meant(name) {
+            Some(own) => Err(anyhow::anyhow!("unknown command `{name}` (did you mean `{own}`?)")),
+            None => flaglab::start(&args),
+        },
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -24,7 +24,7 @@ use trading_env::{AgentContext, AgentError};
 pub struct ModelParams {
     /// Folder in Hugging Face layout: `config.json`, `tokenizer.json`, and `model.safetensors` (or its shards and
     /// their index) when the weights come from it; or, where there is no such folder, `OWNER/NAME` of a hub repository
-    /// that `cargo xtask model fetch` has brought here. The contents identify a run, the path does not.
+    /// that `model fetch` has brought here. The contents identify a run, the path does not.
     #[schemars(extend("x-unhashed" = true))]
     pub path: PathBuf,
     /// Branch, tag or commit of a hub repository; absent: its default branch. The first sweep writes the commit into

@@ -124,8 +124,10 @@ fn rebuild(features: &[&str]) -> ExitCode {
     let Some(program) = std::env::var_os(REBUILD) else {
         let names = features.join(", ");
         return Failure::wrong(format!(
-            "this binary was built without the cargo features {names}; start it through `cargo xtask`, which builds \
-             them, or build it with `cargo build --package flaglab --features {list}`"
+            "this binary was built without the cargo features {names}; install one that has them, with \
+             `cargo install --path crates/flaglab --features {list}` in flaglab's repository (`cargo xtask` there \
+             builds them when they are needed), or name them among the features of the dependency `flaglab` where \
+             that is built into a program of your own"
         ))
         .report();
     };

@@ -77,6 +77,7 @@ fn missing(id: &RepoId, revision: Option<&str>, pinned: bool) -> String {
     let option = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
     format!(
         "there is no folder {id}, and {of}the hub repository of that name is not on this machine; \
-         `cargo xtask model fetch {id}{option}` fetches it"
+         `{} model fetch {id}{option}` fetches it",
+        plugin::program()
     )
 }

@@ -13,6 +13,7 @@ mod files;
 mod near;
 #[cfg(test)]
 mod params_fixture;
+mod program;
 mod reference;
 mod shape;
 mod shared;
@@ -26,6 +27,7 @@ pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
 pub use files::{Files, Pins};
 pub use near::nearest;
+pub use program::{PROGRAM, program};
 pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;
 pub use switch::drop_foreign_keys;

@@ -135,12 +135,13 @@ impl Data {
             notes.insert(
                 0,
                 format!(
-                    "No prices of {}{}: `cargo xtask dataset fetch {DATA}` downloads them (MIT licence).",
+                    "No prices of {}{}: `{} dataset fetch {DATA}` downloads them (MIT licence).",
                     missing.join(", "),
                     files
                         .data
                         .as_ref()
                         .map_or_else(|| " on this machine".to_owned(), |data| format!(" in {}", shown(data))),
+                    plugin::program(),
                 ),
             );
         }

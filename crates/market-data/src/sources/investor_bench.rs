@@ -75,10 +75,11 @@ impl DataSource for Source {
                 }
             };
             return Err(BuildError::Invalid(format!(
-                "investor-bench: prices and news of {} not found ({looked}). `cargo xtask dataset fetch \
+                "investor-bench: prices and news of {} not found ({looked}). `{} dataset fetch \
                  investor-bench` downloads them from https://github.com/felis33/INVESTOR-BENCH; then set the \
                  environment variable FLAGLAB_DATA or `data.path` to the folder that holds the JSON files",
-                self.symbol
+                self.symbol,
+                plugin::program()
             )));
         };
         formats::investor_bench::parse(path, &read_text(path)?, &self.symbol, self.periods_per_year)
