@@ -6,6 +6,7 @@ mod slurm;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tutorial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ const FULL: &[Check] = &[
     check("browser", "reports in a headless browser", browser::check),
     check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
     check("queries", "queries of docs/queries.md", tables::queries),
+    check("tutorial", "docs/tutorial.md with the installed program alone", tutorial::check),
     check("kill", "a sweep killed at 20 random moments", kill),
     check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),

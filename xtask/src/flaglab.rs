@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::workspace;
 
@@ -63,6 +63,24 @@ pub fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
         bail!("flaglab does not build");
     }
     Ok(target.join("debug").join(if cfg!(windows) { "flaglab.exe" } else { "flaglab" }))
+}
+
+/// Installs the default binary below `root`, of the same build as [`build`].
+pub fn install(root: &Path) -> anyhow::Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args([
+        "install",
+        "--debug",
+        "--locked",
+        "--offline",
+        "--quiet",
+        "--path",
+        "crates/flaglab",
+        "--root",
+    ]);
+    let status = cargo.arg(root).arg("--target-dir").arg(workspace::target()?).status()?;
+    ensure!(status.success(), "cargo install: {status}");
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -20,6 +20,7 @@ flaglab: experiments with LLM trading agents
 Usage: cargo xtask COMMAND [ARGUMENTS]      cargo xtask COMMAND --help for its options
 
 Experiments
+  init DIR             a new folder with experiments, data and a model to begin with
   sweep FILE.toml      plan, check and train what is not finished, then render the report (--plan only prints)
   retry FILE.toml      run the failed runs of a sweep again
   status FILE.toml     how far a sweep is, beside it; --watch looks again until it is done
@@ -45,8 +46,8 @@ Data and settings
 
 Project
   ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, sweeps
-                       of noise, cuda, wgpu;
+                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, the tutorial,
+                       sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
