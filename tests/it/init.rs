@@ -26,7 +26,9 @@ fn a_workspace_is_the_root_of_everything_wherever_it_lies() {
     let readme = std::fs::read_to_string(folder.path("lab/README.md")).unwrap();
     assert!(readme.contains("\nit sweep experiments/ablation.toml "), "{readme}");
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for file in ["experiments/ablation.toml", "models/tiny-llama/model.safetensors", "datasets/README.md"] {
+    for file in
+        ["experiments/ablation.toml", "models/tiny-llama/model.safetensors", "models/tiny-llama/README.md"]
+    {
         let [made, there] =
             [folder.path("lab"), shipped.clone()].map(|root| std::fs::read(root.join(file)).unwrap());
         assert!(made == there, "{file}");

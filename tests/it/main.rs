@@ -29,4 +29,5 @@ mod slurm;
 mod status;
 mod sweep;
 mod trials;
+mod typos;
 mod why;

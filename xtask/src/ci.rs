@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
 mod browser;
+mod links;
 mod noise;
 mod slurm;
 mod tables;
@@ -15,7 +16,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{did_you_mean, flaglab, python, workspace};
+use crate::near::did_you_mean;
+use crate::{flaglab, python, workspace};
 
 /// The pretrained model of the repository.
 const SHIPPED: &str = "models/tiny-llama";
@@ -41,6 +43,7 @@ const CHECKS: &[Check] = &[
     check("formatting", "formatting", formatting),
     check("lints", "lints", lints),
     check("documentation", "documentation", documentation),
+    check("links", "links of the Markdown pages", links::check),
     check("tests", "tests", tests),
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),
@@ -107,9 +110,7 @@ fn selected(args: &[String]) -> anyhow::Result<Vec<&'static Check>> {
         _ => bail!(
             "cargo xtask ci takes --full, --with NAME,NAME or --only NAME,NAME; found `{}`{}",
             args.join(" "),
-            args.first()
-                .map(|first| did_you_mean(first, &["--full", "--with", "--only"]))
-                .unwrap_or_default()
+            args.first().map(|first| did_you_mean(first, ["--full", "--with", "--only"])).unwrap_or_default()
         ),
     }
 }
@@ -119,7 +120,7 @@ fn named(names: &str) -> anyhow::Result<Vec<&'static Check>> {
     let known: Vec<&str> = all().map(|check| check.name).collect();
     let find = |name: &str| {
         let found = all().find(|check| check.name == name);
-        let near = || did_you_mean(name, &known);
+        let near = || did_you_mean(name, known.iter().copied());
         found.with_context(|| format!("expected some of {}; found `{name}`{}", known.join(", "), near()))
     };
     names.split(',').map(find).collect()

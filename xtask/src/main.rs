@@ -45,7 +45,7 @@ Data and settings
   completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
-  ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
+  ci                   formatting, lints, docs, links, tests, statistics, audit, sweeps; --full adds transformers, the Python
                        packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, the tutorial,
                        sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
@@ -79,13 +79,6 @@ fn completed() -> [String; 6] {
     [also(), ci, also(), oracle, also(), bench]
 }
 
-/// ` (did you mean `near`?)`, where a known name is near.
-fn did_you_mean(name: &str, known: &[&str]) -> String {
-    near::nearest(name, known.iter().copied())
-        .map(|near| format!(" (did you mean `{near}`?)"))
-        .unwrap_or_default()
-}
-
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.first().map(String::as_str) {
@@ -99,7 +92,7 @@ fn main() -> ExitCode {
         Some(flaglab::WITH_FEATURES) => flaglab::start_with(&args[1..]),
         Some("completions") => flaglab::start(&[args.as_slice(), &completed()].concat()),
         Some(name) => match meant(name) {
-            Some(own) => Err(anyhow::anyhow!("unknown command `{name}` (did you mean `{own}`?)")),
+            Some(own) => Err(anyhow::anyhow!("unknown command `{name}` (did you mean \"{own}\"?)")),
             None => flaglab::start(&args),
         },
     };

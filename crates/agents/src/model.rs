@@ -167,7 +167,10 @@ pub(crate) struct Model {
 /// A number format by the name that `train_dtype` has for it.
 pub fn dtype(name: &str) -> Result<FloatDType, String> {
     let parsed: Result<TrainDtype, _> = serde_json::from_value(Value::from(name));
-    parsed.map(dtype_of).map_err(|_| "expected float32, float16 or bfloat16".to_owned())
+    parsed.map(dtype_of).map_err(|_| {
+        let near = plugin::did_you_mean(name, ["float32", "float16", "bfloat16"]);
+        format!("expected float32, float16 or bfloat16{near}")
+    })
 }
 
 /// burn's name of a number format.

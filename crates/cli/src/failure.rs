@@ -1,8 +1,9 @@
 //! How a command ends when it cannot do what was asked.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use plugin::nearest;
+use plugin::{did_you_mean, did_you_mean_path};
 use runner::{ExecuteError, PlanError};
 
 use crate::screen;
@@ -41,8 +42,7 @@ impl Failure {
 
     /// A name that is none of the known ones, with the nearest: `what` is what was named, such as `--rules: unknown rules`.
     pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
-        let near = nearest(name, known.iter().copied());
-        let near = near.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
+        let near = did_you_mean(name, known.iter().copied());
         Failure::wrong(format!("{what} \"{name}\"; known: {}{near}", known.join(", ")))
     }
 
@@ -107,7 +107,11 @@ impl From<plugin::BuildError> for Failure {
 
 impl From<score::ScoreError> for Failure {
     fn from(error: score::ScoreError) -> Self {
-        Failure::wrong(error.to_string())
+        let near = match &error {
+            score::ScoreError::Read { path, .. } if !path.exists() => did_you_mean_path(path, Path::is_file),
+            _ => String::new(),
+        };
+        Failure::wrong(format!("{error}{near}"))
     }
 }
 

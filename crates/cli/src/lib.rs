@@ -14,6 +14,7 @@ mod progress;
 mod scores;
 mod screen;
 mod stored;
+mod variables;
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -98,6 +99,9 @@ pub fn run(registry: Registry) -> ExitCode {
         }
         Err(error) => return Failure::wrong(error.to_string().trim_start_matches("error: ")).report(),
     };
+    if let Err(failure) = variables::check() {
+        return failure.report();
+    }
     let outcome = match command {
         Command::Init(args) => init::run(&registry, &args),
         Command::Sweep(args) => sweep::run(&registry, &args),

@@ -11,6 +11,7 @@ mod defaults;
 mod error;
 mod files;
 mod near;
+mod near_path;
 #[cfg(test)]
 mod params_fixture;
 mod program;
@@ -26,7 +27,8 @@ pub use content::{Content, Pin};
 pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
 pub use files::{Files, Pins};
-pub use near::nearest;
+pub use near::{did_you_mean, nearest};
+pub use near_path::{did_you_mean_path, nearest_path};
 pub use program::{PROGRAM, program};
 pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;

@@ -88,8 +88,9 @@ fn experiment_files(paths: &Paths, named: &[PathBuf]) -> Result<BTreeMap<String,
     for file in named {
         let (text, runs) = (file.display(), Paths::of(file).runs);
         if !file.is_file() {
+            let near = plugin::did_you_mean_path(file, Path::is_file);
             return Err(Failure::wrong(format!(
-                "{text}: expected an experiment file, found none of that name"
+                "{text}: expected an experiment file, found none of that name{near}"
             )));
         }
         if runs != paths.runs {

@@ -31,7 +31,6 @@ macro_rules! shipped {
 
 /// What is shipped, the mark of a workspace last: no folder without it is taken for one.
 const SHIPPED: &[(&str, &[u8])] = &shipped![
-    "datasets/README.md",
     "datasets/synthetic-news/bars.parquet",
     "datasets/synthetic-news/metadata.json",
     "datasets/synthetic-news/signal.parquet",

@@ -354,3 +354,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_with_an_arm_is_not_told_again_of_its_control() {
+    let errors = errors_of("controls = [\"no-lookback\"]\nreward = \"log-retrun\"\n");
+    assert_eq!(errors.matches("log-retrun").count(), 1, "{errors}");
+}

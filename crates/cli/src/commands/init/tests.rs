@@ -22,7 +22,8 @@ fn everything_of_the_shipped_folders_is_in_the_binary() {
     for folder in ["datasets", "experiments", "models"] {
         files(&root, Path::new(folder), &mut there);
     }
-    there.retain(|path| !path.ends_with(".lock"));
+    // A lock belongs to whoever swept, and the page about the data sets leads to others.
+    there.retain(|path| !path.ends_with(".lock") && path != "datasets/README.md");
     there.insert(MARKER.to_owned());
     let shipped: BTreeSet<String> = SHIPPED.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(shipped, there);
