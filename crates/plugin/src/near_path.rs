@@ -61,7 +61,7 @@ mod tests {
         for file in ["experiments/acme.toml", "experiments/base.toml", "experiments/acme.lock", "acme.csv"] {
             std::fs::write(root.join(file), "").unwrap();
         }
-        let is_toml = |path: &Path| path.extension().is_some_and(|ending| ending == "toml");
+        let is_toml = |path: &Path| path.is_file() && path.extension().is_some_and(|ending| ending == "toml");
         let near = |path: &str| {
             nearest_path(&root.join(path), is_toml).map(|p| p.strip_prefix(root).unwrap().to_owned())
         };

@@ -80,6 +80,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     let program = plugin::program();
     let at = match shown(dir) {
         here if here.is_empty() || here == "." => String::new(),
+        path if path.contains(' ') => format!("cd \"{path}\" && "),
         path => format!("cd {path} && "),
     };
     eprintln!("next: {at}{program} sweep experiments/ablation.toml");
