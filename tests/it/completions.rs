@@ -34,7 +34,7 @@ fn every_command_stands_in_every_script() {
     assert!(folder.names().is_empty());
 }
 
-/// What a shell offers after `flaglab ex` and after `flaglab export --to `.
+/// What a shell offers after `it ex` and after `it export --to `.
 #[test]
 fn bash_accepts_its_script_and_completes_with_it() {
     let folder = Folder::empty();
@@ -47,15 +47,25 @@ fn bash_accepts_its_script_and_completes_with_it() {
     assert_eq!(bash(&["-n", "script"]), "");
     let offered = |words: &str, at: usize| {
         let call = "source ./script; COMP_WORDS=($1); COMP_CWORD=$2; \
-                    _flaglab flaglab \"${COMP_WORDS[$2]}\" \"${COMP_WORDS[$2-1]}\"; echo \"${COMPREPLY[*]}\"";
+                    _it it \"${COMP_WORDS[$2]}\" \"${COMP_WORDS[$2-1]}\"; echo \"${COMPREPLY[*]}\"";
         bash(&["--norc", "-c", call, "bash", words, &at.to_string()])
     };
-    assert_eq!(offered("flaglab exp", 1), "export\n");
-    assert_eq!(offered("flaglab export --to", 3).trim(), "csv tensorboard");
+    assert_eq!(offered("it exp", 1), "export\n");
+    assert_eq!(offered("it export --to", 3).trim(), "csv tensorboard");
 }
 
 #[test]
 fn another_shell_is_refused_with_those_that_are_known() {
     let message = Folder::empty().run(&["completions", "bsh"]).refused();
     assert!(message.contains("bash") && message.contains("zsh") && message.contains("fish"), "{message}");
+}
+
+#[test]
+fn commands_of_whoever_starts_it_stand_in_the_script_too() {
+    let also = ["completions", "fish", "--also", "ci --full --only=tests,lints", "--also", "oracle"];
+    let output = Folder::empty().run(&also);
+    let script = output.ok();
+    for part in ["-a \"oracle\"", "__fish_it_using_subcommand ci\" -l full", "-l only -r -f -a \"tests"] {
+        assert!(script.contains(part), "{part} is missing from:\n{script}");
+    }
 }

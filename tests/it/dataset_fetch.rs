@@ -69,7 +69,7 @@ fn an_experiment_without_its_data_names_the_command() {
     let csv = "kind = \"csv\"\npath = \"prices.csv\"";
     let text = EXPERIMENT.replace(csv, "kind = \"investor-bench\"\nsymbol = \"MSFT\"");
     let message = Folder::with_experiment(&text).run(&["sweep", "small.toml"]).refused();
-    assert!(message.contains("`cargo xtask dataset fetch investor-bench`"), "{message}");
+    assert!(message.contains("`it dataset fetch investor-bench`"), "{message}");
 }
 
 /// With `FLAGLAB_DATA`: the true files, served from there.
@@ -93,7 +93,7 @@ fn the_data_set_arrives() {
     let output = folder.run(&args(&server, &[]));
     let end = "data/investor-bench\nlicence MIT, whose text is in LICENSE\n\
         https://github.com/felis33/INVESTOR-BENCH at 3509aeca668824cf2970e3950781d4d09f6c2adb\n\
-        `cargo xtask sweep FILE.toml` finds it there\n";
+        `it sweep FILE.toml` finds it there\n";
     let all = |how: &str| NAMES.map(|name| format!("{name}: {how}\n")).concat();
     assert_eq!(output.ok(), all("fetched") + end);
     assert!(output.stderr.contains("fetching msft.json, 3277 kB\n"), "{}", output.stderr);
@@ -115,5 +115,5 @@ fn the_data_set_arrives() {
     assert_eq!(fetched.map(|f| &f["name"]).collect::<Vec<_>>(), ["eth.json"]);
     assert_eq!(server.content().requests.len(), NAMES.len() + 1);
     let text = folder.run(&args(&server, &[]));
-    assert_eq!(text.last_line(), "`cargo xtask sweep FILE.toml` finds it there");
+    assert_eq!(text.last_line(), "`it sweep FILE.toml` finds it there");
 }

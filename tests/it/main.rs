@@ -13,6 +13,7 @@ mod failures;
 mod folder;
 mod gc;
 mod growth;
+mod init;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]
 mod loopback;
@@ -21,6 +22,7 @@ mod model;
 mod new;
 mod paper;
 mod plugins;
+mod program;
 mod report;
 mod rescored;
 mod search;
@@ -29,5 +31,6 @@ mod slurm;
 mod status;
 mod sweep;
 mod trials;
+mod typos;
 mod walk_forward;
 mod why;

@@ -50,7 +50,7 @@ fn a_sweep_downloads_nothing_and_names_the_command_that_does() {
     for args in [&["sweep", "small.toml"][..], &["sweep", "small.toml", "--plan"]] {
         let message = folder.run(args).refused();
         assert!(message.contains("agent.model: "), "{message}");
-        assert!(message.contains("`cargo xtask model fetch org/tiny`"), "{message}");
+        assert!(message.contains("`it model fetch org/tiny`"), "{message}");
     }
     assert_eq!(folder.names(), before);
     assert!(server.content().requests.is_empty());

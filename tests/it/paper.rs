@@ -49,7 +49,7 @@ fn without_data_it_says_how_to_get_them_and_passes() {
     let output = folder.run(&["paper", "--quick"]);
     let text = output.ok();
     assert!(text.contains("No prices of MSFT, JNJ, UVV, HON, BTC on this machine: "), "{text}");
-    assert!(text.contains("`cargo xtask dataset fetch investor-bench`"), "{text}");
+    assert!(text.contains("`it dataset fetch investor-bench`"), "{text}");
     assert!(text.contains("  no data\n") && text.contains("    0  reproduced exactly\n"), "{text}");
     assert_eq!(output.last_line(), "reports/paper/index.html");
     let page = std::fs::read_to_string(folder.path("reports/paper/index.html")).unwrap();

@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::near::{did_you_mean, nearest};
 use crate::{python, workspace};
 
 /// Turns of each program: one of ours, one of theirs, and so on. A change of the machine's load meets both, and a ratio
@@ -44,12 +45,23 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         [flag] if flag == "--sb3" => sb3(),
         [flag] if flag == "--growth" => growth::run(),
         [flag] if flag == "--orchestration" => orchestration::run(),
+        [flag, ..] if FLAGS.iter().any(|known| is_slip(flag, known)) => {
+            bail!("unknown option `{flag}`{}", did_you_mean(flag, FLAGS))
+        }
         _ => {
             let mut cargo = workspace::cargo();
             cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);
             Ok(workspace::exit_code(cargo.status()?.code()))
         }
     }
+}
+
+/// What asks for something else than criterion's benches, whose options cargo knows.
+pub const FLAGS: [&str; 4] = ["--peer", "--sb3", "--growth", "--orchestration"];
+
+fn is_slip(flag: &str, of: &'static str) -> bool {
+    let bare = |flag: &'static str| flag.trim_start_matches('-');
+    flag.strip_prefix("--").is_some_and(|flag| flag != bare(of) && nearest(flag, [bare(of)]).is_some())
 }
 
 /// The parts of the comparison, in the order of the page.
@@ -72,7 +84,7 @@ fn peer(args: &[String]) -> anyhow::Result<ExitCode> {
         sections => (sections, ppo::TURNS),
     };
     if let Some(unknown) = sections.iter().find(|section| !names.contains(&section.as_str())) {
-        bail!("expected {}, found `{unknown}`", names.join(", "));
+        bail!("expected {}, found `{unknown}`{}", names.join(", "), did_you_mean(unknown, names));
     }
     let path = workspace::root().join(RESULTS);
     for (name, title) in SECTIONS {

@@ -1,12 +1,14 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
 mod browser;
+mod links;
 mod noise;
 mod outside;
 mod slurm;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tutorial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::near::did_you_mean;
 use crate::{flaglab, python, workspace};
 
 /// The pretrained model of the repository.
@@ -41,6 +44,7 @@ const CHECKS: &[Check] = &[
     check("formatting", "formatting", formatting),
     check("lints", "lints", lints),
     check("documentation", "documentation", documentation),
+    check("links", "links of the Markdown pages", links::check),
     check("tests", "tests", tests),
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),
@@ -61,6 +65,7 @@ const FULL: &[Check] = &[
     check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
     check("queries", "queries of docs/queries.md", tables::queries),
     check("outside", "plugins from outside of the repository", outside::check),
+    check("tutorial", "docs/tutorial.md with the installed program alone", tutorial::check),
     check("kill", "a sweep killed at 20 random moments", kill),
     check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
     check("noise", "sweeps on markets in which there is nothing to find", noise::check),
@@ -105,20 +110,29 @@ fn selected(args: &[String]) -> anyhow::Result<Vec<&'static Check>> {
         ["--with", names] => Ok(CHECKS.iter().chain(named(names)?).collect()),
         ["--only", names] => named(names),
         _ => bail!(
-            "cargo xtask ci takes --full, --with NAME,NAME or --only NAME,NAME; found `{}`",
-            args.join(" ")
+            "cargo xtask ci takes --full, --with NAME,NAME or --only NAME,NAME; found `{}`{}",
+            args.join(" "),
+            args.first().map(|first| did_you_mean(first, ["--full", "--with", "--only"])).unwrap_or_default()
         ),
     }
 }
 
 fn named(names: &str) -> anyhow::Result<Vec<&'static Check>> {
     let all = || CHECKS.iter().chain(FULL);
-    let known = || all().map(|check| check.name).collect::<Vec<_>>().join(", ");
+    let known: Vec<&str> = all().map(|check| check.name).collect();
     let find = |name: &str| {
         let found = all().find(|check| check.name == name);
-        found.with_context(|| format!("expected some of {}; found `{name}`", known()))
+        let near = || did_you_mean(name, known.iter().copied());
+        found.with_context(|| format!("expected some of {}; found `{name}`{}", known.join(", "), near()))
     };
     names.split(',').map(find).collect()
+}
+
+/// The command with its options, for the completion of a shell.
+pub fn words() -> String {
+    let names: Vec<&str> = CHECKS.iter().chain(FULL).map(|check| check.name).collect();
+    let names = names.join(",");
+    format!("ci --full --with={names} --only={names}")
 }
 
 fn cargo(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Outcome> {
@@ -224,7 +238,7 @@ fn sweep(file: &str, features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result
 /// `set`: overrides, as `--set` takes them.
 fn sweep_with(file: &str, set: &[&str], features: &[&str], env: &[(&str, &Path)]) -> anyhow::Result<PathBuf> {
     let binary = flaglab::build(features)?;
-    let output = Command::new(binary)
+    let output = flaglab::command(&binary)
         .args(["sweep", file])
         .args(set.iter().flat_map(|set| ["--set", set]))
         .envs(env.iter().copied())

@@ -6,10 +6,10 @@
 //! Each side replaces the other's process where the system can, so that signals reach whoever is at work.
 
 use std::io::{BufRead, BufReader, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::workspace;
 
@@ -19,7 +19,7 @@ pub const WITH_FEATURES: &str = "--with-features";
 /// Builds the default binary and becomes it with `args`.
 pub fn start(args: &[String]) -> anyhow::Result<ExitCode> {
     let binary = build(&[])?;
-    replace_by(Command::new(binary).args(args).env("FLAGLAB_REBUILD", std::env::current_exe()?))
+    replace_by(command(&binary).args(args).env("FLAGLAB_REBUILD", std::env::current_exe()?))
 }
 
 /// Builds with features (first of `args`, comma separated) and becomes that binary with the rest of `args`.
@@ -28,7 +28,14 @@ pub fn start_with(args: &[String]) -> anyhow::Result<ExitCode> {
     let features: Vec<&str> = features.split(',').collect();
     eprintln!("building flaglab with {}", features.join(", "));
     let binary = build(&features)?;
-    replace_by(Command::new(binary).args(args).env_remove("FLAGLAB_REBUILD"))
+    replace_by(command(&binary).args(args).env_remove("FLAGLAB_REBUILD"))
+}
+
+/// The binary, which tells the user to type `cargo xtask`.
+pub fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.env("FLAGLAB_PROGRAM", "cargo xtask");
+    command
 }
 
 /// Builds and returns the binary's path. Cargo's messages go to stderr, silent when nothing had to be compiled.
@@ -56,6 +63,24 @@ pub fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
         bail!("flaglab does not build");
     }
     Ok(target.join("debug").join(if cfg!(windows) { "flaglab.exe" } else { "flaglab" }))
+}
+
+/// Installs the default binary below `root`, of the same build as [`build`].
+pub fn install(root: &Path) -> anyhow::Result<()> {
+    let mut cargo = workspace::cargo();
+    cargo.args([
+        "install",
+        "--debug",
+        "--locked",
+        "--offline",
+        "--quiet",
+        "--path",
+        "crates/flaglab",
+        "--root",
+    ]);
+    let status = cargo.arg(root).arg("--target-dir").arg(workspace::target()?).status()?;
+    ensure!(status.success(), "cargo install: {status}");
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -5,7 +5,11 @@
 mod bench;
 mod ci;
 mod flaglab;
+#[path = "../../crates/plugin/src/near.rs"]
+mod near;
 mod python;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 use std::process::ExitCode;
@@ -16,6 +20,7 @@ flaglab: experiments with LLM trading agents
 Usage: cargo xtask COMMAND [ARGUMENTS]      cargo xtask COMMAND --help for its options
 
 Experiments
+  init DIR             a new folder with experiments, data and a model to begin with
   sweep FILE.toml      plan, check and train what is not finished, then render the report (--plan only prints)
   retry FILE.toml      run the failed runs of a sweep again
   status FILE.toml     how far a sweep is, beside it; --watch looks again until it is done
@@ -41,9 +46,9 @@ Data and settings
   completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
-  ci                   formatting, lints, docs, tests, statistics, audit, sweeps; --full adds transformers, the Python
+  ci                   formatting, lints, docs, links, tests, statistics, audit, sweeps; --full adds transformers, the Python
                        packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, plugins
-                       from outside, sweeps of noise, cuda, wgpu;
+                       from outside, the tutorial, sweeps of noise, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
@@ -54,6 +59,26 @@ Project
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";
+
+/// Commands that are not those of `flaglab`.
+const OWN: [&str; 3] = ["ci", "oracle", "bench"];
+
+/// The command of ours that `name` is a slip of, rather than of one of `flaglab`, which tells of its own.
+fn meant(name: &str) -> Option<&'static str> {
+    let commands = || HELP.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands = || commands().filter(|command| !command.is_empty());
+    if commands().any(|command| command == name) {
+        return None;
+    }
+    near::nearest(name, commands()).filter(|command| OWN.contains(command))
+}
+
+/// Arguments that tell `completions` of the commands that are not those of `flaglab`.
+fn completed() -> [String; 6] {
+    let [ci, oracle, bench] = [ci::words(), "oracle".to_owned(), format!("bench {}", bench::FLAGS.join(" "))];
+    let also = || "--also".to_owned();
+    [also(), ci, also(), oracle, also(), bench]
+}
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -66,7 +91,11 @@ fn main() -> ExitCode {
         Some("oracle") => python::run(&args[1..]),
         Some("bench") => bench::run(&args[1..]),
         Some(flaglab::WITH_FEATURES) => flaglab::start_with(&args[1..]),
-        Some(_) => flaglab::start(&args),
+        Some("completions") => flaglab::start(&[args.as_slice(), &completed()].concat()),
+        Some(name) => match meant(name) {
+            Some(own) => Err(anyhow::anyhow!("unknown command `{name}` (did you mean \"{own}\"?)")),
+            None => flaglab::start(&args),
+        },
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -24,7 +24,7 @@ use trading_env::{AgentContext, AgentError};
 pub struct ModelParams {
     /// Folder in Hugging Face layout: `config.json`, `tokenizer.json`, and `model.safetensors` (or its shards and
     /// their index) when the weights come from it; or, where there is no such folder, `OWNER/NAME` of a hub repository
-    /// that `cargo xtask model fetch` has brought here. The contents identify a run, the path does not.
+    /// that `model fetch` has brought here. The contents identify a run, the path does not.
     #[schemars(extend("x-unhashed" = true))]
     pub path: PathBuf,
     /// Branch, tag or commit of a hub repository; absent: its default branch. The first sweep writes the commit into
@@ -167,7 +167,10 @@ pub(crate) struct Model {
 /// A number format by the name that `train_dtype` has for it.
 pub fn dtype(name: &str) -> Result<FloatDType, String> {
     let parsed: Result<TrainDtype, _> = serde_json::from_value(Value::from(name));
-    parsed.map(dtype_of).map_err(|_| "expected float32, float16 or bfloat16".to_owned())
+    parsed.map(dtype_of).map_err(|_| {
+        let near = plugin::did_you_mean(name, ["float32", "float16", "bfloat16"]);
+        format!("expected float32, float16 or bfloat16{near}")
+    })
 }
 
 /// burn's name of a number format.

@@ -1,5 +1,7 @@
 //! Values of options.
 
+use std::num::NonZeroUsize;
+
 use chrono::NaiveDate;
 
 /// A finite number above 0.
@@ -10,6 +12,11 @@ pub(crate) fn positive(text: &str) -> Result<f64, String> {
 /// A finite number, 0 or above.
 pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     finite(text).filter(|x| *x >= 0.0).ok_or_else(|| "expected a finite number, 0 or above".to_owned())
+}
+
+/// A whole number above 0.
+pub(crate) fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a whole number above 0".to_owned())
 }
 
 /// An ISO date.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use experiment::RunSpec;
+use plugin::{did_you_mean, did_you_mean_path, program};
 use runner::Registry;
 use serde_json::{Value, json};
 use store::{ExperimentStore, Manifest, StoredRun};
 
 use crate::failure::Failure;
 use crate::paths::{Paths, shown};
+use crate::stored::MANIFEST;
 
 /// A stored run.
 pub(crate) struct Facts {
@@ -44,7 +46,7 @@ impl Facts {
     /// Of the run that `text` names: a folder, or an id (or its beginning) below the runs of the workspace.
     pub fn named(registry: &Registry, text: &str) -> Result<Self, Failure> {
         let dir = folder(text)?;
-        let path = dir.join("manifest.json");
+        let path = dir.join(MANIFEST);
         let wrong = |problem: String| Failure::wrong(format!("{}: {problem}", shown(&path)));
         let manifest = std::fs::read_to_string(&path).map_err(|e| wrong(e.to_string()))?;
         let manifest = serde_json::from_str(&manifest).map_err(|e| wrong(e.to_string()))?;
@@ -96,7 +98,8 @@ pub(crate) fn word(value: &Value) -> String {
 
 fn folder(text: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(text);
-    if path.join("manifest.json").is_file() {
+    let is_run = |dir: &Path| dir.join(MANIFEST).is_file();
+    if is_run(path) {
         return std::path::absolute(path).map_err(|e| Failure::wrong(format!("{text}: {e}")));
     }
     let current = std::env::current_dir().unwrap_or_default();
@@ -108,7 +111,7 @@ fn folder(text: &str) -> Result<PathBuf, Failure> {
             let folders = std::fs::read_dir(store.dir()).into_iter().flatten().flatten().map(|e| e.path());
             let is_meant = |dir: &PathBuf| {
                 let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                name.starts_with(text) && dir.join("manifest.json").is_file()
+                name.starts_with(text) && is_run(dir)
             };
             found.extend(folders.filter(is_meant));
         }
@@ -120,13 +123,32 @@ fn folder(text: &str) -> Result<PathBuf, Failure> {
     }
     match &found[..] {
         [one] => Ok(one.clone()),
-        [] => Err(Failure::wrong(format!(
-            "{text}: expected the folder of a run, or the id of one below {}, at least its first 4 digits",
-            shown(&runs)
-        ))),
+        [] => {
+            let near = match text.contains(['/', '\\']) {
+                true => did_you_mean_path(path, is_run),
+                false => {
+                    let ids = ids(&runs)?;
+                    did_you_mean(text, ids.iter().map(String::as_str))
+                }
+            };
+            let (runs, program) = (shown(&runs), program());
+            Err(Failure::wrong(format!(
+                "{text}: expected the folder of a run, or the id of one below {runs}, at least its first 4 digits{near}; \
+                 `{program} sweep FILE --plan` lists those of an experiment"
+            )))
+        }
         several => {
             let names: Vec<String> = several.iter().map(|dir| shown(dir)).collect();
             Err(Failure::wrong(format!("{text}: expected one run, found {}", names.join(", "))))
         }
     }
+}
+
+/// Ids of all stored runs, sorted.
+fn ids(runs: &Path) -> Result<BTreeSet<String>, Failure> {
+    let mut ids = BTreeSet::new();
+    for store in ExperimentStore::all(runs)? {
+        ids.extend(store.list()?.ids().map(str::to_owned));
+    }
+    Ok(ids)
 }

@@ -1,8 +1,9 @@
 //! How a command ends when it cannot do what was asked.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use plugin::nearest;
+use plugin::{did_you_mean, did_you_mean_path};
 use runner::{ExecuteError, PlanError};
 
 use crate::screen;
@@ -41,8 +42,7 @@ impl Failure {
 
     /// A name that is none of the known ones, with the nearest: `what` is what was named, such as `--rules: unknown rules`.
     pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
-        let near = nearest(name, known.iter().copied());
-        let near = near.map(|n| format!(" (did you mean \"{n}\"?)")).unwrap_or_default();
+        let near = did_you_mean(name, known.iter().copied());
         Failure::wrong(format!("{what} \"{name}\"; known: {}{near}", known.join(", ")))
     }
 
@@ -107,7 +107,11 @@ impl From<plugin::BuildError> for Failure {
 
 impl From<score::ScoreError> for Failure {
     fn from(error: score::ScoreError) -> Self {
-        Failure::wrong(error.to_string())
+        let near = match &error {
+            score::ScoreError::Read { path, .. } if !path.exists() => did_you_mean_path(path, Path::is_file),
+            _ => String::new(),
+        };
+        Failure::wrong(format!("{error}{near}"))
     }
 }
 
@@ -124,8 +128,10 @@ fn rebuild(features: &[&str]) -> ExitCode {
     let Some(program) = std::env::var_os(REBUILD) else {
         let names = features.join(", ");
         return Failure::wrong(format!(
-            "this binary was built without the cargo features {names}; start it through `cargo xtask`, which builds \
-             them, or build it with `cargo build --package flaglab --features {list}`"
+            "this binary was built without the cargo features {names}; install one that has them, with \
+             `cargo install --path crates/flaglab --features {list}` in flaglab's repository (`cargo xtask` there \
+             builds them when they are needed), or name them among the features of the dependency `flaglab` where \
+             that is built into a program of your own"
         ))
         .report();
     };

@@ -14,21 +14,24 @@ mod progress;
 mod scores;
 mod screen;
 mod stored;
+mod variables;
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use plugin::program;
 use runner::Registry;
 
 use crate::commands::{
-    completions, dataset, diff, evaluate, export, gc, metrics, model, new, options, paper, plugins, report,
-    status, sweep, why,
+    completions, dataset, diff, evaluate, export, gc, init, metrics, model, new, options, paper, plugins,
+    report, status, sweep, why,
 };
 use crate::failure::Failure;
 
 /// Experiments with LLM trading agents.
 #[derive(Parser)]
-#[command(name = "flaglab", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+#[command(name = "flaglab", disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +39,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A new folder with experiments, data and a model to begin with.
+    Init(init::Args),
     /// Plan, check and train what is not finished, write metrics, render the report.
     Sweep(sweep::Args),
     /// Run the failed runs of a sweep again, as new attempts beside the old.
@@ -75,13 +80,20 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The command line under the name by which the user knows the program.
+fn command_line(registry: &Registry) -> clap::Command {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    Cli::command().bin_name(program()).version(VERSION.get_or_init(|| registry.version()).as_str())
+}
+
 /// Parses the process's arguments and carries out the command.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "callers build it in place: `cli::run(builtins().agent(&Mine))`"
 )]
 pub fn run(registry: Registry) -> ExitCode {
-    let command = match Cli::try_parse() {
+    let arguments = command_line(&registry).try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let command = match arguments {
         Ok(cli) => cli.command,
         Err(error) if !error.use_stderr() => {
             output::print(&error.to_string());
@@ -89,7 +101,11 @@ pub fn run(registry: Registry) -> ExitCode {
         }
         Err(error) => return Failure::wrong(error.to_string().trim_start_matches("error: ")).report(),
     };
+    if let Err(failure) = variables::check() {
+        return failure.report();
+    }
     let outcome = match command {
+        Command::Init(args) => init::run(&registry, &args),
         Command::Sweep(args) => sweep::run(&registry, &args),
         Command::Retry(args) => sweep::retry(&registry, &args),
         Command::Work(args) => sweep::work(&registry, &args),
@@ -107,7 +123,7 @@ pub fn run(registry: Registry) -> ExitCode {
         Command::Model(args) => model::run(&registry, &args),
         Command::New(args) => new::run(&registry, &args),
         Command::Options(args) => options::run(&registry, &args),
-        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, command_line(&registry)),
     };
     match outcome {
         Ok(code) => code,

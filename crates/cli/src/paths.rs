@@ -7,7 +7,7 @@ use plugin::Files;
 /// Folders of one experiment.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
-    /// Workspace root, or the experiment's folder outside of one.
+    /// Root of the workspace, or the experiment's folder outside of one.
     pub root: PathBuf,
     /// Holds `<experiment>/<run-id>/`: `FLAGLAB_RUNS`, or `runs` below the root.
     pub runs: PathBuf,
@@ -54,12 +54,12 @@ fn data_variable() -> Option<PathBuf> {
     std::env::var_os("FLAGLAB_DATA").filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
-/// The nearest folder above `start` whose `Cargo.toml` has a `[workspace]`.
+/// File that marks the root of a workspace, whatever it holds.
+pub(crate) const MARKER: &str = "flaglab.toml";
+
+/// The nearest folder at or above `start` that holds [`MARKER`].
 pub(crate) fn workspace_root(start: &Path) -> Option<PathBuf> {
-    let is_root = |dir: &&Path| {
-        let manifest = std::fs::read_to_string(dir.join("Cargo.toml"));
-        manifest.is_ok_and(|text| text.lines().any(|l| l.trim() == "[workspace]"))
-    };
+    let is_root = |dir: &&Path| dir.join(MARKER).is_file();
     folder_of(start).ancestors().find(is_root).map(Path::to_owned)
 }
 

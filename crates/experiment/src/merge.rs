@@ -1,10 +1,11 @@
 //! Layers on top of each other: which file, option or variable says what.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value as Tagged};
 use figment::{Figment, Metadata, Profile, Provider};
-use plugin::drop_foreign_keys;
+use plugin::{did_you_mean_path, drop_foreign_keys, nearest_path};
 use serde_json::{Map, Value};
 
 use crate::error::{ConfigError, Problem};
@@ -273,12 +274,27 @@ pub(crate) fn read_chain(path: &Path) -> Chain {
 
 /// The text of a file, or the line and what is wrong.
 fn read_text(path: &Path) -> Result<String, (Option<usize>, String)> {
-    let bytes = std::fs::read(path).map_err(|e| (None, format!("cannot be read: {e}")))?;
+    if path.is_dir() {
+        return Err((None, "expected an experiment file, found a folder".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|e| {
+        let near = if e.kind() == ErrorKind::NotFound { did_you_mean(path) } else { String::new() };
+        (None, format!("cannot be read: {e}{near}"))
+    })?;
     String::from_utf8(bytes).map_err(|e| {
         let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|b| **b == b'\n').count();
         (Some(line), "expected UTF-8 text, found other bytes".to_owned())
     })
+}
+
+/// The experiment file that may be meant by one that is not there; a bare name may be that of one in `experiments`.
+fn did_you_mean(path: &Path) -> String {
+    let is_experiment =
+        |path: &Path| path.is_file() && path.extension().is_some_and(|ending| ending == "toml");
+    let usual = path.with_file_name("experiments").join(path.file_name().unwrap_or_default());
+    let meant = nearest_path(path, is_experiment).map_or(usual, |_| path.to_owned());
+    did_you_mean_path(&meant, is_experiment)
 }
 
 #[cfg(test)]

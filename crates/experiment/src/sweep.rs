@@ -628,6 +628,10 @@ impl Planner<'_> {
                 self.apply(&mut written, &overrides);
                 let (spec, problems) = resolve::run_sections(&written, self.sections);
                 if let Some(error) = problems.into_iter().next() {
+                    // What is wrong with the arm itself is told already.
+                    if resolve::run_sections(&of.spec, self.sections).1.contains(&error) {
+                        continue;
+                    }
                     let text = format!("{name:?} does not fit arm {:?}: {error}", of.name);
                     errors.push(self.merged.error(&at, Problem::text(text)));
                     break;

@@ -33,7 +33,11 @@ pub fn run(registry: Registry) -> ExitCode {
 
 /// Every plugin that comes with flaglab, in the order of listings; the first backend and launcher are the defaults.
 pub fn builtins() -> Registry {
-    let mut registry = Registry { burn: burn_version(), ..Registry::default() };
+    let mut registry = Registry {
+        burn: burn_version(),
+        commit: option_env!("FLAGLAB_COMMIT").filter(|commit| !commit.is_empty()),
+        ..Registry::default()
+    };
     for source in market_data::SOURCES {
         registry = registry.source(*source);
     }

@@ -51,3 +51,26 @@ fn the_shipped_experiments_are_valid() {
     }
     assert!(files >= 3, "{files} experiment files in {}", folder.display());
 }
+
+/// Every TOML block of the pages is an experiment on top of the shipped base.
+#[test]
+fn the_experiments_of_the_pages_are_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let sections = flaglab::builtins().sections();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(root.join("experiments/base.toml"), dir.path().join("base.toml")).unwrap();
+    let mut blocks = 0;
+    for page in ["README.md", "docs/experiments.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        for block in text.split("```toml\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            let extends = if block.contains("extends = ") { "" } else { "extends = \"base.toml\"\n" };
+            let path = dir.path().join("page.toml");
+            std::fs::write(&path, format!("{extends}{block}")).unwrap();
+            let loaded = experiment::load(&path, &[], &[], &sections);
+            assert!(loaded.is_ok(), "{page}: {}\n{block}", loaded.unwrap_err());
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 6, "{blocks} blocks");
+}

@@ -19,7 +19,7 @@ fn folder() -> tempfile::TempDir {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), paper.join(entry.file_name())).unwrap();
     }
-    std::fs::write(dir.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    std::fs::write(dir.path().join("flaglab.toml"), "").unwrap();
     std::os::unix::fs::symlink(
         std::fs::canonicalize(root.join("models")).unwrap(),
         dir.path().join("models"),

@@ -6,7 +6,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, Repo, RepoType};
-use plugin::{Files, Pin};
+use plugin::{Files, Pin, did_you_mean, nearest_path};
 
 use crate::{DEFAULT_REVISION, RepoId, is_commit};
 
@@ -39,8 +39,9 @@ pub fn locate(path: &Path, revision: Option<&str>, files: &Files) -> Result<Loca
     }
     let id = path.to_str().and_then(|text| text.parse::<RepoId>().ok()).ok_or_else(|| {
         format!(
-            "{}: no such folder; expected a folder or {} of a hub repository",
+            "{}: no such folder{}; expected a folder or {} of a hub repository",
             folder.display(),
+            near_folder(path, files),
             RepoId::ACCEPTED
         )
     })?;
@@ -51,7 +52,7 @@ pub fn locate(path: &Path, revision: Option<&str>, files: &Files) -> Result<Loca
         files.hub.as_deref().and_then(|cache| snapshot(cache, &id, wanted.unwrap_or(DEFAULT_REVISION)));
     match found {
         Some((folder, commit)) => Ok(Located { folder, pin: Some(Pin { name, commit }) }),
-        None => Err(missing(&id, wanted, pinned.is_some())),
+        None => Err(missing(&id, wanted, pinned.is_some(), files)),
     }
 }
 
@@ -68,7 +69,30 @@ fn snapshot(cache: &Path, id: &RepoId, revision: &str) -> Option<(PathBuf, Strin
     (is_commit(&commit) && folder.is_dir()).then_some((folder, commit))
 }
 
-fn missing(id: &RepoId, revision: Option<&str>, pinned: bool) -> String {
+/// The model's folder that may be meant by one that is not there; a bare name may be that of one in `models`.
+fn near_folder(path: &Path, files: &Files) -> String {
+    let is_model = |path: &Path| path.join("config.json").is_file();
+    let near = [path.to_owned(), Path::new("models").join(path)]
+        .iter()
+        .find_map(|path| nearest_path(&files.resolve(path), is_model));
+    let near = near.map(|near| near.strip_prefix(&files.root).map(Path::to_owned).unwrap_or(near));
+    near.map(|near| format!(" (did you mean {}?)", near.display())).unwrap_or_default()
+}
+
+/// The repository in the cache that may be meant by one that is not.
+fn near_repository(id: &RepoId, files: &Files) -> String {
+    let entries = files.hub.iter().flat_map(std::fs::read_dir).flatten().flatten();
+    let mut cached: Vec<String> = entries
+        .filter_map(|entry| {
+            Some(entry.file_name().to_str()?.strip_prefix("models--")?.replacen("--", "/", 1))
+        })
+        .filter(|name| name != id.as_str())
+        .collect();
+    cached.sort();
+    did_you_mean(id.as_str(), cached.iter().map(String::as_str))
+}
+
+fn missing(id: &RepoId, revision: Option<&str>, pinned: bool, files: &Files) -> String {
     let of = match (revision, pinned) {
         (Some(commit), true) => format!("commit {commit}, to which the experiment is pinned, of "),
         (Some(revision), false) => format!("revision {revision} of "),
@@ -76,7 +100,10 @@ fn missing(id: &RepoId, revision: Option<&str>, pinned: bool) -> String {
     };
     let option = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
     format!(
-        "there is no folder {id}, and {of}the hub repository of that name is not on this machine; \
-         `cargo xtask model fetch {id}{option}` fetches it"
+        "there is no folder {id}{}, and {of}the hub repository of that name is not on this machine{}; \
+         `{} model fetch {id}{option}` fetches it",
+        near_folder(Path::new(id.as_str()), files),
+        near_repository(id, files),
+        plugin::program()
     )
 }

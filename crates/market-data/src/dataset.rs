@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Date32Array, Int8Array, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int8Type, Schema};
 use chrono::{Datelike, NaiveDate};
-use plugin::BuildError;
+use plugin::{BuildError, did_you_mean_path};
 use serde::{Deserialize, Serialize};
 
 use crate::formats::csv::{ColumnNames, CsvFormat, Order};
@@ -254,7 +254,10 @@ pub fn check(dir: &Path) -> Result<Report, BuildError> {
 /// # Errors
 /// When `root` cannot be listed.
 pub fn list(root: &Path) -> Result<Vec<Listed>, BuildError> {
-    let wrong = |e: std::io::Error| invalid(root, format_args!("cannot be listed: {e}"));
+    let wrong = |e: std::io::Error| {
+        let near = if root.exists() { String::new() } else { did_you_mean_path(root, Path::is_dir) };
+        invalid(root, format_args!("cannot be listed: {e}{near}"))
+    };
     let mut dirs = Vec::new();
     for entry in std::fs::read_dir(root).map_err(wrong)? {
         let dir = entry.map_err(wrong)?.path();

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use plugin::BuildError;
+use plugin::{BuildError, did_you_mean_path};
 
 /// `FILE: problem`.
 pub(crate) fn invalid(path: &Path, problem: impl Display) -> BuildError {
@@ -24,7 +24,10 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, BuildError> {
     if path.is_dir() {
         return Err(invalid(path, "expected a file, found a folder"));
     }
-    std::fs::read(path).map_err(|e| invalid(path, format_args!("cannot be read: {e}")))
+    std::fs::read(path).map_err(|e| {
+        let near = if path.exists() { String::new() } else { did_you_mean_path(path, Path::is_file) };
+        invalid(path, format_args!("cannot be read: {e}{near}"))
+    })
 }
 
 /// The text of a UTF-8 file, without a byte-order mark.

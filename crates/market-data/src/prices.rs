@@ -5,7 +5,7 @@ mod tests;
 
 use std::path::Path;
 
-use plugin::BuildError;
+use plugin::{BuildError, did_you_mean_path};
 
 use crate::formats::csv::{ColumnNames, CsvFormat, Order};
 use crate::formats::{csv, investor_bench, parquet};
@@ -52,5 +52,9 @@ pub fn load_prices(path: &Path) -> Result<BarSeries, BuildError> {
 
 /// What [`load_prices`] needs to find, as an error when it is not there.
 pub(crate) fn must_exist(path: &Path, what: &str) -> Result<(), BuildError> {
-    if path.exists() { Ok(()) } else { Err(invalid(path, format_args!("not found, expected {what}"))) }
+    if path.exists() {
+        return Ok(());
+    }
+    let near = did_you_mean_path(path, Path::exists);
+    Err(invalid(path, format_args!("not found, expected {what}{near}")))
 }

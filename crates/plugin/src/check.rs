@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::error::UNKNOWN_KEY;
 use crate::shape::{Node, is_of_type, join};
 use crate::text::{accepted, choice_names, choice_text};
-use crate::{ParamError, nearest, toml_text};
+use crate::{ParamError, did_you_mean, nearest, toml_text};
 
 /// Characters of a list of known keys in a message.
 const KNOWN_KEYS: usize = 70;
@@ -41,8 +41,7 @@ pub fn unhashed_keys(schema: &Value) -> Vec<String> {
 /// The error for a `name` that is none of `known`: lists them, the nearest first in parentheses.
 pub fn unknown_name<'a>(key: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> ParamError {
     let known: Vec<&str> = known.into_iter().collect();
-    let hint =
-        nearest(name, known.iter().copied()).map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default();
+    let hint = did_you_mean(name, known.iter().copied());
     let expected = match known.as_slice() {
         [] => "nothing: none is known".to_owned(),
         [only] => format!("{only}{hint}"),

@@ -105,9 +105,9 @@ impl Recipe {
         self.learning_rate * share
     }
 
-    /// The command that carries it out, with every option that is not at its default.
-    pub fn command(&self, out: &str) -> String {
-        let mut command = format!("cargo xtask model pretrain --out {out}");
+    /// The command of `program` that carries it out, with every option that is not at its default.
+    pub fn command(&self, program: &str, out: &str) -> String {
+        let mut command = format!("{program} model pretrain --out {out}");
         let (mine, default) = (self.options(), Self::default().options());
         for ((name, value), (_, default)) in mine.into_iter().zip(default) {
             if value != default {

@@ -176,7 +176,7 @@ fn loss(body: &Body, sequences: &TokenSequences, batch: usize) -> Result<f64, Pr
 /// The model card.
 fn readme(recipe: &Recipe, outcome: &Outcome, out: &Path) -> String {
     let name = out.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let command = recipe.command(&format!("models/{name}"));
+    let command = recipe.command(plugin::program(), &format!("models/{name}"));
     let Recipe { layers, width, steps, batch, sequence, seed, .. } = recipe;
     let Outcome { parameters, vocab, tokens, held_out_loss, random_loss, .. } = outcome;
     let Preference { headlines, accuracy } = outcome.preference;

@@ -101,9 +101,12 @@ fn the_learning_rate_warms_up_and_falls() {
 
 #[test]
 fn the_command_names_what_differs_from_the_default() {
-    assert_eq!(Recipe::default().command("models/x"), "cargo xtask model pretrain --out models/x");
+    assert_eq!(Recipe::default().command("flaglab", "models/x"), "flaglab model pretrain --out models/x");
     let recipe = Recipe { seed: 7, learning_rate: 0.001, ..Recipe::default() };
-    assert_eq!(recipe.command("m"), "cargo xtask model pretrain --out m --seed 7 --learning-rate 0.001");
+    assert_eq!(
+        recipe.command("cargo xtask", "m"),
+        "cargo xtask model pretrain --out m --seed 7 --learning-rate 0.001"
+    );
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn the_shipped_model_is_what_its_recipe_says() {
     assert_eq!(config.vocab_size, recipe.vocab);
     assert_eq!(shipped_tokenizer().vocab_size(), recipe.vocab);
     let card = std::fs::read_to_string(shipped().join("README.md")).unwrap();
-    assert!(card.contains(&recipe.command("models/tiny-llama")), "{card}");
+    assert!(card.contains(&recipe.command("cargo xtask", "models/tiny-llama")), "{card}");
     // The tokenizer is that of the recipe's text.
     let made =
         prompt::train_bpe(Corpus::new(recipe.seed, "tokenizer").take(run::TOKENIZER_DOCUMENTS), recipe.vocab);

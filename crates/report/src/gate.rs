@@ -4,7 +4,7 @@ mod expression;
 
 use std::fmt;
 
-use plugin::nearest;
+use plugin::did_you_mean;
 use serde::Serialize;
 use stats::SeedScores;
 
@@ -163,8 +163,8 @@ fn is_known(metric: &str, known: &[String]) -> bool {
 
 /// The near miss comes first: a long list may be cut off.
 fn told(what: &str, name: &str, known: &[&str], listed: &str) -> String {
-    let near = nearest(name, known.iter().copied()).map(|n| format!(" (did you mean \"{n}\"?)"));
-    format!("unknown {what} \"{name}\"{}; known: {listed}", near.unwrap_or_default())
+    let near = did_you_mean(name, known.iter().copied());
+    format!("unknown {what} \"{name}\"{near}; known: {listed}")
 }
 
 fn measure(term: &Term, inputs: Inputs<'_>) -> Result<f64, String> {

@@ -61,7 +61,11 @@ pub fn experiments(runs_root: &Path, reports: &Path) -> Result<Vec<IndexEntry>, 
 /// # Errors
 /// When the page cannot be written.
 pub fn index(entries: &[IndexEntry], reports: &Path) -> Result<PathBuf, ReportError> {
-    let page = Page { entries: entries.iter().map(Line::new).collect(), comparisons: comparisons(reports) };
+    let page = Page {
+        entries: entries.iter().map(Line::new).collect(),
+        comparisons: comparisons(reports),
+        program: plugin::program(),
+    };
     publish(reports.join("index.html"), &plain_page(TEMPLATE, &page)?)
 }
 
@@ -70,6 +74,7 @@ pub fn index(entries: &[IndexEntry], reports: &Path) -> Result<PathBuf, ReportEr
 struct Page {
     entries: Vec<Line>,
     comparisons: Vec<(String, String)>,
+    program: &'static str,
 }
 
 /// Experiments of each comparison that has a page, and the link to it.

@@ -22,14 +22,14 @@ pub(crate) struct Command {
 /// The commands behind the page, as one would type them.
 pub(crate) fn commands(input: &ReportInput) -> Vec<Command> {
     let sweep = &input.plan.command;
-    let Some(rest) = sweep.strip_prefix("cargo xtask sweep ") else { return Vec::new() };
+    let Some((program, rest)) = sweep.split_once(" sweep ") else { return Vec::new() };
     let command = |makes, command| Command { makes, command };
     vec![
         command("The runs, their scores and this page", sweep.clone()),
-        command("Every table and chart from what is stored", format!("cargo xtask report {rest}")),
-        command("The tables of scores as text", format!("cargo xtask report {rest} --format markdown")),
-        command("All statistics as JSON", format!("cargo xtask report {rest} --format json")),
-        command("The runs and their states", format!("cargo xtask sweep {rest} --plan")),
+        command("Every table and chart from what is stored", format!("{program} report {rest}")),
+        command("The tables of scores as text", format!("{program} report {rest} --format markdown")),
+        command("All statistics as JSON", format!("{program} report {rest} --format json")),
+        command("The runs and their states", format!("{program} sweep {rest} --plan")),
     ]
 }
 

@@ -177,7 +177,7 @@ impl<'a> Ready<'a> {
     /// When the summary cannot be written or the launcher cannot hand over the runs; a run that cannot be written is a
     /// failed run.
     pub fn execute(self, options: &ExecuteOptions<'_>) -> Result<(Plan<'a>, Outcome), ExecuteError> {
-        let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry.burn);
+        let provenance = Provenance::collect(&self.plan.files.root, self.plan.registry);
         let expected: u64 = self.selected.iter().map(|s| self.expected_steps(s.run)).sum();
         options.progress.begin(self.selected.len(), expected);
         let ends: Vec<Mutex<Option<RunEnd>>> = self.selected.iter().map(|_| Mutex::new(None)).collect();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use store::{Machine, Versions};
 
-use crate::CONTRACT;
+use crate::{CONTRACT, Registry};
 
 /// What all runs of one execution have in common.
 #[derive(Debug, Clone)]
@@ -18,16 +18,13 @@ pub(crate) struct Provenance {
 
 impl Provenance {
     /// Of this process, with the commit of the working tree at `root`.
-    pub fn collect(root: &Path, burn: Option<&str>) -> Self {
-        let mut command: Vec<String> =
-            std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-        if let Some(program) = command.first_mut() {
-            *program = "flaglab".to_owned();
-        }
+    pub fn collect(root: &Path, registry: &Registry) -> Self {
+        let arguments = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned());
+        let command = plugin::program().split_whitespace().map(str::to_owned).chain(arguments).collect();
         Provenance {
             versions: Versions {
-                flaglab: env!("CARGO_PKG_VERSION").to_owned(),
-                burn: burn.map(str::to_owned),
+                flaglab: registry.version(),
+                burn: registry.burn.map(str::to_owned),
                 contract: CONTRACT,
             },
             git_commit: git_commit(root),

@@ -27,6 +27,8 @@ pub struct Registry {
     pub controls: Vec<Control>,
     /// Version of the tensor library that the agents use, for manifests; absent in a binary without one.
     pub burn: Option<&'static str>,
+    /// Commit of the source that the binary was built from; absent where the build did not know.
+    pub commit: Option<&'static str>,
 }
 
 impl Registry {
@@ -70,6 +72,12 @@ impl Registry {
     pub fn control(mut self, control: Control) -> Self {
         self.controls.push(control);
         self
+    }
+
+    /// Version of flaglab, with the commit where that is known.
+    pub fn version(&self) -> String {
+        let commit = self.commit.map(|commit| format!(" ({commit})"));
+        env!("CARGO_PKG_VERSION").to_owned() + &commit.unwrap_or_default()
     }
 
     /// Every kind with its plugins, in the order of listings: what `plugins` prints and what experiment files are

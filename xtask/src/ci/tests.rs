@@ -17,7 +17,8 @@ fn checks_are_the_quick_ones_all_or_those_named() {
 fn an_unknown_check_is_an_error_that_lists_the_known() {
     let error = names(&["--with", "gpu"]).unwrap_err();
     assert!(error.starts_with("expected some of formatting, lints, "), "{error}");
-    assert!(error.ends_with("; found `gpu`"), "{error}");
-    assert!(names(&["--ful"]).unwrap_err().ends_with("found `--ful`"));
+    assert!(error.ends_with("; found `gpu` (did you mean \"wgpu\"?)"), "{error}");
+    assert!(names(&["--ful"]).unwrap_err().ends_with("found `--ful` (did you mean \"--full\"?)"));
+    assert!(names(&["--only", "test"]).unwrap_err().ends_with("found `test` (did you mean \"tests\"?)"));
     assert!(names(&["--only"]).is_err());
 }

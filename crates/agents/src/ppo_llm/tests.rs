@@ -372,7 +372,8 @@ fn a_model_may_be_a_repository_of_the_hub() {
     }
     let error = plugin.content(&with_revision(json!(null)), &unpinned).unwrap_err().to_string();
     assert!(
-        error.starts_with("agent.model.path: ") && error.contains("cargo xtask model fetch org/tiny"),
+        error.starts_with("agent.model.path: ")
+            && error.contains(&format!("`{} model fetch org/tiny`", plugin::program())),
         "{error}"
     );
     for key in ["model.path", "model.revision"] {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use market_data::dataset::{self, ImportOptions, Metadata};
 use market_data::synth::SynthParams;
 use market_data::{ColumnNames, Order};
-use plugin::{check_value, schema_of};
+use plugin::{check_value, did_you_mean, schema_of};
 use serde_json::{Value, json};
 
 use crate::arguments::positive;
@@ -171,9 +171,10 @@ fn columns(named: &[String]) -> Result<ColumnNames, Failure> {
             "volume" => &mut columns.volume,
             "news" => &mut columns.news,
             _ => {
-                let known = "date, open, high, low, close, volume, news";
+                let known = ["date", "open", "high", "low", "close", "volume", "news"];
+                let (listed, near) = (known.join(", "), did_you_mean(key, known));
                 return Err(Failure::wrong(format!(
-                    "--column: expected one of {known} before `=`, found \"{pair}\""
+                    "--column: expected one of {listed} before `=`, found \"{pair}\"{near}"
                 )));
             }
         };
@@ -213,5 +214,8 @@ fn parse_value(text: &str) -> Value {
 }
 
 fn order(text: &str) -> Result<Order, String> {
-    serde_json::from_value(Value::from(text)).map_err(|_| "expected auto, ascending or descending".to_owned())
+    serde_json::from_value(Value::from(text)).map_err(|_| {
+        let near = did_you_mean(text, ["auto", "ascending", "descending"]);
+        format!("expected auto, ascending or descending{near}")
+    })
 }

@@ -13,7 +13,7 @@ use store::{Attempt, ExperimentStore, Leftover, LeftoverKind, Remover, RunState,
 use crate::commands::sweep::{self, Loaded};
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::paths::{Paths, shown};
+use crate::paths::{MARKER, Paths, shown};
 
 /// Arguments of `gc`.
 #[derive(clap::Args)]
@@ -88,8 +88,9 @@ fn experiment_files(paths: &Paths, named: &[PathBuf]) -> Result<BTreeMap<String,
     for file in named {
         let (text, runs) = (file.display(), Paths::of(file).runs);
         if !file.is_file() {
+            let near = plugin::did_you_mean_path(file, Path::is_file);
             return Err(Failure::wrong(format!(
-                "{text}: expected an experiment file, found none of that name"
+                "{text}: expected an experiment file, found none of that name{near}"
             )));
         }
         if runs != paths.runs {
@@ -130,7 +131,7 @@ fn collect_files(paths: &Paths, dir: &Path, deep: usize, into: &mut Vec<PathBuf>
             if !passed_over && path != paths.runs && path != paths.reports && deep > 0 {
                 collect_files(paths, &path, deep - 1, into)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path.extension().is_some_and(|extension| extension == "toml") && name != MARKER {
             into.push(path);
         }
     }

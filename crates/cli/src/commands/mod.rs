@@ -6,6 +6,7 @@ pub(crate) mod diff;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod gc;
+pub(crate) mod init;
 pub(crate) mod metrics;
 pub(crate) mod model;
 pub(crate) mod new;

@@ -12,6 +12,7 @@ use runner::{Registry, Selection};
 use serde_json::json;
 
 use super::sweep::{Common, Swept, check, sweep};
+use crate::arguments::count;
 use crate::failure::Failure;
 use crate::output;
 use crate::paths::{Paths, shown};
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long)]
     ablations: bool,
     /// Runs at the same time; default one per core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     jobs: Option<NonZeroUsize>,
     /// Model to train: a folder or OWNER/NAME of a hub repository; default SmolLM2-135M-Instruct where `model fetch` has
     /// brought it, else the shipped small model.
@@ -135,12 +136,13 @@ impl Data {
             notes.insert(
                 0,
                 format!(
-                    "No prices of {}{}: `cargo xtask dataset fetch {DATA}` downloads them (MIT licence).",
+                    "No prices of {}{}: `{} dataset fetch {DATA}` downloads them (MIT licence).",
                     missing.join(", "),
                     files
                         .data
                         .as_ref()
                         .map_or_else(|| " on this machine".to_owned(), |data| format!(" in {}", shown(data))),
+                    plugin::program(),
                 ),
             );
         }

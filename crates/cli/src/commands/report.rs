@@ -203,7 +203,7 @@ fn collect(plan: &Plan<'_>, paths: &Paths, set: &[String]) -> Result<ReportInput
     });
     let file = std::path::absolute(&plan.experiment.path).unwrap_or_else(|_| plan.experiment.path.clone());
     let file = file.strip_prefix(&paths.root).unwrap_or(&file);
-    let mut command = format!("cargo xtask sweep {}", file.display());
+    let mut command = format!("{} sweep {}", plugin::program(), file.display());
     for set in set {
         command += &format!(" --set {set}");
     }

@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use store::{ExperimentStore, RunState};
 use trading_env::Role;
 
+use crate::arguments::count;
 use crate::failure::{Failure, REBUILD};
 use crate::output::{self, Format};
 use crate::paths::{Paths, shown};
@@ -69,7 +70,7 @@ pub(super) struct Common {
     pub set: Vec<String>,
     /// Runs at the same time, where those that read a large model together count as one; default `run.jobs` of the file, else
     /// one per core.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub jobs: Option<NonZeroUsize>,
     /// Who carries out the runs, see `plugins launcher`.
     #[arg(long, value_name = "NAME")]

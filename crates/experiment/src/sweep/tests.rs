@@ -421,3 +421,9 @@ fn windows_of_an_arm_are_arms_with_the_identity_of_their_dates() {
     assert_eq!(arms[0].window.as_ref().unwrap().folded, folded.spec["split"]);
     assert_eq!((arms[1].variant.as_str(), arms[1].window.as_ref().unwrap().number), ("base", 2));
 }
+
+#[test]
+fn what_is_wrong_with_an_arm_is_not_told_again_of_its_control() {
+    let errors = errors_of("controls = [\"no-lookback\"]\nreward = \"log-retrun\"\n");
+    assert_eq!(errors.matches("log-retrun").count(), 1, "{errors}");
+}

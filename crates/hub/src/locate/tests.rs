@@ -67,23 +67,18 @@ fn what_is_missing_is_named_with_the_command_that_fetches_it() {
     let error = |path: &str, revision, files: &Files| locate(Path::new(path), revision, files).unwrap_err();
     let gone = "3333333333333333333333333333333333333333";
     for (path, revision, files, command) in [
-        ("org/huge", None, files(&cache), "`cargo xtask model fetch org/huge`".to_owned()),
-        (
-            "org/tiny",
-            Some("v2"),
-            files(&cache),
-            "`cargo xtask model fetch org/tiny --revision v2`".to_owned(),
-        ),
-        ("org/tiny", None, Files::default(), "`cargo xtask model fetch org/tiny`".to_owned()),
+        ("org/huge", None, files(&cache), "model fetch org/huge".to_owned()),
+        ("org/tiny", Some("v2"), files(&cache), "model fetch org/tiny --revision v2".to_owned()),
+        ("org/tiny", None, Files::default(), "model fetch org/tiny".to_owned()),
         (
             "org/tiny",
             None,
             pinned(&cache, "org/tiny", gone),
-            format!("`cargo xtask model fetch org/tiny --revision {gone}`"),
+            format!("model fetch org/tiny --revision {gone}"),
         ),
     ] {
         let error = error(path, revision, &files);
-        assert!(error.contains(&command), "{error}");
+        assert!(error.contains(&format!("`{} {command}`", plugin::program())), "{error}");
     }
     let error = error("no/such/folder", None, &files(&cache));
     assert!(error.contains("work/no/such/folder: no such folder") && !error.contains("fetch"), "{error}");

@@ -200,8 +200,7 @@ fn missing(path: &Path, header: &CsvRow, name: &str) -> BuildError {
     if header.cells.len() > MOST {
         known.push("...".to_owned());
     }
-    let near = plugin::nearest(name, header.cells.iter().map(String::as_str));
-    let near = near.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default();
+    let near = plugin::did_you_mean(name, header.cells.iter().map(String::as_str));
     let problem = format!("found the columns {}, expected a column `{name}`{near}", known.join(", "));
     invalid_line(path, header.line, problem)
 }

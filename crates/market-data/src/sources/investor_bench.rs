@@ -1,6 +1,6 @@
 //! `investor-bench`: daily prices and news of the INVESTOR-BENCH repository.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plugin::{BuildError, Files, ParamError, Plugin};
 use schemars::JsonSchema;
@@ -68,17 +68,19 @@ impl DataSource for Source {
     fn load(&self) -> Result<BarSeries, BuildError> {
         let Some(path) = self.candidates.iter().find(|p| p.is_file()) else {
             let looked = match &self.candidates[..] {
-                [] => "FLAGLAB_DATA is not set".to_owned(),
+                [] => "FLAGLAB_DATA is not set, and the workspace has no folder data".to_owned(),
                 places => {
                     let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-                    format!("no file {}", places.join(" or "))
+                    let near = plugin::did_you_mean_path(&self.candidates[0], Path::is_file);
+                    format!("no file {}{near}", places.join(" or "))
                 }
             };
             return Err(BuildError::Invalid(format!(
-                "investor-bench: prices and news of {} not found ({looked}). `cargo xtask dataset fetch \
-                 investor-bench` downloads them from https://github.com/felis33/INVESTOR-BENCH; then set the \
-                 environment variable FLAGLAB_DATA or `data.path` to the folder that holds the JSON files",
-                self.symbol
+                "investor-bench: prices and news of {} not found ({looked}). `{} dataset fetch \
+                 investor-bench` downloads them from https://github.com/felis33/INVESTOR-BENCH; where they are already, the \
+                 environment variable FLAGLAB_DATA or `data.path` names the folder that holds the JSON files",
+                self.symbol,
+                plugin::program()
             )));
         };
         formats::investor_bench::parse(path, &read_text(path)?, &self.symbol, self.periods_per_year)

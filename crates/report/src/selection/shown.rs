@@ -455,11 +455,15 @@ fn made_page(group: &Group<'_>) -> Option<SelectionPage> {
     let metric = Metric::of_selection(selection.by);
     let arm = selection.arm().map(|arm| group.arm(arm));
     let is_selectable = |arm: &usize| group.arm(*arm).choices().is_empty();
+    let mut lead = made_sentences(group, &selection);
+    let notes = lead.split_off(lead.len().min(2));
     Some(SelectionPage {
         arm: arm.map(|arm| arm.name.clone()),
         n: group.of_role(Role::Arm).filter(is_selectable).count(),
         is_final: arm.and_then(|arm| arm.place.made.as_ref()).is_some_and(|made| made.is_final),
-        sentences: made_sentences(group, &selection),
+        lead,
+        notes,
+        axes: Vec::new(),
         label: metric.label,
         rows: Vec::new(),
         left_out: Vec::new(),

@@ -76,14 +76,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// How experiments find the data; without being told they look at `found`.
 fn usage(data: &Path, found: &Path) -> String {
+    let program = plugin::program();
     if data == found {
-        return "`cargo xtask sweep FILE.toml` finds it there".to_owned();
+        return format!("`{program} sweep FILE.toml` finds it there");
     }
     let mut folder = shown(data);
     if folder.contains(' ') {
         folder = format!("\"{folder}\"");
     }
-    format!("used by `FLAGLAB_DATA={folder} cargo xtask sweep FILE.toml`")
+    format!("used by `FLAGLAB_DATA={folder} {program} sweep FILE.toml`")
 }
 
 /// A URL that a path can be put behind.

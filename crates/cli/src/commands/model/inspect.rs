@@ -41,7 +41,10 @@ pub(crate) struct Args {
 }
 
 fn projection(text: &str) -> Result<Projection, String> {
-    serde_json::from_value(Value::from(text)).map_err(|_| "expected q, k, v, o, gate, up or down".to_owned())
+    serde_json::from_value(Value::from(text)).map_err(|_| {
+        let near = plugin::did_you_mean(text, ["gate", "up", "down"]);
+        format!("expected q, k, v, o, gate, up or down{near}")
+    })
 }
 
 /// `model inspect`.

@@ -8,11 +8,12 @@ macro_rules! example {
 }
 
 /// Files that every kind has in part: lines in which only another kind occurs are left out.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     example!("Cargo.toml"),
     example!("src/main.rs"),
     example!("experiment.toml"),
     example!("README.md"),
+    example!("flaglab.toml"),
     example!(".gitignore"),
 ];
 
