@@ -29,7 +29,8 @@ pub fn check() -> anyhow::Result<Outcome> {
     let mut demo = workspace::cargo();
     succeed(demo.args(["run", "--quiet", "--package", "report", "--example", "demo", "--"]).arg(&demos))?;
     let demos = demos.join("reports");
-    let made_up = ["ablation", "large", "grid", "search", "investor-bench", "backends", "compare-ablation+grid"];
+    let made_up =
+        ["ablation", "large", "grid", "search", "investor-bench", "backends", "compare-ablation+grid"];
     let made_up = made_up.map(|name| demos.join(name)).into_iter().chain([demos]);
     let swept = SWEPT.map(|name| workspace::root().join("reports").join(name));
     let swept = swept.into_iter().filter(|folder| folder.join("index.html").is_file());
