@@ -72,9 +72,9 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     // Of several that come at once, one makes it.
     let temporary = dir.join(TEMPORARY);
     fs::create_dir(&temporary).map_err(broken)?;
-    fill(registry, dir, &temporary).map_err(|error| {
-        // Whatever is there was put there by us. The first error is the one to tell.
-        clear(dir, is_new);
+    let mut made = vec![temporary];
+    fill(registry, dir, &mut made).map_err(|error| {
+        clear(dir, &made, is_new);
         broken(error)
     })?;
     let program = plugin::program();
@@ -109,15 +109,17 @@ fn must_be_empty(dir: &Path) -> Result<bool, Failure> {
     names.sort();
     match &names[..] {
         [] => Ok(false),
-        [name] if name == TEMPORARY => {
-            refused(format!("{TEMPORARY}, left by an `init` that was cut off (or is at work): remove it"))
-        }
+        names if names.iter().any(|name| name == TEMPORARY) => refused(format!(
+            "{TEMPORARY}, left by an `init` that was cut off or is at work; a folder that was cut off can go"
+        )),
         [first, ..] => refused(format!("{} files and folders in it, the first {first}", names.len())),
     }
 }
 
-/// Writes everything under a temporary name, then gives the parts their names, the mark last.
-fn fill(registry: &Registry, dir: &Path, temporary: &Path) -> std::io::Result<()> {
+/// Writes everything below the temporary name that is `made`, then gives the parts their names, the mark last, and adds
+/// them to it.
+fn fill(registry: &Registry, dir: &Path, made: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let temporary = &dir.join(TEMPORARY);
     let write = |path: &str, bytes: &[u8]| {
         let path = temporary.join(path);
         fs::create_dir_all(path.parent().unwrap_or(temporary))?;
@@ -130,21 +132,23 @@ fn fill(registry: &Registry, dir: &Path, temporary: &Path) -> std::io::Result<()
     write("README.md", readme.as_bytes())?;
     write(".gitignore", include_bytes!("init/gitignore"))?;
     write("docs/options.md", experiment::options_markdown(&registry.sections()).as_bytes())?;
+    let mut names = Vec::new();
     for entry in fs::read_dir(temporary)? {
-        let name = entry?.file_name();
-        if name != MARKER {
-            fs::rename(temporary.join(&name), dir.join(&name))?;
-        }
+        names.push(entry?.file_name());
     }
-    fs::rename(temporary.join(MARKER), dir.join(MARKER))?;
+    names.sort_by_key(|name| name == MARKER);
+    for name in names {
+        let path = dir.join(&name);
+        fs::rename(temporary.join(name), &path)?;
+        made.push(path);
+    }
     fs::remove_dir(temporary)
 }
 
-/// Removes what a broken `init` has left in a folder that was empty.
-fn clear(dir: &Path, is_new: bool) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+/// Removes what was made, and nothing else. The error that led here is the one to tell.
+fn clear(dir: &Path, made: &[PathBuf], is_new: bool) {
+    for path in made {
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
     if is_new {
         let _ = fs::remove_dir(dir);
