@@ -18,6 +18,9 @@ use crate::{
 /// Seed of the learners.
 const SEED: u64 = 11;
 
+/// Bars before the first decision.
+pub(super) const LOOK_BACK: usize = 3;
+
 /// Checks an agent plugin with the settings `given` on markets of `n_bars` bars: its settings as
 /// [`plugin::contract::settings`] does, [`check_agent`] and [`check_no_future`] under every built-in rule set, and
 /// [`check_training`].
@@ -31,26 +34,29 @@ pub fn agent(plugin: &dyn Plugin<AgentKind>, given: &Value, context: AgentContex
     assert_eq!(content(), content(), "{who}: the content is the same each time");
     let agent = plugin.build(&params, context).expect("invariant: the defaults build");
     let series = market(1, n_bars);
-    let other = another_future(&series, n_bars / 2);
+    // Counted from the first decision.
+    let t = n_bars / 2;
+    let other = another_future(&series, LOOK_BACK + t);
     for plugin in RULES {
         let rules: Arc<dyn Rules> =
             plugin.build(&json!({}), ()).expect("invariant: rules build from nothing").into();
         let arena = |series: &BarSeries| arena(series.clone(), SplitName::Test, rules.clone());
         check_agent(&*agent, &arena(&series), SEED);
-        check_no_future(&*agent, &arena(&series), &arena(&other), n_bars / 2, SEED);
+        check_no_future(&*agent, &arena(&series), &arena(&other), t, SEED);
     }
     let free: Arc<dyn Rules> = Arc::new(InvestorBench);
     let training = arena(market(2, n_bars), SplitName::Train, free.clone());
     let test = [series, other].map(|series| arena(series, SplitName::Test, free.clone()));
-    check_training(&*agent, &training, [&test[0], &test[1]], n_bars / 2, SEED);
+    check_training(&*agent, &training, [&test[0], &test[1]], t, SEED);
 }
 
-/// Two environments of short episodes.
+/// Two environments of short episodes, with a look-back.
 pub(super) fn arena(series: BarSeries, split: SplitName, rules: Arc<dyn Rules>) -> Arena {
     let config = EnvConfig { num_envs: 2, max_episode_steps: 20, memory: 3, ..EnvConfig::default() };
     let reward = LogReturn::new(LogReturnParams::default()).expect("invariant: the defaults are in range");
-    Arena::new(Segment::whole(series), split, rules, Arc::new(reward), config)
-        .expect("invariant: a market has two bars or more")
+    let segment = Segment { series: Arc::new(series), first: LOOK_BACK };
+    Arena::new(segment, split, rules, Arc::new(reward), config)
+        .expect("invariant: a market has two bars after its look-back")
 }
 
 /// An observation by value: what must be equal where two walks agree.
