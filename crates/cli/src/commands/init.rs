@@ -52,6 +52,8 @@ const SHIPPED: &[(&str, &[u8])] = &shipped![
     "experiments/paper/paper-msft.toml",
     "experiments/paper/paper-uvv.toml",
     "experiments/planted-signal.toml",
+    "experiments/search.toml",
+    "experiments/walk-forward.toml",
     "models/tiny-llama/README.md",
     "models/tiny-llama/config.json",
     "models/tiny-llama/model.safetensors",
