@@ -286,3 +286,118 @@ fn every_window_selects_by_its_own_validation_part() {
             && page.contains("to choose among these would need test data")
     );
 }
+
+/// Windows of different splits that have the same dates are the same runs, and stand in both arms.
+#[test]
+fn arms_may_share_windows() {
+    let axes = "[sweep.axes]\n\"split.walk_forward.expanding\" = [false, true]\n";
+    let text = windows();
+    let (head, _) = text.split_once("[sweep.axes]").unwrap();
+    let folder = Folder::with_experiment(&format!("{head}{axes}"));
+    folder.run(&["sweep", "small.toml"]).ok();
+    let summary = summary(&folder);
+    for arm in summary["arms"].as_array().unwrap() {
+        assert_eq!(arm["seeds"], json!([0, 1]), "{arm}");
+        assert_eq!(arm["windows"].as_array().unwrap().len(), 4);
+    }
+    // The first windows: the same days before them.
+    let rows = folder.run(&["sweep", "small.toml", "--plan", "--format", "json"]).json();
+    let id = |name: &str| {
+        let runs = rows["runs"].as_array().unwrap();
+        let run = runs.iter().find(|run| run["arm"] == name && run["seed"] == json!(0)).unwrap();
+        run["run_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(id("base,window=1"), id("expanding=true,window=1"));
+    assert_ne!(id("base,window=2"), id("expanding=true,window=2"));
+    let page = std::fs::read_to_string(folder.path("reports/small/index.html")).unwrap();
+    assert!(!page.contains("Not finished"));
+}
+
+/// Under each rules another arm may be selected, so that a gate has to say which it means.
+#[test]
+fn every_group_of_windows_has_its_own_selection() {
+    let text = windows()
+        .replace("test = \"1m\"", "test = \"1m\", valid = \"1m\"")
+        .replace("train = \"2m\"", "train = \"1m\"");
+    let (head, _) = text.split_once("[sweep]").unwrap();
+    let sweep = "[sweep]\nmode = \"grid\"\nselect = \"cumulative_return\"\n[sweep.axes]\n\
+                 \"agent.window\" = [2, 5]\nrules = [\"investor-bench\", \"paper\", \"realistic\"]\n";
+    let text = format!("{head}{sweep}").replace("test-agent", "momentum").replace(", \"momentum\"]", "]");
+    let folder = Folder::with_experiment(&text);
+    folder.run(&["sweep", "small.toml"]).ok();
+    let summary = summary(&folder);
+    let selected = |key: &str| -> Vec<String> {
+        let arms = summary["arms"].as_array().unwrap().iter().filter(|arm| arm["name"] == "selected");
+        arms.map(|arm| arm[key].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(selected("rules"), ["investor-bench", "paper", "realistic"]);
+    let selections = summary["selection"].as_array().unwrap();
+    assert_eq!(selections.len(), 3);
+    assert!(
+        selections
+            .iter()
+            .all(|s| s["is_final"] == json!(true) && s["choices"].as_array().unwrap().len() == 4)
+    );
+    let gate = folder.run(&["report", "small.toml", "--fail-unless", "sharpe(selected) > -1000"]);
+    assert_eq!(gate.code, 1, "{}", gate.stdout);
+    assert!(
+        format!("{}{}", gate.stdout, gate.stderr).contains("each of 3 test windows has its own"),
+        "{}",
+        gate.stdout
+    );
+}
+
+#[test]
+fn tasks_are_apart_whatever_they_differ_in_and_have_the_periods_of_their_data() {
+    let tasks = "[[tasks]]\nname = \"small\"\n\"env.initial_cash\" = 1000.0\n[[tasks]]\nname = \"large\"\n\"env.initial_cash\" = 1000000.0\n";
+    let (head, _) = EXPERIMENT.split_once("[sweep]").unwrap();
+    let sweep = "[[sweep.list]]\nname = \"a\"\nrules = \"paper\"\n[[sweep.list]]\nname = \"b\"\nrules = \"investor-bench\"\n";
+    let folder = Folder::with_experiment(&format!("{head}[sweep]\nmode = \"list\"\n{sweep}{tasks}"));
+    folder.run(&["sweep", "small.toml"]).ok();
+    let daily = summary(&folder);
+    // Two rules, each on both tasks and together; Buy & Hold in every one of them.
+    let holds: Vec<&Value> = daily["arms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|arm| arm["name"].as_str().unwrap().starts_with("buy-and-hold"))
+        .collect();
+    let names: Vec<&str> = holds.iter().map(|arm| arm["name"].as_str().unwrap()).collect();
+    assert_eq!(holds.len(), 6, "{names:?}");
+    let tables = folder.run(&["report", "small.toml", "--format", "markdown"]);
+    assert_eq!(tables.ok().matches("| Arm | Sharpe |").count(), 6, "{}", tables.stdout);
+    assert!(tables.stdout.contains("small: prices"), "{}", tables.stdout);
+    let across = daily["across_tasks"]["arms"].as_array().unwrap();
+    assert!(
+        across
+            .iter()
+            .filter(|row| row["name"] == "a")
+            .all(|row| !row["scores"]["Minus Buy & Hold"]["value"].is_null())
+    );
+    let weekly = Folder::with_experiment(&format!("{head}[sweep]\nmode = \"list\"\n{sweep}{tasks}"));
+    weekly.run(&["sweep", "small.toml", "--set", "data.periods_per_year=52"]).ok();
+    let output =
+        weekly.run(&["report", "small.toml", "--set", "data.periods_per_year=52", "--format", "json"]).json();
+    let ratio = number(&arm(&output, "a")["sharpe"]["mean"]) / number(&arm(&daily, "a")["sharpe"]["mean"]);
+    assert!((ratio - (52.0_f64 / 365.0).sqrt()).abs() < 1e-9, "{ratio}");
+}
+
+#[test]
+fn tasks_that_hide_each_other_or_an_axis_are_refused() {
+    let tasks = |a: &str, b: &str| {
+        format!("{EXPERIMENT}\n[[tasks]]\nname = \"one\"\n{a}\n[[tasks]]\nname = \"two\"\n{b}\n")
+    };
+    let folder = Folder::with_experiment(&tasks("", ""));
+    let text = folder.run(&["sweep", "small.toml"]).refused();
+    assert!(text.contains("task \"two\" sets the same as a task before it"), "{text}");
+    let axis = "data = { kind = \"csv\", path = \"prices.csv\" }";
+    folder.write(
+        "small.toml",
+        tasks(axis, "").replace("[sweep.axes]", "[sweep.axes]\n\"data.path\" = [\"other.csv\"]"),
+    );
+    let text = folder.run(&["sweep", "small.toml"]).refused();
+    assert!(
+        text.contains("\"data.path\" is an axis of the sweep: one would hide the other's values"),
+        "{text}"
+    );
+}

@@ -16,7 +16,7 @@ use crate::merge::{Merged, drop_foreign, drop_replaced};
 use crate::names::{Taken, safe, short_keys, value_label};
 use crate::selection::missing_validation;
 use crate::{AGENT, CONTEXT, Sections, canonical_json, keys, resolve, run_spec};
-use tasks::named;
+use tasks::{Task, named};
 
 /// More points than this are a mistake, and would take long to check.
 const MOST_POINTS: usize = 20_000;
@@ -79,6 +79,7 @@ impl Point {
 }
 
 /// A resolved point.
+#[derive(Clone)]
 struct Candidate {
     point: Point,
     spec: Map<String, Value>,
@@ -94,7 +95,7 @@ pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Pl
     let axes = sweep.map(|s| planner.axes(s)).unwrap_or_default();
     let tasks = planner.tasks(&file.tasks, &axes, &mut errors);
     let candidates = match sweep {
-        Some(sweep) => planner.candidates(sweep, &axes, &mut errors),
+        Some(sweep) => planner.candidates(sweep, &axes, &tasks, &mut errors),
         None => vec![planner.resolve(Point::new("base", Vec::new()))],
     };
     let mut candidates = planner.on_tasks(candidates, &tasks);
@@ -104,7 +105,11 @@ pub(crate) fn plan(merged: &Merged, sections: &Sections, file: &FileKeys) -> (Pl
     }
     planner.report(&base_errors, &candidates, &mut errors);
     let mut taken = Taken::default();
+    let has_candidates = !candidates.is_empty();
     let arms = planner.arms(&base, &axes, candidates, &mut taken);
+    if has_candidates && errors.is_empty() {
+        planner.check_distinct(&tasks, &arms, &mut errors);
+    }
     let baselines = planner.baselines(&base, &axes, &arms, &file.baselines, &mut taken, &mut errors);
     let controls = planner.controls(&base, &axes, &arms, &file.controls, &mut taken, &mut errors);
     let axes = axes.into_iter().map(|a| planner.as_resolved(a)).collect();
@@ -134,10 +139,16 @@ impl Planner<'_> {
     }
 
     /// The points of the sweep in plan order, resolved.
-    fn candidates(&self, sweep: &Sweep, axes: &[Axis], errors: &mut Vec<ConfigError>) -> Vec<Candidate> {
+    fn candidates(
+        &self,
+        sweep: &Sweep,
+        axes: &[Axis],
+        tasks: &[Task],
+        errors: &mut Vec<ConfigError>,
+    ) -> Vec<Candidate> {
         let known = self.known_axes(sweep, axes, errors);
         match sweep.mode {
-            Mode::Random => self.samples(sweep, &known, errors),
+            Mode::Random => self.samples(sweep, &known, tasks, errors),
             _ => self.points(sweep, &known, errors).into_iter().map(|p| self.resolve(p)).collect(),
         }
     }
@@ -697,8 +708,8 @@ fn axis_values(axes: &[Axis], spec: &Map<String, Value>, overrides: &[Override])
 /// tasks and axes, the arm's own name.
 fn context_label(axes: &[Axis], arm: &Arm) -> String {
     let of_context = |key: &str| CONTEXT.contains(&keys::parts(key)[0].as_str());
-    if axes.is_empty() && arm.task.is_none() {
-        return format!(",{}", arm.name);
+    if axes.is_empty() {
+        return format!(",{}", arm.variant);
     }
     let facts: Vec<(String, Value)> = arm.axes.iter().filter(|(k, _)| of_context(k)).cloned().collect();
     let names: Vec<String> = facts.iter().map(|(k, _)| k.clone()).collect();

@@ -7,9 +7,10 @@ use trading_env::Role;
 
 use crate::arm_scores::seed_scores;
 use crate::estimate::{Cell, LEVEL};
+use crate::groups::agent_kind;
 use crate::metric::{SCORES, Unit};
+use crate::numbers;
 use crate::pooled::{Pooled, tasks};
-use crate::{groups::agent_kind, numbers};
 
 /// Resamples of the seeds, as many as elsewhere on the page.
 const RESAMPLES: usize = 2_000;
@@ -44,32 +45,32 @@ const COLUMNS: [(&str, &str); 5] = [
 pub(crate) fn across(pooled: &Pooled<'_>) -> Option<Across> {
     let input = &*pooled.input;
     let names: Vec<String> = tasks(input).into_iter().map(str::to_owned).collect();
-    if names.len() < 2 || pooled.n_together == 0 {
+    if names.len() < 2 || pooled.together.is_empty() {
         return None;
     }
-    let scores = |role: Role, variant: &str| -> Vec<SeedScores> {
-        let of = |arm: &usize| {
-            let arm = &input.plan.arms[*arm];
-            arm.role == role && arm.place.task.as_ref().is_some_and(|task| task.variant == variant)
-        };
-        let places = (0..input.plan.arms.len()).filter(|arm| of(arm));
-        places.map(|place| seed_scores(input, place, SCORES[0].key)).collect()
+    let scores = |arm: usize| -> Vec<SeedScores> {
+        pooled.together[arm].iter().map(|place| seed_scores(input, *place, SCORES[0].key)).collect()
     };
-    let together = &input.plan.arms[..pooled.n_together];
-    let is_hold =
-        |arm: &&crate::PlannedArm| arm.role == Role::Baseline && agent_kind(arm) == Some("buy-and-hold");
-    let hold = together.iter().find(is_hold).map(|arm| scores(Role::Baseline, &arm.name));
-    let hold: Option<Vec<f64>> = hold.and_then(|tasks| tasks.iter().map(SeedScores::mean).collect());
-    let row = |arm: &crate::PlannedArm| {
-        let own = scores(arm.role, &arm.name);
-        let beside = hold.as_ref().filter(|_| !is_hold(&arm));
+    let is_hold = |arm: &usize| {
+        let arm = &input.plan.arms[*arm];
+        arm.role == Role::Baseline && agent_kind(arm) == Some("buy-and-hold")
+    };
+    let together = 0..pooled.together.len();
+    // With several rules each has its own.
+    let rules = |arm: usize| input.plan.arms[arm].spec.get("rules");
+    let hold_of = |arm: usize| -> Option<Vec<f64>> {
+        let hold = together.clone().filter(is_hold).find(|hold| rules(*hold) == rules(arm))?;
+        scores(hold).iter().map(SeedScores::mean).collect()
+    };
+    let row = |arm: usize| {
+        let hold = if is_hold(&arm) { None } else { hold_of(arm) };
         Row {
-            name: arm.name.clone(),
-            is_baseline: arm.role != Role::Arm,
-            cells: cells(&own, beside.map(Vec::as_slice)),
+            name: input.plan.arms[arm].name.clone(),
+            is_baseline: input.plan.arms[arm].role != Role::Arm,
+            cells: cells(&scores(arm), hold.as_deref()),
         }
     };
-    Some(Across { tasks: names, columns: COLUMNS.to_vec(), rows: together.iter().map(row).collect() })
+    Some(Across { tasks: names, columns: COLUMNS.to_vec(), rows: together.clone().map(row).collect() })
 }
 
 fn cells(tasks: &[SeedScores], hold: Option<&[f64]>) -> Vec<Cell> {

@@ -120,23 +120,31 @@ impl ReportInput {
             return None;
         }
         let fingerprint = &run.manifest.as_ref()?.start.data.fingerprint;
-        let first = *run.curve.as_ref()?.dates.first()?;
-        self.markets.iter().position(|m| m.fingerprint == *fingerprint && m.day(first).is_some())
+        let dates = &run.curve.as_ref()?.dates;
+        let (first, last) = (*dates.first()?, *dates.last()?);
+        // The day on which the last decision is marked may be the first of the next window.
+        let is_its = |m: &Market| m.day(first).is_some() && m.days.last().is_some_and(|day| day.date > last);
+        let own = self.markets.iter().position(|m| m.fingerprint == *fingerprint && is_its(m));
+        // A record that was joined ends in another window's market.
+        own.or_else(|| {
+            self.markets.iter().position(|m| m.fingerprint == *fingerprint && m.day(first).is_some())
+        })
     }
 }
 
 /// Reads what the store has of the planned runs.
 pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, ReportError> {
-    let mut stored: HashMap<String, StoredRun> =
+    let stored: HashMap<String, StoredRun> =
         store.runs()?.into_iter().map(|r| (r.manifest.start.run_id.clone(), r)).collect();
     let arm_index: HashMap<&str, usize> =
         plan.arms.iter().enumerate().map(|(i, a)| (a.name.as_str(), i)).collect();
     let planned = plan.runs.iter().filter_map(|planned| {
         let arm = *arm_index.get(planned.arm.as_str())?;
-        Some((arm, planned, stored.remove(&planned.run_id)))
+        // Arms whose windows have the same dates have the same runs.
+        Some((arm, planned, stored.get(&planned.run_id)))
     });
     let planned: Vec<_> = planned.collect();
-    let read = |(arm, planned, found): (usize, &PlannedRun, Option<StoredRun>)| -> Result<_, ReportError> {
+    let read = |(arm, planned, found): (usize, &PlannedRun, Option<&StoredRun>)| -> Result<_, ReportError> {
         let mut run = ReportRun {
             arm,
             seed: planned.seed,
@@ -156,9 +164,9 @@ pub fn collect(store: &ExperimentStore, plan: &PlanInfo) -> Result<ReportInput, 
             if matches!(found.state, RunState::Completed | RunState::Failed { .. }) {
                 run.updates = store.read_updates(&found.dir)?;
             }
-            run.state = found.state;
-            run.manifest = Some(found.manifest);
-            dir = Some(found.dir);
+            run.state = found.state.clone();
+            run.manifest = Some(found.manifest.clone());
+            dir = Some(found.dir.clone());
         }
         Ok((run, dir))
     };

@@ -44,7 +44,7 @@ pub(crate) struct Compared {
 #[derive(Debug, Clone, PartialEq)]
 struct Key {
     fingerprint: String,
-    decisions: Option<(NaiveDate, NaiveDate)>,
+    decisions: Option<Vec<NaiveDate>>,
     rules: Option<Value>,
 }
 
@@ -86,14 +86,14 @@ fn row(input: &ReportInput, index: usize) -> Option<(Compared, Row)> {
     let manifest = completed(input, index).find_map(|run| run.manifest.as_ref())?;
     let data = &manifest.start.data;
     let dates = completed(input, index).find_map(|run| run.curve.as_ref()).map(|curve| &curve.dates);
-    let decisions = dates.and_then(|dates| Some((*dates.first()?, *dates.last()?)));
+    let ends = dates.and_then(|dates| Some((*dates.first()?, *dates.last()?)));
     let rules = arm.spec.get("rules").cloned();
     let table = Compared {
         symbol: data.symbol.clone(),
         rules: rules.as_ref().map_or_else(|| "unnamed".to_owned(), settings::text),
         rules_kind: settings::at(&arm.spec, "rules").as_ref().map(settings::text).unwrap_or_default(),
-        window: planned_window(arm).or(decisions.map(|(first, last)| (first.to_string(), last.to_string()))),
-        key: Key { fingerprint: data.fingerprint.clone(), decisions, rules },
+        window: planned_window(arm).or(ends.map(|(first, last)| (first.to_string(), last.to_string()))),
+        key: Key { fingerprint: data.fingerprint.clone(), decisions: dates.cloned(), rules },
         rows: Vec::new(),
     };
     let row = Row {
@@ -207,7 +207,11 @@ pub fn compare(experiments: &[ComparedExperiment<'_>], out: &Path) -> Result<Pat
     let dir = out.join(format!("{COMPARISON}{}", names.join("+")));
     let pooled: Vec<Pooled<'_>> = experiments.iter().map(|e| Pooled::of(e.input)).collect();
     let tables = comparison(pooled.iter().map(|pooled| &*pooled.input));
-    let page = page(experiments, &tables);
+    let as_judged =
+        |(experiment, pooled): (&ComparedExperiment<'_>, &'_ Pooled<'_>)| line(experiment, &pooled.input);
+    let lines = experiments.iter().zip(&pooled).map(as_judged).collect();
+    let missing = pooled.iter().flat_map(|pooled| missing(&pooled.input)).collect();
+    let page = page(experiments, lines, missing, &tables);
     publish(dir.join("index.html"), &plain_page(TEMPLATE, &page)?)
 }
 
@@ -261,25 +265,31 @@ struct RowPage {
     is_anecdote: bool,
 }
 
-fn page(experiments: &[ComparedExperiment<'_>], tables: &[Compared]) -> Page {
+fn page(
+    experiments: &[ComparedExperiment<'_>],
+    lines: Vec<ExperimentLine>,
+    missing: Vec<(String, String)>,
+    tables: &[Compared],
+) -> Page {
     let names: Vec<&str> = experiments.iter().map(|e| e.input.plan.experiment.as_str()).collect();
     Page {
         title: names.join(" and "),
-        experiments: experiments.iter().map(line).collect(),
+        experiments: lines,
         columns: labels(),
         tables: tables.iter().map(table_page).collect(),
-        missing: experiments.iter().flat_map(|e| missing(e.input)).collect(),
+        missing,
     }
 }
 
-fn line(experiment: &ComparedExperiment<'_>) -> ExperimentLine {
+/// `judged`: with windows joined and tasks together, whose arms are counted; runs are those of the plan.
+fn line(experiment: &ComparedExperiment<'_>, judged: &ReportInput) -> ExperimentLine {
     let ComparedExperiment { input, report } = experiment;
     let done = (0..input.plan.arms.len()).map(|arm| completed(input, arm).count()).sum();
     ExperimentLine {
         name: input.plan.experiment.clone(),
         title: input.plan.title.clone(),
         link: report.as_deref().map(link),
-        arms: input.plan.arms.iter().filter(|arm| arm.role == Role::Arm).count(),
+        arms: judged.plan.arms.iter().filter(|arm| arm.role == Role::Arm).count(),
         runs: runs(done, input.runs.len()),
         trials: input.trials,
     }

@@ -12,7 +12,7 @@ use crate::ReportInput;
 use crate::arm_scores::{METRICS, Statistic, completed, known_metrics, seed_scores};
 use crate::numbers::significant;
 use crate::pooled::Pooled;
-use crate::selection::selected_arms;
+use crate::selection::{SELECTED, selected_arms};
 pub use expression::{Gate, GateError};
 use expression::{Side, Term};
 
@@ -95,11 +95,12 @@ impl Verdict {
 /// What is judged of an experiment, and the experiment as it was run: a window or a task by itself has a name, too.
 type Inputs<'a> = [&'a ReportInput; 2];
 
-/// What stands for the arm that is selected on validation data, where no arm has that name.
-const SELECTED: &str = "selected";
-
 fn arm_of<'a>(term: &Term, inputs: Inputs<'a>) -> Option<(&'a ReportInput, usize)> {
-    let named = |input: &ReportInput| input.plan.arms.iter().position(|arm| arm.name == term.arm);
+    // What is selected has that name in every group.
+    let named = |input: &ReportInput| {
+        let mut named = (0..input.plan.arms.len()).filter(|arm| input.plan.arms[*arm].name == term.arm);
+        named.next().filter(|_| named.next().is_none())
+    };
     let found = inputs.into_iter().find_map(|input| Some((input, named(input)?)));
     found.or_else(|| match selected_arms(inputs[0]).as_slice() {
         [only] if term.arm == SELECTED => Some((inputs[0], *only)),
@@ -111,13 +112,15 @@ fn arm_of<'a>(term: &Term, inputs: Inputs<'a>) -> Option<(&'a ReportInput, usize
 fn is_selected(term: &Term, inputs: Inputs<'_>) -> bool {
     let [pooled, _] = inputs;
     let is_word = pooled.plan.select.is_some() && term.arm == SELECTED;
-    is_word && !inputs.iter().any(|input| input.plan.arms.iter().any(|arm| arm.name == SELECTED))
+    is_word && !inputs[1].plan.arms.iter().any(|arm| arm.name == SELECTED)
 }
 
 /// `selected is sample-7`.
 fn selected(term: &Term, inputs: Inputs<'_>) -> Option<String> {
     let (input, arm) = arm_of(term, inputs).filter(|_| is_selected(term, inputs))?;
-    Some(format!("{SELECTED} is {}", input.plan.arms[arm].name))
+    let arm = &input.plan.arms[arm];
+    let what = if arm.choices().is_empty() { arm.name.clone() } else { arm.choices().join("; ") };
+    Some(format!("{SELECTED} is {what}"))
 }
 
 fn unknown(term: &Term, inputs: Inputs<'_>) -> Vec<String> {

@@ -25,7 +25,7 @@ pub(crate) struct Group<'a> {
 
 /// The groups in plan order.
 pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
-    let mut keys: Vec<[Option<Value>; 3]> = Vec::new();
+    let mut keys: Vec<(Option<&str>, [Option<Value>; 3])> = Vec::new();
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (i, arm) in input.plan.arms.iter().enumerate() {
         // A control trades the same window, shuffled or not.
@@ -33,7 +33,7 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
             value.as_object_mut().map(|section| section.remove("shuffle"));
             value
         };
-        let key = SECTIONS.map(|section| arm.spec.get(section).cloned().map(without_shuffle));
+        let key = (task(arm), SECTIONS.map(|section| arm.spec.get(section).cloned().map(without_shuffle)));
         match keys.iter().position(|k| *k == key) {
             Some(g) => groups[g].arms.push(i),
             None => {
@@ -47,7 +47,7 @@ pub(crate) fn groups(input: &ReportInput) -> Vec<Group<'_>> {
 
 /// Settings that tell each group from the others of the same name, as `key = value`; none where no other has its name.
 pub(crate) fn told_apart(groups: &[Group<'_>]) -> Vec<Vec<String>> {
-    let names: Vec<(String, String)> = groups.iter().map(|group| (group.symbol(), group.rules())).collect();
+    let names: Vec<(String, String)> = groups.iter().map(|group| (group.name(), group.rules())).collect();
     let sections: Vec<BTreeMap<String, Value>> = groups.iter().map(Group::settings).collect();
     let of = |group: usize| -> Vec<String> {
         let alike: Vec<usize> = (0..groups.len()).filter(|other| names[*other] == names[group]).collect();
@@ -67,9 +67,14 @@ pub(crate) fn headings(groups: &[Group<'_>]) -> Vec<String> {
     let has_rules = groups.iter().any(|group| group.rules() != groups[0].rules());
     let heading = |(group, apart): (&Group<'_>, Vec<String>)| {
         let rules = has_rules.then(|| group.rules());
-        std::iter::once(group.symbol()).chain(rules).chain(apart).collect::<Vec<_>>().join(" · ")
+        std::iter::once(group.name()).chain(rules).chain(apart).collect::<Vec<_>>().join(" · ")
     };
     groups.iter().zip(told_apart(groups)).map(heading).collect()
+}
+
+/// Name of an arm's task.
+fn task(arm: &PlannedArm) -> Option<&str> {
+    arm.place.task.as_ref().map(|task| task.name.as_str())
 }
 
 /// Kind of an arm's agent.
@@ -79,10 +84,7 @@ pub(crate) fn agent_kind(arm: &PlannedArm) -> Option<&str> {
 
 /// First and last day of the test window as planned.
 pub(crate) fn planned_window(arm: &PlannedArm) -> Option<(String, String)> {
-    match arm.spec.get("split")?.get("test")?.as_array()?.as_slice() {
-        [first, last] => Some((settings::text(first), settings::text(last))),
-        _ => None,
-    }
+    settings::dates(&arm.spec, "split.test")
 }
 
 impl<'a> Group<'a> {
@@ -140,6 +142,15 @@ impl<'a> Group<'a> {
             .or_else(|| self.spec("data.symbol"))
             .or_else(|| self.spec("data"))
             .unwrap_or_else(|| "data".to_owned())
+    }
+
+    /// The asset, with the task where its name is another.
+    pub(crate) fn name(&self) -> String {
+        let symbol = self.symbol();
+        match task(self.arm(self.arms[0])) {
+            Some(task) if task != symbol => format!("{task}: {symbol}"),
+            _ => symbol,
+        }
     }
 
     /// Name of the trading rules.

@@ -15,23 +15,29 @@ pub(crate) struct Links {
     pub is_large: bool,
     /// Width of the number in an arm's file name.
     width: usize,
+    /// By arm: the arm of the plan as it was run whose page it has; absent where they are the same.
+    places: Option<Vec<Option<usize>>>,
 }
 
 impl Links {
     pub(crate) fn of(input: &ReportInput) -> Self {
         let arms = input.plan.arms.iter().filter(|a| a.role == Role::Arm).count();
         let is_large = input.runs.len() > MOST_RUNS || arms > MOST_DRAWN;
-        Self { is_large, width: input.plan.arms.len().to_string().len() }
+        Self { is_large, width: input.plan.arms.len().to_string().len(), places: None }
     }
 
-    /// The same without pages of arms.
-    pub(crate) fn without_arms(&self) -> Self {
-        Self { is_large: false, ..self.clone() }
+    /// The same for arms that stand for those in `places`.
+    pub(crate) fn at(&self, places: Vec<Option<usize>>) -> Self {
+        Self { places: Some(places), ..self.clone() }
     }
 
     /// Name of an arm's page below `arms/`: its place in the plan, because its name may hold anything.
     pub(crate) fn arm_page(&self, arm: usize) -> Option<String> {
-        self.is_large.then(|| format!("{:0width$}.html", arm + 1, width = self.width))
+        let place = match &self.places {
+            Some(places) => (*places.get(arm)?)?,
+            None => arm,
+        };
+        self.is_large.then(|| format!("{:0width$}.html", place + 1, width = self.width))
     }
 }
 

@@ -254,7 +254,7 @@ pub(crate) fn page(input: &ReportInput) -> (Page, ChartData) {
     let groups = groups(&pooled.input);
     let links = Links::of(input);
     // Pages of arms are those of arms as they were run.
-    let of_groups = if pooled.is_made() { links.without_arms() } else { links.clone() };
+    let of_groups = if pooled.is_made() { links.at(pooled.run_places()) } else { links.clone() };
     let headings = headings(&groups);
     let whole = |i: usize, group: &Group<'_>| {
         let (page, charts) = group_page(i, group, &headings[i], &of_groups);
@@ -470,7 +470,7 @@ fn about(group: &Group<'_>, pooled: &Pooled<'_>) -> Option<String> {
 /// Each arm and what it changes; what all tasks have in common once.
 fn differences_of(pooled: &Pooled<'_>) -> Vec<ArmDifferences> {
     let plan = &pooled.input.plan;
-    let shown = if pooled.n_together > 0 { &plan.arms[..pooled.n_together] } else { &plan.arms[..] };
+    let shown = pooled.head();
     let is_made =
         |key: &str| pooled.is_made() && ["data", "split"].contains(&key.split('.').next().unwrap_or(key));
     let of = |arm: &crate::PlannedArm| ArmDifferences {
@@ -514,8 +514,7 @@ pub(crate) fn training_end(line: &TrainingLine, diagnostics: &[Diagnostic]) -> T
 }
 
 fn summary(input: &ReportInput, pooled: &Pooled<'_>, judged: &[&GroupPage]) -> Vec<String> {
-    let arms = &pooled.input.plan.arms;
-    let arms = if pooled.n_together > 0 { &arms[..pooled.n_together] } else { &arms[..] };
+    let arms = pooled.head();
     // What was selected stands for arms that are counted.
     let of_role = |role| arms.iter().filter(|a| a.role == role && a.choices().is_empty()).count();
     let completed = input.runs.iter().filter(|r| r.state == RunState::Completed).count();
@@ -528,7 +527,11 @@ fn summary(input: &ReportInput, pooled: &Pooled<'_>, judged: &[&GroupPage]) -> V
     let places = [
         some(of_role(Role::Control), "control", "controls"),
         some(tasks(input).len(), "task", "tasks"),
-        some(pooled.windows.iter().map(Vec::len).max().unwrap_or(0), "window", "windows"),
+        some(
+            (0..pooled.input.plan.arms.len()).map(|arm| pooled.windows(arm).len()).max().unwrap_or(0),
+            "window",
+            "windows",
+        ),
     ];
     let rest = [
         plural(seeds.len(), "seed", "seeds"),

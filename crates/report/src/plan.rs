@@ -63,12 +63,14 @@ pub struct Place {
 }
 
 /// An arm that no run of the plan belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Made {
     /// Arms that were selected on validation data, one per window or task, where the made arm is what they come to.
     pub choices: Vec<String>,
     /// Whether no run is left that could change these choices.
     pub is_final: bool,
+    /// Periods per year of its record; absent before any run has completed, and where tasks differ in it.
+    pub periods_per_year: Option<f64>,
 }
 
 /// An arm's task.

@@ -16,7 +16,7 @@ use trading_env::Role;
 
 use crate::groups::groups;
 use crate::plan::{Made, Place};
-use crate::selection::select;
+use crate::selection::{SELECTED, select};
 use crate::{Curve, PlanInfo, PlannedArm, PlannedTask, ReportInput, ReportRun, settings};
 
 /// Days of a year with trading on weekends, and without.
@@ -27,10 +27,10 @@ const DAYS: [f64; 2] = [365.0, 252.0];
 pub(crate) struct Pooled<'a> {
     /// Arms of all tasks together first, then those of each task.
     pub input: Cow<'a, ReportInput>,
-    /// By arm: its windows, as places in the plan as it was run; empty for an arm without.
-    pub windows: Vec<Vec<usize>>,
-    /// How many of the first arms stand for all tasks together.
-    pub n_together: usize,
+    /// By arm: what it is made of, as places in the plan as it was run; its own where it is made of nothing else.
+    places: Vec<Vec<usize>>,
+    /// By arm of all tasks together, which are the first: its arm of each task, as a place in `input`.
+    pub together: Vec<Vec<usize>>,
 }
 
 impl<'a> Pooled<'a> {
@@ -41,7 +41,28 @@ impl<'a> Pooled<'a> {
 
     /// Whether an arm stands for all tasks together.
     pub(crate) fn is_together(&self, arm: usize) -> bool {
-        arm < self.n_together
+        arm < self.together.len()
+    }
+
+    /// Arms that what is said of the whole experiment is about: those of all tasks together, where there are several.
+    pub(crate) fn head(&self) -> &[PlannedArm] {
+        let arms = &self.input.plan.arms;
+        if self.together.is_empty() { arms } else { &arms[..self.together.len()] }
+    }
+
+    /// The windows of an arm, as places in the plan as it was run; empty for an arm without.
+    pub(crate) fn windows(&self, arm: usize) -> &[usize] {
+        let has_windows = self.input.plan.arms[arm].place.made.is_some();
+        if has_windows { &self.places[arm] } else { &[] }
+    }
+
+    /// By arm: its place in the plan as it was run, where it is made of nothing else.
+    pub(crate) fn run_places(&self) -> Vec<Option<usize>> {
+        let one = |arm: usize| match self.places[arm].as_slice() {
+            [place] if self.windows(arm).is_empty() => Some(*place),
+            _ => None,
+        };
+        (0..self.places.len()).map(one).collect()
     }
 
     /// The input itself where it has neither windows nor several tasks.
@@ -49,19 +70,18 @@ impl<'a> Pooled<'a> {
         let has_windows = input.plan.arms.iter().any(|arm| arm.place.window.is_some());
         let n_tasks = tasks(input).len();
         if !has_windows && n_tasks < 2 {
-            let windows = vec![Vec::new(); input.plan.arms.len()];
-            return Self { input: Cow::Borrowed(input), windows, n_together: 0 };
+            let places = (0..input.plan.arms.len()).map(|place| vec![place]).collect();
+            return Self { input: Cow::Borrowed(input), places, together: Vec::new() };
         }
         let joined = Joined::of(input);
-        let together = if n_tasks < 2 { Parts::default() } else { joined.together(input) };
-        let n_together = together.arms.len();
-        let shift = |run: ReportRun| ReportRun { arm: run.arm + n_together, ..run };
-        let has_window = |place: &usize| input.plan.arms[*place].place.window.is_some();
-        let windows = |places: Vec<usize>| if has_window(&places[0]) { places } else { Vec::new() };
-        let windows =
-            together.arms.iter().map(|_| Vec::new()).chain(joined.places.into_iter().map(windows)).collect();
+        let (together, members) = if n_tasks < 2 { Default::default() } else { joined.together(input) };
+        let n = together.arms.len();
+        let shift = |run: ReportRun| ReportRun { arm: run.arm + n, ..run };
+        let places = together.arms.iter().map(|_| Vec::new()).chain(joined.places).collect();
         let arms = together.arms.into_iter().chain(joined.parts.arms).collect();
         let runs = together.runs.into_iter().chain(joined.parts.runs.into_iter().map(shift)).collect();
+        let together =
+            members.into_iter().map(|arms| arms.into_iter().map(|arm| arm + n).collect()).collect();
         let pooled = ReportInput {
             plan: PlanInfo { arms, runs: Vec::new(), ..input.plan.clone() },
             runs,
@@ -69,7 +89,7 @@ impl<'a> Pooled<'a> {
             markets: input.markets.clone(),
             backends: input.backends.clone(),
         };
-        Self { input: Cow::Owned(pooled), windows, n_together }
+        Self { input: Cow::Owned(pooled), places, together }
     }
 }
 
@@ -129,11 +149,9 @@ impl Chosen {
                 Some(task) => format!("{variant},task={}", task.name),
                 None => variant.to_owned(),
             };
-            let taken =
-                |name: &str| joined.iter().chain(made.iter().map(|(arm, _)| arm)).any(|a| a.name == name);
-            let Some(variant) = SELECTED_NAMES.into_iter().find(|variant| !taken(&name(variant))) else {
-                continue;
-            };
+            // Every group may have an arm of that name, as long as none of the plan has it.
+            let is_taken = joined.iter().any(|other| other.name == name(SELECTED));
+            let variant = if is_taken { SELECTED_BESIDE } else { SELECTED };
             let task = arm.place.task.as_ref();
             let place = Place {
                 task: task.map(|task| PlannedTask { name: task.name.clone(), variant: variant.to_owned() }),
@@ -141,6 +159,7 @@ impl Chosen {
                 made: Some(Made {
                     choices: names.collect(),
                     is_final: chosen.iter().all(|(_, is_final)| *is_final),
+                    periods_per_year: None,
                 }),
             };
             let axes = Map::new();
@@ -150,8 +169,8 @@ impl Chosen {
     }
 }
 
-/// Names of what is selected, the first that no arm has.
-const SELECTED_NAMES: [&str; 2] = ["selected", "selected on validation"];
+/// Name of what is selected where the plan has an arm called [`SELECTED`].
+const SELECTED_BESIDE: &str = "selected on validation";
 
 /// The experiment as the report judges it: windows joined in time, and several tasks together before each by itself.
 pub fn pooled(input: &ReportInput) -> Cow<'_, ReportInput> {
@@ -219,34 +238,41 @@ impl Joined {
                 let joined = in_time(input, &parts.arms[index], &of_seed);
                 parts.runs.extend(joined.map(|run| ReportRun { arm: index, ..run }));
             }
+            let own = parts.runs.iter().rev().take_while(|run| run.arm == index);
+            let periods = own.filter_map(|run| periods_of(input, run)).next();
+            if let Some(made) = &mut parts.arms[index].place.made {
+                made.periods_per_year = periods;
+            }
         }
         Self { parts, places, chosen }
     }
 
-    /// Arms that all tasks have, on all of them together.
-    fn together(&self, input: &ReportInput) -> Parts {
+    /// Arms that all tasks have, on all of them together, and of each the arms of the tasks.
+    fn together(&self, input: &ReportInput) -> (Parts, Vec<Vec<usize>>) {
         let tasks = tasks(input);
-        let mut of_variant: Vec<(Role, &str, Vec<usize>)> = Vec::new();
+        let mut fixed: Vec<(Role, &str, Vec<usize>)> = Vec::new();
         for (index, arm) in self.parts.arms.iter().enumerate().filter(|(_, arm)| arm.choices().is_empty()) {
             let Some(task) = &arm.place.task else { continue };
             let key = (arm.role, task.variant.as_str());
-            match of_variant.iter_mut().find(|(role, variant, _)| (*role, *variant) == key) {
+            match fixed.iter_mut().find(|(role, variant, _)| (*role, *variant) == key) {
                 Some((_, _, arms)) => arms.push(index),
-                None => of_variant.push((key.0, key.1, vec![index])),
+                None => fixed.push((key.0, key.1, vec![index])),
             }
         }
-        let is_taken = |name: &str| of_variant.iter().any(|(_, variant, _)| *variant == name);
-        let name = SELECTED_NAMES.into_iter().find(|name| !is_taken(name));
-        let selected = self.selected(&tasks).zip(name).map(|(arms, name)| (Role::Arm, name, arms));
-        let n_fixed = of_variant.len();
+        let is_taken = fixed.iter().any(|(_, variant, _)| *variant == SELECTED);
+        let name = if is_taken { SELECTED_BESIDE } else { SELECTED };
+        let selected = self.selected(&tasks).into_iter().map(|arms| (Role::Arm, name, arms, true));
+        let fixed = fixed.into_iter().filter(|(_, _, arms)| arms.len() == tasks.len());
+        let all = fixed.map(|(role, variant, arms)| (role, variant, arms, false)).chain(selected);
         let runs: HashMap<(usize, u64), &ReportRun> =
             self.parts.runs.iter().map(|run| ((run.arm, run.seed), run)).collect();
         let mut together = Parts::default();
-        for (i, (role, variant, arms)) in of_variant.into_iter().chain(selected).enumerate() {
-            if arms.len() != tasks.len() {
-                continue;
-            }
-            let made = if i < n_fixed { Made::default() } else { self.choices(&arms) };
+        let mut members = Vec::new();
+        for (role, variant, arms, is_selected) in all {
+            let mut made = if is_selected { self.choices(&arms) } else { Made::default() };
+            // Where the tasks agree; else the days of all of them tell.
+            let periods: Vec<Option<f64>> = arms.iter().map(|arm| self.periods_of_arm(input, *arm)).collect();
+            made.periods_per_year = periods[0].filter(|_| periods.iter().all(|p| *p == periods[0]));
             let index = together.arms.len();
             let first = &self.parts.arms[arms[0]];
             let symbol = format!("all {} tasks", tasks.len());
@@ -272,35 +298,55 @@ impl Joined {
                 spec,
                 place: Place { made: Some(made), ..Place::default() },
             };
+            let periods = arm.place.made.as_ref().and_then(|made| made.periods_per_year);
             for run in self.parts.runs.iter().filter(|run| run.arm == arms[0]) {
                 let of_seed: Vec<&ReportRun> =
                     arms.iter().filter_map(|a| runs.get(&(*a, run.seed)).copied()).collect();
                 let complete = of_seed.len() == arms.len();
-                let joined = side_by_side(&arm, &symbol, &of_seed).filter(|_| complete);
+                let joined = side_by_side(&arm, &symbol, periods, &of_seed).filter(|_| complete);
                 together.runs.extend(joined.map(|run| ReportRun { arm: index, ..run }));
             }
             together.arms.push(arm);
+            members.push(arms);
         }
-        together
+        (together, members)
     }
 
-    /// The arm that each task selects; `None` unless every task selects exactly one.
-    fn selected(&self, tasks: &[&str]) -> Option<Vec<usize>> {
-        let is_selected = |index: usize| match &self.parts.arms[index].place.made {
-            Some(made) => !made.choices.is_empty(),
-            None => self
-                .chosen
-                .of
-                .get(&self.places[index][0])
-                .is_some_and(|(place, _)| *place == self.places[index][0]),
+    /// Periods per year of an arm's data, as far as its runs tell.
+    fn periods_of_arm(&self, input: &ReportInput, arm: usize) -> Option<f64> {
+        match &self.parts.arms[arm].place.made {
+            Some(made) => made.periods_per_year,
+            None => {
+                self.parts.runs.iter().filter(|run| run.arm == arm).find_map(|run| periods_of(input, run))
+            }
+        }
+    }
+
+    /// The arms that the tasks select, for each rules under which every task selects exactly one.
+    fn selected(&self, tasks: &[&str]) -> Vec<Vec<usize>> {
+        let is_selected = |index: &usize| {
+            let place = self.places[*index][0];
+            match &self.parts.arms[*index].place.made {
+                Some(made) => !made.choices.is_empty(),
+                None => self.chosen.of.get(&place).is_some_and(|(chosen, _)| *chosen == place),
+            }
         };
-        let of_task = |task: &&str| {
-            let is_of =
-                |index: &usize| self.parts.arms[*index].place.task.as_ref().is_some_and(|t| t.name == *task);
-            let mut found = (0..self.parts.arms.len()).filter(is_of).filter(|index| is_selected(*index));
-            found.next().filter(|_| found.next().is_none())
-        };
-        tasks.iter().map(of_task).collect()
+        let rules = |index: usize| self.parts.arms[index].spec.get("rules");
+        let task = |index: usize| self.parts.arms[index].place.task.as_ref().map(|task| task.name.as_str());
+        let all: Vec<usize> = (0..self.parts.arms.len()).filter(is_selected).collect();
+        let mut found: Vec<Vec<usize>> = Vec::new();
+        for (i, first) in all.iter().enumerate() {
+            if all[..i].iter().any(|earlier| rules(*earlier) == rules(*first)) {
+                continue;
+            }
+            let of_task = |name: &&str| {
+                let own = |index: &&usize| task(**index) == Some(*name) && rules(**index) == rules(*first);
+                let mut own = all.iter().filter(own);
+                own.next().copied().filter(|_| own.next().is_none())
+            };
+            found.extend(tasks.iter().map(of_task).collect::<Option<Vec<usize>>>());
+        }
+        found
     }
 
     /// What the tasks have selected.
@@ -316,7 +362,11 @@ impl Joined {
             Some(made) => made.is_final,
             None => self.chosen.of.get(&self.places[*index][0]).is_some_and(|(_, is_final)| *is_final),
         };
-        Made { choices: arms.iter().map(one).collect(), is_final: arms.iter().all(is_final) }
+        Made {
+            choices: arms.iter().map(one).collect(),
+            is_final: arms.iter().all(is_final),
+            periods_per_year: None,
+        }
     }
 
     /// The split of several tasks: what they share, and from the first test day to the last.
@@ -328,7 +378,13 @@ impl Joined {
         let ends: Vec<(String, String)> = ends.collect();
         let test = [ends.iter().map(|e| &e.0).min(), ends.iter().map(|e| &e.1).max()];
         let shuffle = settings::at(&first.spec, "split.shuffle").unwrap_or_default();
-        json!({ "test": test, "shuffle": shuffle })
+        // What else the tasks' splits say keeps arms apart that are not tested on the same days.
+        let of_tasks = arms.iter().map(|arm| {
+            let mut split = self.parts.arms[*arm].spec.get("split").cloned().unwrap_or_default();
+            split.as_object_mut().map(|keys| keys.shift_remove("shuffle"));
+            split
+        });
+        json!({ "test": test, "shuffle": shuffle, "of_tasks": of_tasks.collect::<Vec<Value>>() })
     }
 }
 
@@ -355,9 +411,8 @@ fn in_time(input: &ReportInput, arm: &PlannedArm, windows: &[&ReportRun]) -> Opt
         positions: curves.iter().flat_map(|c| c.positions.iter().copied()).collect(),
         prices: curves.iter().flat_map(|c| c.prices.iter().copied()).collect(),
     };
-    let fingerprint = &manifests[0].start.data.fingerprint;
-    let known = input.markets.iter().find(|market| market.fingerprint == *fingerprint);
-    let periods = known.map_or_else(|| days_per_year(&curve.dates), |market| market.periods_per_year);
+    let known = market(input, &manifests[0].start.data.fingerprint);
+    let periods = known.unwrap_or_else(|| days_per_year(&curve.dates));
     let turnover = weighted(windows, &curves, "turnover");
     let test = scored(arm, &curve, periods, trades(windows), turnover);
     let equal_turnover = manifests.iter().map(|m| m.equal_turnover).collect::<Option<Vec<_>>>();
@@ -370,7 +425,12 @@ fn in_time(input: &ReportInput, arm: &PlannedArm, windows: &[&ReportRun]) -> Opt
 
 /// One run of the runs of several tasks: an account of equal parts, set back to equal parts every day, on each day in
 /// those tasks that trade then. Completed when all are.
-fn side_by_side(arm: &PlannedArm, symbol: &str, tasks: &[&ReportRun]) -> Option<ReportRun> {
+fn side_by_side(
+    arm: &PlannedArm,
+    symbol: &str,
+    periods: Option<f64>,
+    tasks: &[&ReportRun],
+) -> Option<ReportRun> {
     let run = unfinished(tasks)?;
     let curves: Option<Vec<&Curve>> = tasks.iter().map(|run| run.curve.as_ref()).collect();
     let first = tasks[0].manifest.as_ref();
@@ -407,7 +467,8 @@ fn side_by_side(arm: &PlannedArm, symbol: &str, tasks: &[&ReportRun]) -> Option<
         prices: Vec::new(),
     };
     let turnover = weighted(tasks, &curves, "turnover");
-    let test = scored(arm, &curve, days_per_year(&curve.dates), trades(tasks), turnover);
+    let periods = periods.unwrap_or_else(|| days_per_year(&curve.dates));
+    let test = scored(arm, &curve, periods, trades(tasks), turnover);
     let mut manifest = without_scores(first, test);
     manifest.start.data.symbol = symbol.to_owned();
     let fingerprint = |run: &&ReportRun| run.manifest.as_ref().map(|m| m.start.data.fingerprint.clone());
@@ -494,6 +555,22 @@ fn joint(windows: &[EqualTurnover], curve: &Curve) -> Option<EqualTurnover> {
         high: mean_log_return + z * sd,
         at_least: (above * policies as f64).round() as usize,
     })
+}
+
+/// Periods per year of the data of that content, where they are known.
+fn market(input: &ReportInput, fingerprint: &str) -> Option<f64> {
+    input
+        .markets
+        .iter()
+        .find(|market| market.fingerprint == fingerprint)
+        .map(|market| market.periods_per_year)
+}
+
+/// What the data of a run say, else what its days do; `None` before it has any.
+fn periods_of(input: &ReportInput, run: &ReportRun) -> Option<f64> {
+    let curve = run.curve.as_ref()?;
+    let known = market(input, &run.manifest.as_ref()?.start.data.fingerprint);
+    Some(known.unwrap_or_else(|| days_per_year(&curve.dates)))
 }
 
 /// 365 where there are weekends, and 252 where there are none.

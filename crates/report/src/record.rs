@@ -141,6 +141,11 @@ fn shuffled_days(group: &Group<'_>, dates: &[NaiveDate]) -> BTreeMap<u64, Vec<us
 
 /// What the data say, else 365 where they have weekends and 252 where they have none.
 fn periods_per_year(group: &Group<'_>, dates: &[NaiveDate]) -> f64 {
-    let known = group.arms.iter().flat_map(|arm| group.runs(*arm)).find_map(|run| group.input.market_of(run));
-    known.map_or_else(|| days_per_year(dates), |market| group.input.markets[market].periods_per_year)
+    let made = group.arms.iter().find_map(|arm| group.arm(*arm).place.made.as_ref()?.periods_per_year);
+    let market = || {
+        let runs = group.arms.iter().flat_map(|arm| group.runs(*arm));
+        let market = runs.into_iter().find_map(|run| group.input.market_of(run))?;
+        Some(group.input.markets[market].periods_per_year)
+    };
+    made.or_else(market).unwrap_or_else(|| days_per_year(dates))
 }

@@ -55,10 +55,13 @@ impl Search {
     pub(crate) fn of(group: &Group<'_>, records: &Records, trials: usize) -> Self {
         let (n_days, periods) = (records.dates.len(), records.periods_per_year);
         let subjects: Vec<&Record> = records.subjects(group).collect();
-        let trials = trials.max(subjects.len());
+        // What was selected is made of the others: tested like them, and no trial of its own.
+        let is_trial = |r: &&Record| group.arm(r.arm).choices().is_empty();
+        let tried: Vec<&Record> = subjects.iter().copied().filter(is_trial).collect();
+        let trials = trials.max(tried.len());
         let sharpe: BTreeMap<usize, SharpeRatio> =
             subjects.iter().filter_map(|r| Some((r.arm, SharpeRatio::new(&r.returns)?))).collect();
-        let all: Vec<SharpeRatio> = sharpe.values().copied().collect();
+        let all: Vec<SharpeRatio> = tried.iter().filter_map(|r| sharpe.get(&r.arm)).copied().collect();
         let deflated: BTreeMap<usize, DeflatedSharpe> =
             sharpe.iter().filter_map(|(arm, s)| Some((*arm, s.deflated(&all, trials)?))).collect();
         let luck = deflated.values().next().map(|d| d.expected_maximum * periods.sqrt());
@@ -75,15 +78,16 @@ impl Search {
         };
         if n_days >= LEAST_DAYS {
             if let Some(hold) = records.hold() {
-                search.test(&subjects, hold);
+                search.test(&subjects, subjects.len() - tried.len(), hold);
             }
-            let returns: Vec<&[f64]> = subjects.iter().map(|r| r.returns.as_slice()).collect();
+            let returns: Vec<&[f64]> = tried.iter().map(|r| r.returns.as_slice()).collect();
             search.pbo = Panel::new(&returns).ok().and_then(|panel| Pbo::new(&panel, PBO_BLOCKS).ok());
         }
         search
     }
 
-    fn test(&mut self, subjects: &[&Record], hold: &Record) {
+    /// `n_made`: how many of the subjects are made of others.
+    fn test(&mut self, subjects: &[&Record], n_made: usize, hold: &Record) {
         let Some(hold_per_risk) = &hold.per_risk else { return };
         // An arm whose returns never vary has no Sharpe ratio, and no test of one.
         let tested: Vec<&&Record> = subjects.iter().filter(|r| r.per_risk.is_some()).collect();
@@ -97,7 +101,7 @@ impl Search {
             .map(|r| r.returns.iter().zip(&hold.returns).map(|(own, h)| own - r.exposure * h).collect())
             .collect();
         // Arms that are no longer shown were tried too: each block of as many arms as are tested is one more table.
-        let tables = self.trials as f64 / tested.len().max(1) as f64;
+        let tables = self.trials as f64 / tested.len().saturating_sub(n_made).max(1) as f64;
         let corrected = |series: &[Vec<f64>]| {
             let p = step_down(series).unwrap_or_default();
             p.into_iter().map(|p| p.map(|p| (p * tables).min(1.0))).collect::<Vec<_>>()

@@ -14,8 +14,11 @@ use crate::ReportInput;
 use crate::arm_scores::{completed, per_seed};
 use crate::groups::{Group, groups};
 use crate::numbers::count;
-pub(crate) use shown::{Outcome, SELECTED, SelectionPage, headline, selection_page};
+pub(crate) use shown::{Outcome, SELECTED_MARK, SelectionPage, headline, selection_page};
 pub use shown::{Selections, selections};
+
+/// What is selected, in gates and, where windows or tasks select one each, as the name of what these come to.
+pub(crate) const SELECTED: &str = "selected";
 
 /// An arm that may be selected.
 #[derive(Debug, Clone, PartialEq)]

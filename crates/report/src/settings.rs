@@ -78,3 +78,11 @@ pub(crate) fn at(sections: &Map<String, Value>, key: &str) -> Option<Value> {
     }
     Some(value.get("kind").unwrap_or(value).clone())
 }
+
+/// First and last date of a part, where the key has two.
+pub(crate) fn dates(sections: &Map<String, Value>, key: &str) -> Option<(String, String)> {
+    match at(sections, key)?.as_array()?.as_slice() {
+        [first, last] => Some((text(first), text(last))),
+        _ => None,
+    }
+}

@@ -11,7 +11,7 @@ use crate::compare::comparison;
 use crate::estimate::LEVEL;
 use crate::groups::{Group, groups, told_apart};
 use crate::pooled::Pooled;
-use crate::selection::{Outcome, SELECTED, select};
+use crate::selection::{Outcome, SELECTED_MARK, select};
 use crate::{ReportInput, backends, numbers};
 pub(crate) use json::statistics;
 pub use json::summary;
@@ -54,7 +54,9 @@ fn of_group(group: &Group<'_>, apart: &[String]) -> Vec<TextTable> {
         let cells = COLUMNS.iter().map(|c| c.cell(&seed_scores(input, arm, c.key)));
         let runs = runs(completed(input, arm).count(), group.runs(arm).count());
         let name = &group.arm(arm).name;
-        let mark = if selected == Some(arm) { SELECTED } else { "" };
+        // What was selected has it for a name.
+        let is_marked = selected == Some(arm) && group.arm(arm).choices().is_empty();
+        let mark = if is_marked { SELECTED_MARK } else { "" };
         std::iter::once(format!("{name}{mark}")).chain(cells).chain([runs]).collect()
     };
     let part = |(role, title): (Role, Option<&'static str>)| Part {

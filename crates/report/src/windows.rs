@@ -50,12 +50,12 @@ pub(crate) fn windows(
     ran: &ReportInput,
     links: &Links,
 ) -> Option<Windows> {
-    let places = |arm: usize| pooled.windows[arm].as_slice();
+    let places = |arm: usize| pooled.windows(arm);
     let first = *group.arms.iter().find(|arm| !places(**arm).is_empty())?;
     let head = |place: &usize| {
         let arm = &ran.plan.arms[*place];
         let number = arm.place.window.as_ref().map_or(0, |window| window.number);
-        Head { number, train: span(arm, "split.train"), test: planned_window(arm) }
+        Head { number, train: settings::dates(&arm.spec, "split.train"), test: planned_window(arm) }
     };
     let score = SCORES[0];
     let means = |arm: usize| -> Vec<Option<f64>> {
@@ -92,13 +92,6 @@ fn above(own: &[Option<f64>], hold: &[Option<f64>]) -> String {
     format!("{} of {}", numbers::count(above), numbers::count(pairs.len()))
 }
 
-fn span(arm: &crate::PlannedArm, key: &str) -> Option<(String, String)> {
-    match settings::at(&arm.spec, key)?.as_array()?.as_slice() {
-        [first, last] => Some((settings::text(first), settings::text(last))),
-        _ => None,
-    }
-}
-
 fn about(group: &Group<'_>, arm: usize, n: usize) -> String {
     let spec = &group.arm(arm).spec;
     let walk = |key: &str| settings::at(spec, &format!("split.walk_forward.{key}")).filter(|v| !v.is_null());
@@ -132,8 +125,8 @@ pub(crate) fn json(
         json!({
             "number": arm.place.window.as_ref().map(|w| w.number),
             "arm": arm.name,
-            "train": span(arm, "split.train"),
-            "test": span(arm, "split.test"),
+            "train": settings::dates(&arm.spec, "split.train"),
+            "test": settings::dates(&arm.spec, "split.test"),
             "sharpe": statistics(&seed_scores(ran, *place, "sharpe")),
             "cumulative_return": statistics(&seed_scores(ran, *place, "cumulative_return")),
         })

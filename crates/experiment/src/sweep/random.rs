@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Candidate, MOST_POINTS, Override, Planner, Point};
+use super::{Candidate, MOST_POINTS, Override, Planner, Point, Task};
 use crate::error::{ConfigError, Problem};
 use crate::experiment::Axis;
 use crate::file_keys::Sweep;
@@ -182,6 +182,7 @@ impl Planner<'_> {
         &self,
         sweep: &Sweep,
         axes: &[&Axis],
+        tasks: &[Task],
         errors: &mut Vec<ConfigError>,
     ) -> Vec<Candidate> {
         let before = errors.len();
@@ -256,7 +257,8 @@ impl Planner<'_> {
             if !specs.insert(canonical_json(&Value::Object(candidate.spec.clone()))) {
                 continue;
             }
-            if sweep.keeps(&candidate.spec) {
+            let kept = |on_task: Vec<Candidate>| on_task.iter().any(|c| sweep.keeps(&c.spec));
+            if kept(self.on_tasks(vec![candidate.clone()], tasks)) {
                 (found, in_vain) = (found + 1, 0);
             }
             candidates.push(candidate);

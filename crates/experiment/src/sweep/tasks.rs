@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Candidate, Override, Planner, Point};
 use crate::error::{ConfigError, Problem};
-use crate::experiment::Axis;
+use crate::experiment::{Arm, Axis};
 use crate::names::safe;
 use crate::{CONTEXT, keys};
 
@@ -36,8 +36,14 @@ impl Planner<'_> {
                         key,
                         Problem::value(toml_text(&Value::from(key.as_str())), format!("a key of {expected}")),
                     );
-                } else if axes.iter().any(|axis| axis.key == *key) {
-                    fail(key, Problem::text("is an axis of the sweep: a task would hide its values"));
+                } else if let Some(axis) = axes.iter().find(|axis| overlap(&keys::parts(&axis.key), &path)) {
+                    fail(
+                        key,
+                        Problem::text(format!(
+                            "{:?} is an axis of the sweep: one would hide the other's values",
+                            axis.key
+                        )),
+                    );
                 } else {
                     let (key, value, origin) = (key.clone(), value.clone(), at(key).to_vec());
                     overrides.push(Override { key, path, value, origin });
@@ -58,6 +64,17 @@ impl Planner<'_> {
         tasks
     }
 
+    /// A task that resolves to the same as an earlier one would be carried out as that one.
+    pub(super) fn check_distinct(&self, tasks: &[Task], arms: &[Arm], errors: &mut Vec<ConfigError>) {
+        for (i, task) in tasks.iter().enumerate() {
+            if !arms.iter().any(|arm| arm.task.as_ref() == Some(&task.name)) {
+                let at = ["tasks".to_owned(), i.to_string()];
+                let text = format!("task {:?} sets the same as a task before it", task.name);
+                errors.push(self.merged.error(&at, Problem::text(text)));
+            }
+        }
+    }
+
     /// Every candidate on every task, one task after the other; the candidates themselves where there is none.
     pub(super) fn on_tasks(&self, candidates: Vec<Candidate>, tasks: &[Task]) -> Vec<Candidate> {
         if tasks.is_empty() {
@@ -70,6 +87,11 @@ impl Planner<'_> {
         };
         tasks.iter().flat_map(|task| candidates.iter().map(|candidate| on(task, candidate))).collect()
     }
+}
+
+/// Whether one key is the other, or a table above it.
+fn overlap(a: &[String], b: &[String]) -> bool {
+    a.starts_with(b) || b.starts_with(a)
 }
 
 /// The name of an arm on a task.

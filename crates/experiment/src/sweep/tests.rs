@@ -385,7 +385,7 @@ fn tasks_name_data_and_leave_the_axes_alone() {
     for expected in [
         "tasks[0].\"agent.lora.rank\": expected a key of one of data, split, rules, env, found \"agent.lora.rank\"",
         "tasks[0].name: expected a name such as \"MSFT\", found nothing",
-        "tasks[1].\"env.max_episode_steps\": is an axis of the sweep: a task would hide its values",
+        "tasks[1].\"env.max_episode_steps\": \"env.max_episode_steps\" is an axis of the sweep: one would hide the other's values",
         "tasks[2].name: expected each name once, found \"A\"",
     ] {
         assert!(errors.contains(expected), "{expected}\n{errors}");

@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
         let origin = valid.iter().try_fold(train.after(first, 1), |day, valid| Some(valid.after(day?, 1)));
         let earliest = origin.flatten().ok_or_else(|| none(series, "the spans leave the calendar"))?;
         let origin = windows.from.unwrap_or(earliest);
-        if origin < earliest && !windows.expanding {
+        if origin < earliest {
             return Err(BuildError::Invalid(format!(
                 "split.walk_forward.from: expected {earliest} or later (the data of {} begin {first}), found {origin}",
                 series.symbol()
@@ -213,11 +213,19 @@ impl<'a> Walk<'a> {
         let last = self.series.date(self.series.len() - 1);
         let mut windows = Vec::new();
         for k in 0.. {
-            let begin = self.step.after(self.origin, k);
-            let end = begin.and_then(|day| self.test.after(day, 1));
-            let (Some(begin), Some(end)) = (begin, end) else { break };
+            let [begin, next] = [k, k + 1].map(|k| self.step.after(self.origin, k));
+            let (Some(begin), Some(next)) = (begin, next) else { break };
             if begin > last {
                 break;
+            }
+            // Where one follows the other, a window ends where the next begins, however long the months between are.
+            let end = if self.step == self.test { Some(next) } else { self.test.after(begin, 1) };
+            let Some(end) = end else { break };
+            if end > next && next <= last {
+                return Err(BuildError::Invalid(format!(
+                    "split.walk_forward.step: expected at least the span of `test`, or days would be scored twice: the test \
+                     that begins {begin} ends after {next}, where the next begins"
+                )));
             }
             // `end` is the first day after the span.
             let filled = (last - begin).num_days() + 1;
@@ -227,7 +235,11 @@ impl<'a> Walk<'a> {
             if windows.len() == MOST_WINDOWS {
                 return Err(none(self.series, &format!("the spans make more than {MOST_WINDOWS} windows")));
             }
-            windows.push(self.parts(begin, end, windows.len() + 1)?);
+            match self.parts(begin, end, windows.len() + 1) {
+                // What the data leave of it may be the embargo alone.
+                Err(_) if end > last && !windows.is_empty() => break,
+                parts => windows.push(parts?),
+            }
             if end > last {
                 break;
             }

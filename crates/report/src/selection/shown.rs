@@ -1,5 +1,6 @@
 //! A selection in tables and words, and what the test part says of it afterwards.
 
+use experiment::SelectionMetric;
 use serde::Serialize;
 use serde_json::{Value, json};
 use stats::{Moments, SeedScores, rank_correlation};
@@ -125,18 +126,12 @@ impl<'a> Outcome<'a> {
 
     /// First and last day of the validation part as planned.
     fn window(&self) -> Option<(String, String)> {
-        match settings::at(&self.group.arm(self.group.arms[0]).spec, "split.valid")?.as_array()?.as_slice() {
-            [first, last] => Some((settings::text(first), settings::text(last))),
-            _ => None,
-        }
+        settings::dates(&self.group.arm(self.group.arms[0]).spec, "split.valid")
     }
 
     /// `1.20 [0.80, 1.61]`.
     fn told(&self, scores: &SeedScores) -> String {
-        let write = |value: f64| self.metric.unit.write(Some(value));
-        let interval = scores.interval(LEVEL).filter(|i| i.low < i.high);
-        let interval = interval.map(|i| format!(" [{}, {}]", write(i.low), write(i.high)));
-        self.metric.unit.write(scores.mean()) + &interval.unwrap_or_default()
+        told(self.metric, scores)
     }
 
     /// With its sign.
@@ -146,15 +141,12 @@ impl<'a> Outcome<'a> {
     }
 
     fn best(&self) -> &'static str {
-        if self.selection.by.is_lower_better() { "lowest" } else { "highest" }
+        best(self.selection.by)
     }
 
     /// The metric in a sentence: ratios are named after people.
     fn label(&self) -> String {
-        match self.metric.unit {
-            Unit::Ratio => self.metric.label.to_owned(),
-            _ => self.metric.label.to_lowercase(),
-        }
+        label(self.metric)
     }
 
     /// What was selected, what it comes to on the test part, and how far to trust it.
@@ -322,7 +314,7 @@ impl<'a> Outcome<'a> {
     pub(crate) fn text_table(&self, caption: &str) -> TextTable {
         let row = |(rank, test): (usize, &SeedScores)| {
             let ranked = &self.selection.ranked[rank];
-            let mark = if rank == 0 { SELECTED } else { "" };
+            let mark = if rank == 0 { SELECTED_MARK } else { "" };
             vec![
                 format!("{}{mark}", self.name(ranked.arm)),
                 self.told(&ranked.scores),
@@ -370,8 +362,28 @@ impl<'a> Outcome<'a> {
     }
 }
 
+/// `1.20 [0.80, 1.61]`.
+fn told(metric: &Metric, scores: &SeedScores) -> String {
+    let write = |value: f64| metric.unit.write(Some(value));
+    let interval = scores.interval(LEVEL).filter(|i| i.low < i.high);
+    let interval = interval.map(|i| format!(" [{}, {}]", write(i.low), write(i.high)));
+    metric.unit.write(scores.mean()) + &interval.unwrap_or_default()
+}
+
+fn best(by: SelectionMetric) -> &'static str {
+    if by.is_lower_better() { "lowest" } else { "highest" }
+}
+
+/// The metric in a sentence: ratios are named after people.
+fn label(metric: &Metric) -> String {
+    match metric.unit {
+        Unit::Ratio => metric.label.to_owned(),
+        _ => metric.label.to_lowercase(),
+    }
+}
+
 /// What stands behind the name of the selected arm in tables as text.
-pub(crate) const SELECTED: &str = " (selected)";
+pub(crate) const SELECTED_MARK: &str = " (selected)";
 
 /// Standard deviation of a rank correlation of `n` pairs without any relation.
 fn noise(n: usize) -> f64 {
@@ -456,7 +468,7 @@ fn made_page(group: &Group<'_>) -> Option<SelectionPage> {
     let arm = selection.arm().map(|arm| group.arm(arm));
     let is_selectable = |arm: &usize| group.arm(*arm).choices().is_empty();
     let mut lead = made_sentences(group, &selection);
-    let notes = lead.split_off(lead.len().min(2));
+    let notes = lead.split_off(lead.len().min(LEAD));
     Some(SelectionPage {
         arm: arm.map(|arm| arm.name.clone()),
         n: group.of_role(Role::Arm).filter(is_selectable).count(),
@@ -474,21 +486,15 @@ fn made_page(group: &Group<'_>) -> Option<SelectionPage> {
 
 fn made_sentences(group: &Group<'_>, selection: &Selection) -> Vec<String> {
     let metric = Metric::of_selection(selection.by);
-    let best = if selection.by.is_lower_better() { "lowest" } else { "highest" };
-    let label = match metric.unit {
-        Unit::Ratio => metric.label.to_owned(),
-        _ => metric.label.to_lowercase(),
-    };
+    let (best, label) = (best(selection.by), label(metric));
     let Some(index) = selection.arm() else {
         return vec![format!(
-            "No arm is selected: in some window or task none has completed every seed with a {label} on its validation part."
+            "No arm is selected for all of them: some window or task has no arm that has completed every seed with a {label} \
+             on its validation part, or has a selection for each of several data or rules."
         )];
     };
     let arm = group.arm(index);
     let scores = seed_scores(group.input, index, selection.by.word());
-    let write = |value: f64| metric.unit.write(Some(value));
-    let interval = scores.interval(LEVEL).filter(|i| i.low < i.high);
-    let interval = interval.map(|i| format!(" [{}, {}]", write(i.low), write(i.high))).unwrap_or_default();
     vec![
         format!(
             "Each by itself selects the arm with the {best} {label} on its own validation part, which ends before its test part \
@@ -496,7 +502,7 @@ fn made_sentences(group: &Group<'_>, selection: &Selection) -> Vec<String> {
             arm.choices().join("; "),
             arm.name
         ),
-        format!("Result: on the test parts, which have no say in it, its {label} is {}{interval}.", metric.unit.write(scores.mean())),
+        format!("Result: on the test parts, which have no say in it, its {label} is {}.", told(metric, &scores)),
         "The other arms stand beside it as if each had been fixed from the beginning; to choose among these would need test \
          data."
             .to_owned(),

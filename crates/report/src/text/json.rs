@@ -37,7 +37,7 @@ pub fn summary(input: &ReportInput) -> Value {
         for index in &group.arms {
             let mut value = arm(&group, *index);
             let verdict = verdicts.iter().map(|v| &v.verdict).find(|v| v.name == group.arm(*index).name);
-            let places = &pooled.windows[*index];
+            let places = pooled.windows(*index);
             if !places.is_empty() {
                 value["windows"] = windows::json(places, input, statistics);
             }

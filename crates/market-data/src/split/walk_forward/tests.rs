@@ -95,6 +95,32 @@ fn a_last_window_needs_half_of_its_days() {
     assert_eq!(ends(35), "2020-02-04", "5 of 10 days");
 }
 
+/// Months have 28 to 31 days: where a window ends is where the next begins, and what would overlap is refused.
+#[test]
+fn spans_of_different_units_and_ends_of_months_score_no_day_twice_and_none_never() {
+    let series = bars("2019-06-30", 900, true);
+    let whole = |walk: Value| {
+        let found = windows(&json!({"walk_forward": walk, "warmup": 0, "purge": 0}), &series);
+        found.windows(2).all(|pair| pair[0].test.unwrap()[1] == pair[1].test.unwrap()[0])
+    };
+    assert!(whole(json!({"train": "6m", "test": "3m", "from": "2019-12-31"})));
+    assert!(whole(json!({"train": "6m", "test": "1m", "from": "2019-12-31"})));
+    for (test, step) in [("30d", "1m"), ("60d", "2m"), ("13w", "3m"), ("2m", "61d")] {
+        let split =
+            json!({"walk_forward": {"train": "1m", "test": test, "step": step, "from": "2020-02-01"}});
+        let text = error(&split, &series);
+        assert!(text.contains("days would be scored twice"), "{test} {step}: {text}");
+    }
+}
+
+#[test]
+fn an_embargo_that_leaves_nothing_of_a_last_window_drops_it() {
+    let split = json!({"walk_forward": {"train": "6m", "test": "2w", "embargo": 6}, "warmup": 0, "purge": 0});
+    let counts: Vec<usize> =
+        (270..276).map(|n| windows(&split, &bars("2020-01-01", n, true)).len()).collect();
+    assert!(counts.is_sorted() && counts[0] + 1 == counts[5], "{counts:?}");
+}
+
 #[test]
 fn training_may_grow_and_tests_may_begin_later() {
     let series = bars("2020-01-01", 60, true);
