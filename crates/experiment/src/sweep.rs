@@ -131,6 +131,11 @@ impl Planner<'_> {
         sweep.axes.iter().map(|(key, v)| Axis { key: key.clone(), values: values(v) }).collect()
     }
 
+    fn error(&self, path: &[&str], problem: Problem) -> ConfigError {
+        let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+        self.merged.error(&path, problem)
+    }
+
     fn resolve(&self, point: Point) -> Candidate {
         let mut written = self.merged.table.clone();
         self.apply(&mut written, &point.overrides);
@@ -161,10 +166,7 @@ impl Planner<'_> {
         axes: &'a [Axis],
         errors: &mut Vec<ConfigError>,
     ) -> Vec<&'a Axis> {
-        let mut fail = |path: &[&str], problem| {
-            let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-            errors.push(self.merged.error(&path, problem));
-        };
+        let mut fail = |path: &[&str], problem| errors.push(self.error(path, problem));
         match (sweep.mode, axes.is_empty(), sweep.list.is_empty()) {
             (Mode::List, false, _) => {
                 fail(&["sweep", "axes"], Problem::text("mode `list` takes its arms from sweep.list"));
@@ -203,10 +205,7 @@ impl Planner<'_> {
 
     /// The points of the modes that list their values.
     fn points(&self, sweep: &Sweep, known: &[&Axis], errors: &mut Vec<ConfigError>) -> Vec<Point> {
-        let mut fail = |path: &[&str], problem| {
-            let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-            errors.push(self.merged.error(&path, problem));
-        };
+        let mut fail = |path: &[&str], problem| errors.push(self.error(path, problem));
         let size = match sweep.mode {
             Mode::Grid => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_mul),
             _ => known.iter().map(|a| a.values.len()).fold(1, usize::saturating_add),

@@ -38,7 +38,7 @@ pub use formats::csv::{ColumnNames, Order};
 pub use formats::csv_rows::{CsvError, CsvRow, csv_rows};
 pub use prices::load_prices;
 pub use segment::{Segment, Shuffle};
-pub use series::{Bar, BarSeries, Columns, History};
+pub use series::{Bar, BarSeries, Columns, History, days_per_year};
 pub use sources::{
     CsvFile, CsvParams, InvestorBench, InvestorBenchParams, ParquetFile, ParquetParams, SOURCES,
     SyntheticNews, SyntheticNewsParams, investor_bench_file,

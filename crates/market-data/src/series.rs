@@ -1,5 +1,11 @@
 //! [`BarSeries`]: validated bars of one asset on Arrow columns, and [`History`], its view up to a bar.
 
+/// Periods per year of daily bars on these dates: 365 where some lie on weekends, else 252.
+pub fn days_per_year(dates: &[NaiveDate]) -> f64 {
+    let is_weekend = |d: &NaiveDate| matches!(d.weekday(), Weekday::Sat | Weekday::Sun);
+    if dates.iter().any(is_weekend) { 365.0 } else { 252.0 }
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -101,9 +107,7 @@ impl BarSeries {
         columns: Columns,
     ) -> Result<Self, SeriesError> {
         validate(&columns)?;
-        let weekend = |d: &NaiveDate| matches!(d.weekday(), Weekday::Sat | Weekday::Sun);
-        let periods_per_year =
-            periods_per_year.unwrap_or(if columns.date.iter().any(weekend) { 365.0 } else { 252.0 });
+        let periods_per_year = periods_per_year.unwrap_or_else(|| days_per_year(&columns.date));
         if !(periods_per_year.is_finite() && periods_per_year > 0.0) {
             return Err(SeriesError::PeriodsPerYear { value: periods_per_year });
         }

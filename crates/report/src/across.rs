@@ -6,14 +6,12 @@ use stats::{Aggregate, Bootstrap, Runs, SeedScores};
 use trading_env::Role;
 
 use crate::arm_scores::seed_scores;
-use crate::estimate::{Cell, LEVEL};
+use crate::estimate::{Cell, LEVEL, RESAMPLES};
 use crate::groups::agent_kind;
+use crate::judged::less;
 use crate::metric::{SCORES, Unit};
 use crate::numbers;
 use crate::pooled::{Pooled, tasks};
-
-/// Resamples of the seeds, as many as elsewhere on the page.
-const RESAMPLES: usize = 2_000;
 
 /// A row per arm that all tasks have.
 #[derive(Debug, Clone, Serialize)]
@@ -87,10 +85,7 @@ fn cells(tasks: &[SeedScores], hold: Option<&[f64]>) -> Vec<Cell> {
     };
     let mut cells = vec![of(0, &runs, Aggregate::Mean), of(1, &runs, Aggregate::Iqm)];
     let Some(hold) = hold else { return cells };
-    let less = |(scores, hold): (&SeedScores, &f64)| {
-        SeedScores::new(scores.iter().map(|(seed, score)| (seed, Some(score - hold))))
-    };
-    let difference = Runs::new(tasks.iter().zip(hold).map(less));
+    let difference = Runs::new(tasks.iter().zip(hold).map(|(scores, hold)| less(scores, *hold)));
     cells.push(of(2, &difference, Aggregate::Mean));
     let improvement = runs.improvement_over_fixed(hold, LEVEL, &bootstrap);
     cells.push(Cell::of(label(3), Unit::Probability, improvement.map(|i| i.point), improvement));

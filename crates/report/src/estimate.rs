@@ -9,6 +9,9 @@ use crate::numbers::{rounded, significant};
 /// Level of every interval on the page.
 pub(crate) const LEVEL: f64 = 0.95;
 
+/// Resamples of the seeds for aggregates, as many as `SeedScores::interval` takes.
+pub(crate) const RESAMPLES: usize = 2_000;
+
 /// A cell of a table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Cell {

@@ -149,7 +149,7 @@ fn timing(run: &ReportRun, hold: f64) -> Option<f64> {
 fn told(scores: &SeedScores) -> Option<String> {
     let percent = |value| numbers::percent(Some(value), 1);
     let mean = percent(scores.mean()?);
-    let seeds = format!("{} seed{}", scores.len(), if scores.len() == 1 { "" } else { "s" });
+    let seeds = numbers::plural(scores.len(), "seed");
     Some(match scores.interval(LEVEL) {
         Some(Interval { low, high, .. }) => {
             format!("{mean} (95% interval {} to {}, {seeds})", percent(low), percent(high))

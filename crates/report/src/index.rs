@@ -170,7 +170,7 @@ impl Line {
         let more = more
             .into_iter()
             .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!(" + {} {word}{}", numbers::count(n), if n == 1 { "" } else { "s" }));
+            .map(|(n, word)| format!(" + {}", numbers::plural(n, word)));
         let states = STATES.iter().filter_map(|word| Some((entry.runs.get(word)?, word)));
         let states: Vec<String> = states.map(|(n, word)| format!("{} {word}", numbers::count(*n))).collect();
         let finished = entry.finished.as_deref().map(|t| t.get(..16).unwrap_or(t).replace('T', " "));

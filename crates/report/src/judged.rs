@@ -6,7 +6,7 @@ use trading_env::Role;
 
 use crate::arm_scores::{completed, seed_scores};
 use crate::arms::{Look, look};
-use crate::estimate::{Cell, LEVEL};
+use crate::estimate::{Cell, LEVEL, RESAMPLES};
 use crate::evidence;
 use crate::groups::Group;
 use crate::metric::{SCORES, Unit};
@@ -17,8 +17,6 @@ use crate::selection::select;
 use crate::verdict::{Beside, Facts, Verdict, p_value, probability};
 use crate::warnings::mark_of_arm;
 
-/// Resamples of the seeds, as many as `SeedScores::interval` takes.
-const RESAMPLES: usize = 2_000;
 /// Confidence of the minimum track record.
 const CONFIDENCE: f64 = 0.95;
 
@@ -135,7 +133,7 @@ fn sharpe(group: &Group<'_>, arm: usize) -> SeedScores {
 }
 
 /// Less a number that no seed changes; seeds without a score stay without.
-fn less(scores: &SeedScores, value: f64) -> SeedScores {
+pub(crate) fn less(scores: &SeedScores, value: f64) -> SeedScores {
     SeedScores::new(scores.iter().map(|(seed, score)| (seed, Some(score - value))))
 }
 

@@ -43,6 +43,11 @@ pub(crate) fn count(value: usize) -> String {
     group(&value.to_string())
 }
 
+/// `1 seed`, `5 seeds`: a count of a word whose plural ends in s.
+pub(crate) fn plural(n: usize, word: &str) -> String {
+    format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// `-1234.50` becomes `−1,234.50`, and a zero has no sign.
 fn group(text: &str) -> String {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::NaiveDate;
+use market_data::days_per_year;
 use score::{Scorecard, ScoredStep};
 use serde_json::{Map, Value, json};
 use stats::{normal_cdf, normal_quantile};
@@ -18,9 +19,6 @@ use crate::groups::groups;
 use crate::plan::{Made, Place};
 use crate::selection::{SELECTED, select};
 use crate::{Curve, PlanInfo, PlannedArm, PlannedTask, ReportInput, ReportRun, settings};
-
-/// Days of a year with trading on weekends, and without.
-const DAYS: [f64; 2] = [365.0, 252.0];
 
 /// An experiment with its windows joined and its tasks put together.
 #[derive(Debug, Clone)]
@@ -571,10 +569,4 @@ fn periods_of(input: &ReportInput, run: &ReportRun) -> Option<f64> {
     let curve = run.curve.as_ref()?;
     let known = market(input, &run.manifest.as_ref()?.start.data.fingerprint);
     Some(known.unwrap_or_else(|| days_per_year(&curve.dates)))
-}
-
-/// 365 where there are weekends, and 252 where there are none.
-pub(crate) fn days_per_year(dates: &[NaiveDate]) -> f64 {
-    let weekends = dates.iter().any(|d| matches!(d.weekday(), Weekday::Sat | Weekday::Sun));
-    DAYS[usize::from(!weekends)]
 }

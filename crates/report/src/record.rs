@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use market_data::days_per_year;
 use stats::Moments;
 use trading_env::Role;
 
 use crate::groups::Group;
-use crate::pooled::days_per_year;
 use crate::{Curve, ReportRun, settings};
 
 /// What the completed seeds of an arm, baseline or control did over the group's test window.

@@ -63,7 +63,7 @@ fn of_group(group: &Group<'_>, apart: &[String]) -> Vec<TextTable> {
         title,
         rows: group.of_role(role).map(row).collect(),
     };
-    let name = std::iter::once(group.symbol()).chain(apart.iter().cloned()).collect::<Vec<_>>().join(", ");
+    let name = std::iter::once(group.name()).chain(apart.iter().cloned()).collect::<Vec<_>>().join(", ");
     let heads = ["Arm"].into_iter().chain(COLUMNS.iter().map(|c| c.head)).chain(["Runs"]);
     let selection = outcome.as_ref().map(|outcome| outcome.text_table(&name));
     let main = TextTable {

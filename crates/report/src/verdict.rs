@@ -147,10 +147,9 @@ fn sentence(facts: &Facts, grade: Grade) -> String {
         None => parts.push("no completed Buy & Hold with a Sharpe ratio to compare it with".to_owned()),
     }
     parts.extend(facts.deflated.map(|p| {
-        let trials = numbers::count(facts.trials);
-        let s = if facts.trials == 1 { "" } else { "s" };
         format!(
-            "after {trials} trial{s} the deflated Sharpe probability of its seeds as a portfolio is {}",
+            "after {} the deflated Sharpe probability of its seeds as a portfolio is {}",
+            numbers::plural(facts.trials, "trial"),
             probability(p)
         )
     }));
@@ -159,7 +158,7 @@ fn sentence(facts: &Facts, grade: Grade) -> String {
 }
 
 fn seeds(n: usize) -> String {
-    format!("{} seed{}", numbers::count(n), if n == 1 { "" } else { "s" })
+    numbers::plural(n, "seed")
 }
 
 /// Never a rounded 0 or 1, which would claim certainty.

@@ -102,7 +102,7 @@ fn about(group: &Group<'_>, arm: usize, n: usize) -> String {
     let valid = text("valid").map(|valid| format!(", the {valid} between for selection")).unwrap_or_default();
     let bars = |key: &str, value: Option<Value>| {
         let n = value.and_then(|v| v.as_u64()).filter(|n| *n > 0)?;
-        Some(format!("{key} {n} bar{}", if n == 1 { "" } else { "s" }))
+        Some(format!("{key} {}", numbers::plural(usize::try_from(n).ok()?, "bar")))
     };
     let gaps = [bars("purge", settings::at(spec, "split.purge")), bars("embargo", walk("embargo"))];
     let gaps: Vec<String> = gaps.into_iter().flatten().collect();

@@ -186,10 +186,7 @@ impl Planner<'_> {
         errors: &mut Vec<ConfigError>,
     ) -> Vec<Candidate> {
         let before = errors.len();
-        let error = |path: &[&str], problem| {
-            let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
-            self.merged.error(&path, problem)
-        };
+        let error = |path: &[&str], problem| self.error(path, problem);
         let n_samples = sweep.n_samples.unwrap_or_else(|| {
             errors.push(error(&["sweep", "n_samples"], Problem::value("nothing", "how many arms are drawn")));
             0

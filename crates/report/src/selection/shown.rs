@@ -14,7 +14,7 @@ use crate::estimate::{Cell, LEVEL};
 use crate::groups::{Group, groups, headings};
 use crate::links::Links;
 use crate::metric::{Metric, Unit};
-use crate::numbers::{count, fixed};
+use crate::numbers::{count, fixed, plural};
 use crate::pooled::Pooled;
 use crate::text::{Part, TextTable, statistics};
 use crate::verdict::Grade;
@@ -388,10 +388,6 @@ pub(crate) const SELECTED_MARK: &str = " (selected)";
 /// Standard deviation of a rank correlation of `n` pairs without any relation.
 fn noise(n: usize) -> f64 {
     1.0 / (n as f64 - 1.0).sqrt()
-}
-
-fn plural(n: usize, word: &str) -> String {
-    format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// The key of each axis and its last part, where no other axis ends alike.
