@@ -19,7 +19,7 @@ fn main() {
     }
 }
 
-/// The first digits of the commit at `root`, with a word where tracked files have changes. `None` where `root` is not
+/// The first digits of the commit at `root`, `-dirty` appended when tracked files have changes. `None` where `root` is not
 /// the top of a repository: that of somebody who keeps a copy of the source says nothing about it.
 fn commit(root: &Path) -> Option<String> {
     let git = |args: &[&str]| {
@@ -39,5 +39,5 @@ fn commit(root: &Path) -> Option<String> {
     }
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
     let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
-    Some(if changes.is_empty() { commit } else { format!("{commit}, changed since") })
+    Some(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
 }

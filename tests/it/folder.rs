@@ -88,8 +88,13 @@ impl Folder {
 
     /// Starts the command line in the folder.
     pub fn run(&self, args: &[&str]) -> Output {
+        self.run_in("", args)
+    }
+
+    /// Starts the command line in a folder below.
+    pub fn run_in(&self, below: &str, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_it"));
-        command.args(args).current_dir(self.dir.path());
+        command.args(args).current_dir(self.path(below));
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("FLAGLAB_") || key.to_string_lossy().starts_with("HF_") {
                 command.env_remove(key);

@@ -28,7 +28,8 @@ fn a_crate_is_written_for_each_kind() {
         let output = folder.run(&["new", kind, "my-own", "--flaglab", "flaglab"]);
         assert_eq!(output.ok(), "my-own\n");
         assert!(output.stderr.contains("cargo test"), "{}", output.stderr);
-        let mut wanted = vec![".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "experiment.toml"];
+        let mut wanted =
+            vec![".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "experiment.toml", "flaglab.toml"];
         wanted.extend(more);
         wanted.push("src");
         wanted.sort_unstable();
@@ -65,6 +66,12 @@ fn the_current_folder_s_checkout_is_the_default_and_out_names_the_place() {
     folder.run(&["new", "agent", "my-own", "--out", "empty"]).ok();
     assert!(folder.path("empty/src/agent.rs").is_file());
 
+    // Nor is a workspace of experiments below the checkout in the way.
+    folder.write("examples/mine/flaglab.toml", "");
+    folder.run_in("examples/mine", &["new", "reward", "other"]).ok();
+    let manifest = std::fs::read_to_string(folder.path("examples/mine/other/Cargo.toml")).unwrap();
+    assert!(manifest.contains("path = \"../../../crates/flaglab\""), "{manifest}");
+
     let told = folder.run(&["new", "agent", "my-own", "--out", "crates/mine"]).refused();
     assert!(told.contains("members of flaglab's workspace"), "{told}");
     assert_eq!(names(&folder.path("crates")), ["flaglab"]);
@@ -76,10 +83,17 @@ fn nothing_is_overwritten() {
     std::fs::create_dir(folder.path("my-own")).unwrap();
     folder.write("my-own/notes.txt", "mine");
     folder.write("file", "mine");
-    for out in ["my-own", "file"] {
+    for (out, wanted) in [
+        ("my-own", "is there and not empty"),
+        ("file", "found the file file"),
+        ("file/my-own", "found the file file"),
+    ] {
         let told = folder.run(&["new", "reward", "my-own", "--flaglab", "flaglab", "--out", out]).refused();
-        assert!(told.contains(out) && told.contains("--out"), "{told}");
+        assert!(told.contains(&format!("{out}: ")) && told.contains("--out"), "{told}");
+        assert!(told.contains(wanted), "{told}");
     }
+    let output = folder.run(&["new", "reward", "my-own", "--flaglab", "flaglab", "--out", &"x".repeat(300)]);
+    assert_eq!((output.code, output.stderr.contains("cannot be read")), (2, true), "{}", output.stderr);
     assert_eq!(names(&folder.path("my-own")), ["notes.txt"]);
     assert_eq!(folder.names(), ["file", "flaglab", "my-own"]);
 }

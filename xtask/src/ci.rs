@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
 
+mod architecture;
 mod browser;
 mod links;
 mod noise;
@@ -45,6 +46,7 @@ const CHECKS: &[Check] = &[
     check("lints", "lints", lints),
     check("documentation", "documentation", documentation),
     check("links", "links of the Markdown pages", links::check),
+    check("architecture", "tables of ARCHITECTURE.md", architecture::check),
     check("tests", "tests", tests),
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),

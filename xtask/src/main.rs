@@ -46,9 +46,10 @@ Data and settings
   completions SHELL    completion of commands and options for bash, zsh or fish
 
 Project
-  ci                   formatting, lints, docs, links, tests, statistics, audit, sweeps; --full adds transformers, the Python
-                       packages of statistics, the audit made again, the paper's trainings, PEFT, a browser, TensorBoard, queries, plugins
-                       from outside, the tutorial, sweeps of noise, cuda, wgpu;
+  ci                   formatting, lints, docs, links, the tables of ARCHITECTURE.md, tests, statistics, audit, sweeps; --full
+                       adds transformers, the Python packages of statistics, the audit made again, the paper's trainings, PEFT,
+                       a browser, TensorBoard, queries, plugins from outside, the tutorial, a sweep that is killed, a sweep
+                       through Slurm, sweeps of noise, classic tasks of control, cuda, wgpu;
                        --with parity,peft,browser adds those named, --only runs no others
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,

@@ -1,5 +1,5 @@
-//! The commands, over any [`Registry`]: an outside crate adds plugins in its own `main` and calls
-//! `cli::run(flaglab::builtins().agent(&Mine))`.
+//! The commands, over any [`Registry`]: [`run`] is what `flaglab::run` calls, in the `main` of flaglab's own binary and of an
+//! outside crate, `flaglab::run(flaglab::builtins().agent(&Mine))`.
 //!
 //! stdout carries the result, stderr progress and errors. Exit 0 done, 1 some runs failed, 2 the input was wrong:
 //! nothing was run, nothing written.
@@ -89,7 +89,7 @@ fn command_line(registry: &Registry) -> clap::Command {
 /// Parses the process's arguments and carries out the command.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "callers build it in place: `cli::run(builtins().agent(&Mine))`"
+    reason = "callers build it in place: `flaglab::run(flaglab::builtins().agent(&Mine))`"
 )]
 pub fn run(registry: Registry) -> ExitCode {
     let arguments = command_line(&registry).try_get_matches().and_then(|found| Cli::from_arg_matches(&found));

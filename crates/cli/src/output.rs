@@ -32,3 +32,21 @@ pub(crate) fn print_json(value: &impl Serialize) {
         &serde_json::to_string_pretty(value).expect("invariant: results have string keys and finite numbers"),
     );
 }
+
+/// Rows with columns as wide as their longest cell, the first `left` of them aligned to the left.
+pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let length = |cell: &String| cell.chars().count();
+    let widths: Vec<usize> =
+        (0..columns).map(|column| rows.iter().map(|row| length(&row[column])).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i < left {
+            true => format!("{cell:<width$}"),
+            false => format!("{cell:>width$}"),
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}

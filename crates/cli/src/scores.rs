@@ -1,9 +1,9 @@
 //! Test scores of a sweep as a table for the terminal: means over the completed seeds of each arm.
 
-use std::fmt::Write as _;
-
 use report::ReportInput;
 use serde_json::{Value, json};
+
+use crate::output;
 
 /// Columns: heading, score by its dotted name, factor, digits.
 const COLUMNS: [(&str, &str, f64, usize); 6] = [
@@ -89,21 +89,8 @@ pub(crate) fn table(input: &ReportInput) -> String {
             words.push(mean.map_or_else(|| "-".to_owned(), |mean| format!("{:.digits$}", factor * mean)));
         }
     }
-    let width = |i: usize| {
-        let all = words.iter().map(|words| &words[i]).chain([&heads[i]]);
-        all.map(|word| word.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    let mut text = "test scores, means over completed runs\n".to_owned();
-    for words in std::iter::once(&heads).chain(&words) {
-        let mut line = String::new();
-        for (i, (word, width)) in words.iter().zip(&widths).enumerate() {
-            let _ =
-                if i < n_words { write!(line, "{word:<width$}  ") } else { write!(line, "{word:>width$}  ") };
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
+    words.insert(0, heads);
+    format!("test scores, means over completed runs\n{}", output::table(&words, n_words))
 }
 
 /// What arms on several backends show, a line each; empty where there are none.

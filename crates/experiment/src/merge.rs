@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value as Tagged};
 use figment::{Figment, Metadata, Profile, Provider};
-use plugin::{did_you_mean_path, drop_foreign_keys, nearest_path};
+use plugin::{drop_foreign_keys, nearest_path_or_usual, path_hint};
 use serde_json::{Map, Value};
 
 use crate::error::{ConfigError, Problem};
@@ -278,7 +278,7 @@ fn read_text(path: &Path) -> Result<String, (Option<usize>, String)> {
         return Err((None, "expected an experiment file, found a folder".to_owned()));
     }
     let bytes = std::fs::read(path).map_err(|e| {
-        let near = if e.kind() == ErrorKind::NotFound { did_you_mean(path) } else { String::new() };
+        let near = if e.kind() == ErrorKind::NotFound { near_experiment(path) } else { String::new() };
         (None, format!("cannot be read: {e}{near}"))
     })?;
     String::from_utf8(bytes).map_err(|e| {
@@ -289,12 +289,12 @@ fn read_text(path: &Path) -> Result<String, (Option<usize>, String)> {
 }
 
 /// The experiment file that may be meant by one that is not there; a bare name may be that of one in `experiments`.
-fn did_you_mean(path: &Path) -> String {
+fn near_experiment(path: &Path) -> String {
     let is_experiment =
         |path: &Path| path.is_file() && path.extension().is_some_and(|ending| ending == "toml");
-    let usual = path.with_file_name("experiments").join(path.file_name().unwrap_or_default());
-    let meant = nearest_path(path, is_experiment).map_or(usual, |_| path.to_owned());
-    did_you_mean_path(&meant, is_experiment)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = Path::new(path.file_name().unwrap_or_default());
+    path_hint(nearest_path_or_usual(folder, name, "experiments", is_experiment).as_deref())
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ const CONTROLS: [(&str, &str, (&str, &str)); 4] = [
     ),
 ];
 
-/// Version of burn that this binary was built with: what the workspace's lock file says.
+/// Version of burn that this binary was built with: what the workspace's lock file says, and its manifest asks for alone,
+/// so that no other lock can give another.
 fn burn_version() -> Option<&'static str> {
     let lock = include_str!("../../../Cargo.lock");
     let (_, after) = lock.split_once("name = \"burn\"\nversion = \"")?;
@@ -94,8 +95,9 @@ fn burn_version() -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_lock_file_tells_the_version_of_burn() {
+    fn the_lock_file_tells_the_version_of_burn_to_which_the_manifest_pins_it() {
         let version = super::burn_version().unwrap();
-        assert!(version.starts_with("0."), "{version}");
+        let pin = format!("\nburn = {{ version = \"={version}\"");
+        assert!(include_str!("../../../Cargo.toml").contains(&pin), "no {pin:?} in Cargo.toml");
     }
 }

@@ -60,7 +60,7 @@ fn the_experiments_of_the_pages_are_valid() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::copy(root.join("experiments/base.toml"), dir.path().join("base.toml")).unwrap();
     let mut blocks = 0;
-    for page in ["README.md", "docs/experiments.md"] {
+    for page in ["README.md", "docs/experiments.md", "docs/search.md", "docs/walk-forward.md"] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         for block in text.split("```toml\n").skip(1) {
             let block = block.split("```").next().unwrap();
@@ -72,5 +72,5 @@ fn the_experiments_of_the_pages_are_valid() {
             blocks += 1;
         }
     }
-    assert!(blocks >= 6, "{blocks} blocks");
+    assert!(blocks >= 8, "{blocks} blocks");
 }

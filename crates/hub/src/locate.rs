@@ -6,7 +6,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, Repo, RepoType};
-use plugin::{Files, Pin, did_you_mean, nearest_path};
+use plugin::{Files, Pin, did_you_mean, nearest_path_or_usual, path_hint};
 
 use crate::{DEFAULT_REVISION, RepoId, is_commit};
 
@@ -72,11 +72,8 @@ fn snapshot(cache: &Path, id: &RepoId, revision: &str) -> Option<(PathBuf, Strin
 /// The model's folder that may be meant by one that is not there; a bare name may be that of one in `models`.
 fn near_folder(path: &Path, files: &Files) -> String {
     let is_model = |path: &Path| path.join("config.json").is_file();
-    let near = [path.to_owned(), Path::new("models").join(path)]
-        .iter()
-        .find_map(|path| nearest_path(&files.resolve(path), is_model));
-    let near = near.map(|near| near.strip_prefix(&files.root).map(Path::to_owned).unwrap_or(near));
-    near.map(|near| format!(" (did you mean {}?)", near.display())).unwrap_or_default()
+    let near = nearest_path_or_usual(&files.root, path, "models", is_model);
+    path_hint(near.as_deref().map(|near| near.strip_prefix(&files.root).unwrap_or(near)))
 }
 
 /// The repository in the cache that may be meant by one that is not.

@@ -29,7 +29,7 @@ pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
 pub use files::{Files, Pins};
 pub use near::{did_you_mean, nearest};
-pub use near_path::{did_you_mean_path, nearest_path};
+pub use near_path::{did_you_mean_path, nearest_path, nearest_path_or_usual, path_hint};
 pub use program::{PROGRAM, program};
 pub use reference::{KeyDoc, key_docs, markdown_table};
 pub use shared::SharedPool;

@@ -6,8 +6,24 @@ use crate::nearest;
 
 /// ` (did you mean PATH?)` behind a path that is not there, see [`nearest_path`].
 pub fn did_you_mean_path(path: &Path, counts: impl Fn(&Path) -> bool) -> String {
-    let near = nearest_path(path, counts);
+    path_hint(nearest_path(path, counts).as_deref())
+}
+
+/// ` (did you mean PATH?)` where there is a path `near`.
+pub fn path_hint(near: Option<&Path>) -> String {
     near.map(|near| format!(" (did you mean {}?)", near.display())).unwrap_or_default()
+}
+
+/// The [`nearest_path`] of `path` below `root`, else of `path` below the folder `usual` of `root`, in which what a bare name
+/// stands for lies as a rule.
+pub fn nearest_path_or_usual(
+    root: &Path,
+    path: &Path,
+    usual: &str,
+    counts: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
+    let places = [root.join(path), root.join(usual).join(path)];
+    places.iter().find_map(|place| nearest_path(place, &counts))
 }
 
 /// What is there under the name that is closest to `path`, part by part; `counts` tells what may stand at its end. Names
@@ -76,5 +92,11 @@ mod tests {
         assert_eq!(nearest_path(&root.join("datasets/acm"), Path::is_dir), Some(root.join("datasets/acme")));
         let told = did_you_mean_path(&root.join("acm.csv"), Path::is_file);
         assert_eq!(told, format!(" (did you mean {}?)", root.join("acme.csv").display()));
+        let or_usual = |path: &str| nearest_path_or_usual(root, Path::new(path), "experiments", is_toml);
+        for path in ["acmee.toml", "acme", "experimens/acmee.toml"] {
+            assert_eq!(or_usual(path), Some(root.join("experiments/acme.toml")), "{path}");
+        }
+        assert_eq!(or_usual("xyz.toml"), None);
+        assert_eq!(path_hint(None), "");
     }
 }

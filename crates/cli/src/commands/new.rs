@@ -5,6 +5,7 @@
 mod skeleton;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ use runner::Registry;
 use self::skeleton::{KINDS, Template};
 use crate::failure::Failure;
 use crate::output;
-use crate::paths::{shown, workspace_root};
+use crate::paths::shown;
 
 /// Arguments of `new`.
 #[derive(clap::Args)]
@@ -131,8 +132,12 @@ fn place_problem(out: &Path, checkout: Option<&Path>) -> Option<String> {
                 "{there}: is there and not empty, and nothing is overwritten; expected a new folder (`--out`)"
             ));
         }
-        Err(_) if out.exists() => {
-            return Some(format!("{there}: expected a new folder (`--out`), found a file"));
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            let file = out.ancestors().find(|path| path.exists()).unwrap_or(out);
+            return Some(format!("{there}: expected a new folder (`--out`), found the file {}", shown(file)));
+        }
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            return Some(format!("{there}: cannot be read: {e}; expected a new folder (`--out`)"));
         }
         _ => {}
     }
@@ -145,30 +150,22 @@ fn place_problem(out: &Path, checkout: Option<&Path>) -> Option<String> {
     })
 }
 
-/// Root of the checkout at `stated`, or of the one that the current folder lies in.
+/// Root of the checkout at `stated`, or of the nearest one that the current folder lies in.
 fn checkout(stated: Option<&Path>) -> Result<PathBuf, String> {
-    let is_crate = |folder: &Path| {
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let is_checkout = |folder: &Path| {
+        let manifest = fs::read_to_string(folder.join("crates/flaglab/Cargo.toml")).unwrap_or_default();
         manifest.lines().any(|line| line.trim() == "name = \"flaglab\"")
     };
     let found = match stated {
-        Some(stated) => stated.to_owned(),
+        Some(stated) if is_checkout(stated) => Ok(real(stated)),
+        Some(stated) => Err(format!("no crates/flaglab in {}", stated.display())),
         None => {
             let current = std::env::current_dir().unwrap_or_default();
-            workspace_root(&current).filter(|root| is_crate(&root.join("crates/flaglab"))).ok_or(
-                "--flaglab: expected the folder of a checkout of flaglab, found nothing, and the current folder lies in \
-                 none",
-            )?
+            let nearest = current.ancestors().find(|folder| is_checkout(folder)).map(real);
+            nearest.ok_or_else(|| "nothing, and the current folder lies in none".to_owned())
         }
     };
-    if is_crate(&found.join("crates/flaglab")) {
-        Ok(real(&found))
-    } else {
-        let text = found.display();
-        Err(format!(
-            "--flaglab: expected the folder of a checkout of flaglab, found no crates/flaglab in {text}"
-        ))
-    }
+    found.map_err(|found| format!("--flaglab: expected the folder of a checkout of flaglab, found {found}"))
 }
 
 /// `path` without links as far as it exists.

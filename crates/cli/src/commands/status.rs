@@ -235,13 +235,13 @@ impl<'a> Status<'a> {
         let mut rows = vec![row("arm", STATES)];
         let arms = self.plan.arms.iter().zip(&self.arms);
         rows.extend(arms.map(|(arm, counts)| row(&arm.name, counts.0)));
-        text += &table(&rows, 1);
+        text += &output::table(&rows, 1);
         if !self.running.is_empty() {
             let heads =
                 ["seed", "host", "pid", "steps", "of", "steps/s", "left", "return", "entropy", "last sign"];
             let mut rows = vec![row("running", heads)];
             rows.extend(self.running.iter().map(running_row));
-            text += &format!("\n{}", table(&rows, 1));
+            text += &format!("\n{}", output::table(&rows, 1));
         }
         if !self.reasons.is_empty() {
             let lines = self.reasons.iter().map(|((state, reason), n)| format!("{n} {state}: {reason}"));
@@ -320,22 +320,4 @@ fn running_row(r: &Running<'_>) -> Vec<String> {
 
 fn row(first: &str, rest: impl IntoIterator<Item = impl ToString>) -> Vec<String> {
     std::iter::once(first.to_owned()).chain(rest.into_iter().map(|cell| cell.to_string())).collect()
-}
-
-/// Rows with columns as wide as their longest cell, the first `left` of them aligned to the left.
-fn table(rows: &[Vec<String>], left: usize) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let length = |cell: &String| cell.chars().count();
-    let widths: Vec<usize> =
-        (0..columns).map(|column| rows.iter().map(|row| length(&row[column])).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i < left {
-            true => format!("{cell:<width$}"),
-            false => format!("{cell:>width$}"),
-        });
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text
 }

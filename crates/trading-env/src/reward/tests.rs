@@ -193,13 +193,7 @@ fn scale_is_a_factor_on_every_reward() {
 
 #[test]
 fn plugins_reject_what_is_out_of_range() {
-    let names: Vec<_> = REWARDS.iter().map(|p| p.name()).collect();
-    let (paper, others) = names.split_first().unwrap();
-    assert_eq!(*paper, "sharpe-delta", "the paper's is the default");
-    assert_eq!(
-        others,
-        ["differential-sharpe", "log-return", "pnl", "drawdown-penalised", "downside", "cvar-penalised"]
-    );
+    assert_eq!(REWARDS[0].name(), "sharpe-delta", "the paper's is the default");
     for plugin in REWARDS {
         for params in [json!({"scale": 0.0}), json!({"scale": -1.0}), json!({"scales": 1.0})] {
             let error = plugin.build(&params, ()).err().expect("out of range").to_string();
