@@ -8,7 +8,7 @@ use trading_env::{AgentKind, BackendKind, EnvConfig, RewardKind, RulesKind};
 use crate::LauncherKind;
 
 /// Catalogues of every kind, filled by the binary (`flaglab::builtins()`) and extended by outside crates:
-/// `cli::run(flaglab::builtins().agent(&Mine))`. A later plugin of the same name takes the earlier one's place.
+/// `flaglab::run(flaglab::builtins().agent(&Mine))`. A later plugin of the same name takes the earlier one's place.
 #[derive(Clone, Default)]
 pub struct Registry {
     /// Data sources: section `data`.
