@@ -366,7 +366,7 @@ fn tasks_are_apart_whatever_they_differ_in_and_have_the_periods_of_their_data() 
     assert_eq!(holds.len(), 6, "{names:?}");
     let tables = folder.run(&["report", "small.toml", "--format", "markdown"]);
     assert_eq!(tables.ok().matches("| Arm | Sharpe |").count(), 6, "{}", tables.stdout);
-    assert!(tables.stdout.contains("small: prices"), "{}", tables.stdout);
+    assert!(tables.stdout.contains("small: PRICES"), "{}", tables.stdout);
     let across = daily["across_tasks"]["arms"].as_array().unwrap();
     assert!(
         across
