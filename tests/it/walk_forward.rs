@@ -282,7 +282,7 @@ fn every_window_selects_by_its_own_validation_part() {
     assert_eq!(gate.code, 0, "{}{}", gate.stdout, gate.stderr);
     let page = std::fs::read_to_string(folder.path("reports/small/index.html")).unwrap();
     assert!(
-        page.contains("selected on validation")
+        page.contains("Of 5 arms one is selected on validation data in each window and task")
             && page.contains("to choose among these would need test data")
     );
 }

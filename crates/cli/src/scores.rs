@@ -49,8 +49,10 @@ fn rows(input: &ReportInput) -> Vec<Row<'_>> {
     input.plan.arms.iter().enumerate().filter_map(row).collect()
 }
 
-fn marked(row: &Row<'_>, selected: &[usize]) -> String {
-    let mark = if selected.contains(&row.arm) { " (selected)" } else { "" };
+fn marked(input: &ReportInput, row: &Row<'_>, selected: &[usize]) -> String {
+    // What windows or tasks have selected has it for a name.
+    let is_made = input.plan.arms[row.arm].place.made.is_some();
+    let mark = if selected.contains(&row.arm) && !is_made { " (selected)" } else { "" };
     format!("{}{mark}", row.name)
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn table(input: &ReportInput) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let differ = |of: fn(&Row<'_>) -> String| rows.iter().any(|row| of(row) != of(first));
     let mut heads = vec!["arm".to_owned()];
-    let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![marked(row, &selected)]).collect();
+    let mut words: Vec<Vec<String>> = rows.iter().map(|row| vec![marked(&pooled, row, &selected)]).collect();
     let mut tell = |head: &str, of: fn(&Row<'_>) -> String| {
         if differ(of) {
             heads.push(head.to_owned());

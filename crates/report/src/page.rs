@@ -539,7 +539,7 @@ fn summary(input: &ReportInput, pooled: &Pooled<'_>, judged: &[&GroupPage]) -> V
     ];
     // With several windows each section names its own.
     let selected = match judged {
-        [only] => only.selection.as_ref().and_then(|selection| selection.arm.as_ref()),
+        [only] => only.selection.as_ref().filter(|s| !s.is_made).and_then(|selection| selection.arm.as_ref()),
         _ => None,
     };
     let selected = selected.map(|arm| format!("selected on validation: {arm}"));

@@ -40,6 +40,8 @@ pub(crate) struct Outcome<'a> {
 pub(crate) struct SelectionPage {
     /// Name of the selected arm.
     pub arm: Option<String>,
+    /// Whether it is what windows or tasks have selected, each by itself.
+    pub is_made: bool,
     /// Arms that it was selected from.
     pub n: usize,
     pub is_final: bool,
@@ -436,6 +438,7 @@ pub(crate) fn selection_page(group: &Group<'_>, links: &Links) -> Option<Selecti
     let mut lead = outcome.sentences();
     Some(SelectionPage {
         arm: outcome.arm().map(str::to_owned),
+        is_made: false,
         n,
         is_final: selection.is_final(),
         notes: lead.split_off(lead.len().min(LEAD)),
@@ -467,6 +470,7 @@ fn made_page(group: &Group<'_>) -> Option<SelectionPage> {
     let notes = lead.split_off(lead.len().min(LEAD));
     Some(SelectionPage {
         arm: arm.map(|arm| arm.name.clone()),
+        is_made: true,
         n: group.of_role(Role::Arm).filter(is_selectable).count(),
         is_final: arm.and_then(|arm| arm.place.made.as_ref()).is_some_and(|made| made.is_final),
         lead,
@@ -512,6 +516,12 @@ pub(crate) fn headline(windows: &[(Option<&SelectionPage>, Option<Grade>)]) -> O
     match selections.as_slice() {
         [] => None,
         [(page, grade)] => Some(match (&page.arm, grade) {
+            (Some(_), Some(grade)) if page.is_made => format!(
+                "Of {} one is selected on validation data in each window and task{}; on their test parts together: {}.",
+                plural(page.n, "arm"),
+                if page.is_final { "" } else { " so far" },
+                grade.words()
+            ),
             (Some(arm), Some(grade)) => format!(
                 "Of {} {arm} is selected on validation data{}; on the test window: {}.",
                 plural(page.n, "arm"),
