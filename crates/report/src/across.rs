@@ -7,7 +7,7 @@ use trading_env::Role;
 
 use crate::arm_scores::seed_scores;
 use crate::estimate::{Cell, LEVEL, RESAMPLES};
-use crate::groups::agent_kind;
+use crate::groups::{agent_kind, groups};
 use crate::judged::less;
 use crate::metric::{SCORES, Unit};
 use crate::numbers;
@@ -49,26 +49,25 @@ pub(crate) fn across(pooled: &Pooled<'_>) -> Option<Across> {
     let scores = |arm: usize| -> Vec<SeedScores> {
         pooled.together[arm].iter().map(|place| seed_scores(input, *place, SCORES[0].key)).collect()
     };
-    let is_hold = |arm: &usize| {
-        let arm = &input.plan.arms[*arm];
-        arm.role == Role::Baseline && agent_kind(arm) == Some("buy-and-hold")
-    };
-    let together = 0..pooled.together.len();
-    // With several rules each has its own.
-    let rules = |arm: usize| input.plan.arms[arm].spec.get("rules");
+    let is_hold = |arm: usize| agent_kind(&input.plan.arms[arm]) == Some("buy-and-hold");
+    let groups = groups(input);
     let hold_of = |arm: usize| -> Option<Vec<f64>> {
-        let hold = together.clone().filter(is_hold).find(|hold| rules(*hold) == rules(arm))?;
+        let hold = groups.iter().find(|group| group.arms.contains(&arm))?.baseline("buy-and-hold")?;
         scores(hold).iter().map(SeedScores::mean).collect()
     };
     let row = |arm: usize| {
-        let hold = if is_hold(&arm) { None } else { hold_of(arm) };
+        let hold = if is_hold(arm) { None } else { hold_of(arm) };
         Row {
             name: input.plan.arms[arm].name.clone(),
             is_baseline: input.plan.arms[arm].role != Role::Arm,
             cells: cells(&scores(arm), hold.as_deref()),
         }
     };
-    Some(Across { tasks: names, columns: COLUMNS.to_vec(), rows: together.clone().map(row).collect() })
+    Some(Across {
+        tasks: names,
+        columns: COLUMNS.to_vec(),
+        rows: (0..pooled.together.len()).map(row).collect(),
+    })
 }
 
 fn cells(tasks: &[SeedScores], hold: Option<&[f64]>) -> Vec<Cell> {

@@ -218,9 +218,9 @@ fn rules_that_break_a_promise_are_told() {
 }
 
 /// No device.
-struct Nowhere(&'static str);
+struct Deviceless(&'static str);
 
-impl Compute for Nowhere {
+impl Compute for Deviceless {
     fn describe(&self) -> String {
         self.0.to_owned()
     }
@@ -231,8 +231,8 @@ impl Compute for Nowhere {
 
 #[test]
 fn backends_that_break_a_promise_are_told() {
-    super::backend(&Makes::<BackendKind>(|_| Box::new(Nowhere("none"))), &json!({}));
-    let silent = Makes::<BackendKind>(|_| Box::new(Nowhere("")));
+    super::backend(&Makes::<BackendKind>(|_| Box::new(Deviceless("none"))), &json!({}));
+    let silent = Makes::<BackendKind>(|_| Box::new(Deviceless("")));
     let text = told(|| super::backend(&silent, &json!({}))).unwrap();
     assert!(text.contains("described in one line"), "{text}");
 }
@@ -319,7 +319,8 @@ impl Learner for Trades {
 
 fn run(make: fn(Params) -> Box<dyn Agent>) {
     let files = Files::default();
-    let context = AgentContext { files: &files, compute: &Nowhere("none"), shared: &SharedPool::default() };
+    let context =
+        AgentContext { files: &files, compute: &Deviceless("none"), shared: &SharedPool::default() };
     super::agent(&Makes::<AgentKind>(make), &json!({}), context, 30);
 }
 
