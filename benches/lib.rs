@@ -92,7 +92,7 @@ impl Case {
         let mut params = self.spec.params("agent");
         set.iter().for_each(|(key, value)| params[key] = value.clone());
         let plugin = self.registry.agents.get(self.spec.kind("agent")).expect("an agent was checked");
-        let context = AgentContext { files: &files, compute: &*compute, shared };
+        let context = AgentContext { files: &files, compute: &*compute, shared, cache_bytes: 1 << 30 };
         plugin.build(&params, context).expect("valid agent")
     }
 

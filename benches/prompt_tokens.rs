@@ -19,7 +19,7 @@ pub fn bench(c: &mut Criterion) {
     group.sample_size(20);
     for (word, style) in [("compact", Style::Compact), ("full", Style::Full)] {
         // Room for the longer style, so that neither is cut.
-        let config = PromptConfig { style, max_tokens: 1_000, ..case.llm().prompt };
+        let config = PromptConfig { style, max_tokens: None, ..case.llm().prompt };
         let encoder = case.encoder(config.clone());
         let length = |encoded: prompt::Encoded| encoded.shared.len() + encoded.own.len();
         let encode = |o| encoder.encode(o).expect("the shipped data can be encoded");

@@ -5,6 +5,7 @@
 //! section. With `llm`, `ppo` and `pretrain` this is the only crate that knows burn.
 
 mod backend;
+mod cache;
 mod learner;
 mod model;
 mod ppo_llm;
@@ -15,6 +16,7 @@ mod zero_shot;
 
 pub use backend::{AcceleratorParams, BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
 pub use burn::tensor::FloatDType;
+pub use cache::{Auto, CacheMib, CacheParams};
 pub use model::{ModelParams, Weights, dtype};
 pub use ppo_llm::{HEADS, LlmPolicy, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};

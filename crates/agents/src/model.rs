@@ -160,6 +160,8 @@ pub(crate) struct Model {
     config: LlmConfig,
     tokenizer: Arc<Tokenizer>,
     weights: Held,
+    /// See [`Model::identity`].
+    identity: String,
     /// Number format in which it computes.
     dtype: FloatDType,
 }
@@ -214,6 +216,7 @@ impl Model {
             let make = || make()?.cast(dtype);
             context.shared.get_or_try_init(&key, make).map(Held::One).map_err(|e| invalid(&e))
         };
+        let identity = key(&content, params.weights_seed, device, dtype);
         let weights = match (params.weights, params.weights_seed) {
             (Weights::Checkpoint, _) => {
                 one(key(&content, None, device, dtype), &|| Backbone::load(&dir, device))?
@@ -228,7 +231,7 @@ impl Model {
                 Held::PerSeed { content, pool }
             }
         };
-        Ok(Self { folder: dir, config, tokenizer, weights, dtype })
+        Ok(Self { folder: dir, config, tokenizer, weights, identity, dtype })
     }
 
     /// Where its files are.
@@ -244,6 +247,11 @@ impl Model {
     /// Its tokenizer.
     pub(crate) fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// What arms whose runs have the same weights, seed by seed, have in common.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The frozen weights of a run.

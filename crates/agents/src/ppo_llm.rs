@@ -21,6 +21,7 @@ use serde_json::Value;
 use trading_env::{Agent, AgentContext, AgentError, AgentKind, Learner};
 
 use crate::backend::BurnDevice;
+use crate::cache::CacheParams;
 use crate::learner::{Network, PpoLearner};
 use crate::model::{Model, ModelParams};
 use crate::ppo_mlp::{check_ppo, parse};
@@ -47,15 +48,9 @@ pub struct PpoLlmParams {
     pub lora: LoraSpec,
     /// What the model reads at each bar.
     pub prompt: PromptConfig,
-    /// Memory for the activations of prompts that runs share, in MiB; 0 keeps none. What does not fit goes to disk or is
-    /// computed again: this changes the time of a run and nothing else.
-    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
-    pub prefix_cache_mib: usize,
-    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
-    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
-    /// that goes with the process. This changes the time of a run and nothing else.
-    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
-    pub prefix_spill_mib: usize,
+    /// Room for what was read.
+    #[serde(flatten)]
+    pub cache: CacheParams,
 }
 
 impl Default for PpoLlmParams {
@@ -68,8 +63,7 @@ impl Default for PpoLlmParams {
             trainable,
             lora,
             prompt: PromptConfig::default(),
-            prefix_cache_mib: 256,
-            prefix_spill_mib: 4096,
+            cache: CacheParams::default(),
         }
     }
 }
@@ -128,9 +122,15 @@ impl PpoLlm {
         let model = Model::open(&params.model, &device, params.ppo.train_dtype, context)?;
         let invalid = |e: LlmError| BuildError::Invalid(format!("agent.{e}"));
         let plan = params.train_spec().plan(model.config()).map_err(invalid)?;
-        let cache_mib = [params.prefix_cache_mib, params.prefix_spill_mib];
-        let reader = Reader::new(&params.prompt, &model, cache_mib, context.shared)?;
-        reader.expect(&model, &plan);
+        let limits = params.cache.limits(LlmNet::KIND, context)?;
+        let reader = Reader::new(&params.prompt, &model, limits, context.shared)?;
+        if !plan.embedding {
+            reader.expect(plan.boundary());
+            if params.ppo.kl_coef > 0.0 {
+                // The policy before training is read through all layers.
+                reader.expect(model.config().num_hidden_layers);
+            }
+        }
         let batcher = match Batcher::pays(model.config()) {
             true => {
                 Some(context.shared.get_or_try_init("batcher", || Ok::<_, BuildError>(Batcher::default()))?)

@@ -98,10 +98,10 @@ pub fn try_agent(name: &str, given: Value, shared: &SharedPool) -> Result<Box<dy
 }
 
 /// On Flex, with paths from this crate's folder.
-fn with_context<T>(shared: &SharedPool, use_it: impl FnOnce(AgentContext<'_>) -> T) -> T {
+pub fn with_context<T>(shared: &SharedPool, use_it: impl FnOnce(AgentContext<'_>) -> T) -> T {
     let files = Files { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")), ..Files::default() };
     let compute = FlexPlugin.build(&serde_json::json!({}), ()).unwrap();
-    use_it(AgentContext { files: &files, compute: &*compute, shared })
+    use_it(AgentContext { files: &files, compute: &*compute, shared, cache_bytes: 64 << 20 })
 }
 
 pub fn agent(name: &str, given: Value) -> Box<dyn Agent> {

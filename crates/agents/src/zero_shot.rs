@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 
 use burn::tensor::activation::log_softmax;
-use llm::{Body, SharedPart, TrainSpec};
+use llm::{Body, EncodedSequence, SharedPart, TrainSpec};
 use plugin::{BuildError, Content, Files, ParamError, Plugin};
 use ppo::{ActionAtTest, Decider, TrainDtype};
 use prompt::PromptConfig;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use trading_env::{Agent, AgentContext, AgentError, AgentKind, Decision, Learner, Observation, PromptCounts};
 
 use crate::backend::BurnDevice;
+use crate::cache::CacheParams;
 use crate::model::{Model, ModelParams};
 use crate::ppo_mlp::parse;
 use crate::reader::Reader;
@@ -37,15 +38,9 @@ pub struct ZeroShotParams {
     pub temperature: f64,
     /// Number format in which the language model computes, where the backend can.
     pub train_dtype: TrainDtype,
-    /// Memory for the activations of prompts that runs share, in MiB; 0 keeps none. What does not fit goes to disk or is
-    /// computed again: this changes the time of a run and nothing else.
-    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
-    pub prefix_cache_mib: usize,
-    /// Disk space for those that `prefix_cache_mib` has no room for, in MiB, where reading them back takes less time than
-    /// computing them; 0 is none. It is taken as it is needed, by a file in the folder for temporary files (`TMPDIR`)
-    /// that goes with the process. This changes the time of a run and nothing else.
-    #[schemars(range(min = 0, max = 1_000_000), extend("x-unhashed" = true))]
-    pub prefix_spill_mib: usize,
+    /// Room for what was read.
+    #[serde(flatten)]
+    pub cache: CacheParams,
 }
 
 impl Default for ZeroShotParams {
@@ -56,8 +51,7 @@ impl Default for ZeroShotParams {
             action_at_test: ActionAtTest::Argmax,
             temperature: 1.0,
             train_dtype: TrainDtype::default(),
-            prefix_cache_mib: 256,
-            prefix_spill_mib: 4096,
+            cache: CacheParams::default(),
         }
     }
 }
@@ -94,8 +88,9 @@ impl Plugin<AgentKind> for ZeroShotPlugin {
         let params: ZeroShotParams = plugin::params(params)?;
         let device = BurnDevice::of(context.compute, KIND)?.device().clone();
         let model = Model::open(&params.model, &device, params.train_dtype, context)?;
-        let cache_mib = [params.prefix_cache_mib, params.prefix_spill_mib];
-        let reader = Reader::new(&params.prompt, &model, cache_mib, context.shared)?;
+        let limits = params.cache.limits(KIND, context)?;
+        let reader = Reader::new(&params.prompt, &model, limits, context.shared)?;
+        reader.expect(model.config().num_hidden_layers);
         let invalid = |e: prompt::PromptError| BuildError::Invalid(format!("agent.prompt: {e}"));
         let words = params.prompt.answers().map(|word| reader.encoder().tokenizer().encode_more(word));
         let [sell, hold, buy] = words;
@@ -172,9 +167,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Log-probabilities of the words after the prompts of all observations.
-    fn scores(&mut self, observations: &[Observation<'_>]) -> Result<Vec<[f32; 3]>, AgentError> {
-        let failed = |e: llm::LlmError| AgentError::Other(e.to_string());
+    /// Prompts of all observations, each with every beginning of a word.
+    fn after_accounts(
+        &mut self,
+        observations: &[Observation<'_>],
+    ) -> Result<Vec<EncodedSequence>, AgentError> {
         let mut prompts: Vec<(Arc<SharedPart>, Vec<u32>)> = Vec::new();
         for observation in observations {
             let (shared, own) = self.reader.shared(&self.body, observation)?;
@@ -183,7 +180,27 @@ impl Asked<'_> {
             }
         }
         let sequences: Vec<_> = prompts.iter().map(|(shared, own)| (&**shared, own.as_slice())).collect();
-        let encoded = self.body.encode_all(&sequences).map_err(failed)?;
+        self.body.encode_all(&sequences).map_err(|e| AgentError::Other(e.to_string()))
+    }
+
+    /// The same without accounts: where a word is one token, what a policy without trained layers has read of the bar.
+    fn whole(&mut self, observations: &[Observation<'_>]) -> Result<Vec<EncodedSequence>, AgentError> {
+        let mut encoded = Vec::with_capacity(observations.len() * self.words.beginnings.len());
+        for observation in observations {
+            let rest = self.reader.rest(observation)?;
+            for beginning in &self.words.beginnings {
+                encoded.push(self.reader.whole(&self.body, &[&*rest, beginning].concat())?);
+            }
+        }
+        Ok(encoded)
+    }
+
+    /// Log-probabilities of the words after the prompts of all observations.
+    fn scores(&mut self, observations: &[Observation<'_>]) -> Result<Vec<[f32; 3]>, AgentError> {
+        let encoded = match self.reader.shows_account() {
+            true => self.after_accounts(observations)?,
+            false => self.whole(observations)?,
+        };
         let logits = self.body.backbone().lm_head(self.body.forward_frozen(&encoded));
         let [_, vocabulary] = logits.dims();
         let log_probs = log_softmax(logits, 1).into_data().try_into_vec::<f32>();

@@ -59,7 +59,8 @@ pub fn agent(plugin: &dyn Plugin<AgentKind>) {
 /// Training takes place five times: hand over few steps.
 pub fn agent_with(plugin: &dyn Plugin<AgentKind>, given: &Value) {
     let compute = agents::BACKENDS[0].build(&json!({}), ()).expect("invariant: the default backend is there");
-    let context = AgentContext { files: &files(), compute: &*compute, shared: &SharedPool::default() };
+    let (files, shared) = (files(), SharedPool::default());
+    let context = AgentContext { files: &files, compute: &*compute, shared: &shared, cache_bytes: 64 << 20 };
     trading_env::contract::agent(plugin, given, context, BARS);
 }
 

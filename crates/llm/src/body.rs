@@ -171,13 +171,49 @@ impl Body {
     /// Carries the shared part up to the boundary. Always computed as a batch of one, so that its bytes depend on
     /// nothing but tokens, boundary and backbone.
     pub fn encode_shared(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
-        Ok(self.extend_shared(self.unread(ids)?, &[]))
+        Ok(self.extend_shared(self.unread_after(0, ids)?, &[]))
     }
 
-    /// A shared part that no layer has read yet.
-    pub(crate) fn unread(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
-        self.backbone.check_tokens(0, ids)?;
+    /// A part that no layer has read yet and that follows `before` tokens.
+    pub(crate) fn unread_after(&self, before: usize, ids: &[u32]) -> Result<SharedPart, LlmError> {
+        self.backbone.check_tokens(before, ids)?;
         Ok(SharedPart::unread(ids))
+    }
+
+    /// The beginning of prompts that nothing but their rest continues: keys and values of all layers, and hidden states at
+    /// this body's boundary. Where the embedding is trained, no layer has read it.
+    pub fn encode_beginning(&self, ids: &[u32]) -> Result<SharedPart, LlmError> {
+        let part = self.encode_shared(ids)?;
+        Ok(if self.plan.embedding { part } else { self.untrained().extend_shared(part, &[]) })
+    }
+
+    /// Carries the rest of a whole prompt to this body's boundary and to the `expected` ones, in one pass from the deepest
+    /// hidden states that there are below the first one that lacks. Always alone, like a shared part; of the last layer,
+    /// the last row.
+    pub(crate) fn extend_whole(
+        &self,
+        mut part: SharedPart,
+        beginning: &SharedPart,
+        expected: &[usize],
+    ) -> SharedPart {
+        let mut boundaries: Vec<usize> = expected.iter().copied().chain([self.boundary]).collect();
+        boundaries.sort_unstable();
+        boundaries.retain(|boundary| !part.hidden.contains_key(boundary));
+        let ids = part.ids.clone();
+        for boundary in boundaries {
+            let (first, x) = match part.hidden.range(..boundary).next_back() {
+                Some((first, x)) => (*first, x.clone()),
+                None => (0, self.backbone.embed(&ids)),
+            };
+            part.hidden.insert(boundary, self.continued(&[(beginning, &ids)], first..boundary, x));
+        }
+        part
+    }
+
+    /// The sequence of a whole prompt, whose rest was [carried](Body::extend_whole) to this body's boundary.
+    pub(crate) fn whole(&self, beginning: &SharedPart, rest: &SharedPart) -> EncodedSequence {
+        let hidden = rest.hidden.get(&self.boundary).expect("a part that reaches the boundary");
+        self.with_own(beginning, &rest.ids, hidden.clone())
     }
 
     /// Carries a part that a body of the same backbone has encoded up to this one's boundary, from the deepest hidden
@@ -222,7 +258,7 @@ impl Body {
     }
 
     /// Whether `part` holds all that this body reads of it.
-    pub(crate) fn is_covered_by(&self, part: &SharedPart) -> bool {
+    pub fn is_covered_by(&self, part: &SharedPart) -> bool {
         let to_last = self.boundary == self.n_layers();
         let has_hidden = to_last || part.hidden.contains_key(&self.boundary);
         self.plan.embedding || (part.past.len() >= self.boundary && has_hidden)

@@ -42,5 +42,5 @@ pub use footprint::Footprint;
 pub use names::Projection;
 pub use params::{Adam, AdamConfig, GradSet, NewParam, Param, ParamSet, Snapshot};
 pub use peft::{Factors, LoraAdapter};
-pub use prefix::{CacheLimits, CacheStats, Lookup, PrefixCache};
+pub use prefix::{Boundaries, CacheLimits, CacheStats, Lookup, PrefixCache};
 pub use spec::{LoraSpec, TrainPlan, TrainSpec};

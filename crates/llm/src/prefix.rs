@@ -1,5 +1,6 @@
-//! A cache of shared parts, used by all runs of a process.
+//! A cache of shared parts and of whole prompts, used by all runs of a process.
 
+mod ask;
 mod flight;
 mod lru;
 mod own;
@@ -7,41 +8,63 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::{DType, Tensor};
 
+use self::ask::Ask;
 use self::flight::Flight;
 use self::lru::Lru;
 use self::own::OwnParts;
 use self::spill::Spill;
 use crate::batcher::{Lane, Sequences};
 use crate::body::{Body, EncodedSequence, SharedPart};
-use crate::{Backbone, LlmConfig, LlmError, TrainPlan, kernels};
+use crate::{Backbone, LlmError, kernels};
 
 /// Shared parts by content: backbone and tokens. Bounded by bytes; the least recently used go first, to a temporary
 /// file where reading them back takes less time than computing them again, by assumed speeds.
 ///
 /// One entry serves bodies with any boundary: it holds keys and values of the layers up to the deepest one asked for,
 /// and hidden states at each. A body with a deeper boundary continues from the deepest hidden states below its own; one
-/// with a shallower boundary finds its own if [`PrefixCache::expect`] said that it would come.
+/// with a shallower boundary finds its own if it is among the [`Boundaries`] that were expected.
 ///
-/// What the cache returns has the same bytes as a fresh [`Body::encode_shared`], so hits, evictions and other runs
-/// change nothing but time. The lock is not held while a part is computed, written or read. A run that asks for a part
-/// that another one is computing waits for it; runs that ask for different tokens do not wait for each other.
+/// Of prompts that nothing continues, because no account follows, it holds no keys and values: only the hidden states at
+/// the boundaries that are expected, which one pass leaves ([`PrefixCache::whole`]).
+///
+/// What the cache returns has the same bytes as a fresh [`Body::encode_shared`] or [`Body::encode_own`], so hits,
+/// evictions and other runs change nothing but time. The lock is not held while a part is computed, written or read. A
+/// run that asks for a part that another one is computing waits for it; runs that ask for different tokens do not wait
+/// for each other.
 pub struct PrefixCache {
     limit: usize,
     spill: Spill,
     /// Whether an evicted part goes to disk: [`is_worth_reading`].
-    is_worth_reading: fn(&Body, &SharedPart) -> bool,
+    is_worth_reading: fn(&Backbone, &SharedPart) -> bool,
     own: OwnParts,
     state: Mutex<State>,
 }
 
 /// Share of the memory that own parts may take besides, which are small: one in so many bytes.
 const OWN_SHARE: usize = 8;
+
+/// Boundaries at which the same prompts of one model are asked for. Whoever reads them for a deeper one keeps the hidden
+/// states there, so that the order in which arms come does not matter.
+#[derive(Debug, Default)]
+pub struct Boundaries(Mutex<BTreeSet<usize>>);
+
+impl Boundaries {
+    /// Says that somebody will ask at this boundary.
+    pub fn expect(&self, boundary: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(boundary);
+    }
+
+    /// Those that were said, from the lowest on.
+    fn get(&self) -> Vec<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}
 
 /// What a [`PrefixCache`] may hold, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +82,8 @@ struct State {
     leaving: HashMap<Key, Arc<SharedPart>>,
     /// Parts that somebody is computing or reading back.
     flights: HashMap<Key, Arc<Flight>>,
-    /// Boundaries that are asked for, by shape of the model.
-    expected: Vec<(LlmConfig, usize)>,
+    /// All that was ever computed from its tokens, to tell what was lost since.
+    computed: HashSet<Key>,
     stats: CacheStats,
 }
 
@@ -90,6 +113,8 @@ pub struct CacheStats {
     pub extended: u64,
     /// Parts computed from their tokens.
     pub misses: u64,
+    /// Those of them that had been computed before and were evicted.
+    pub recomputed: u64,
     /// Tokens of the parts computed from their tokens.
     pub tokens: u64,
     /// Parts held in memory.
@@ -113,6 +138,8 @@ pub enum Lookup {
     Extended,
     /// Computed from its tokens.
     Miss,
+    /// Computed from its tokens once more: it was evicted.
+    Recomputed,
     /// Not looked up: where the embedding is trained, no layer reads a part before the update does.
     Bypassed,
 }
@@ -159,34 +186,57 @@ impl PrefixCache {
         self.spill.failure()
     }
 
-    /// Says that bodies of models of this shape will ask at the boundary of `plan`: whoever computes deeper layers keeps
-    /// the hidden states there, so that the order in which they come does not matter.
-    pub fn expect(&self, config: &LlmConfig, plan: &TrainPlan) {
-        let boundary = plan.boundary();
-        if !plan.embedding && boundary < config.num_hidden_layers {
-            let mut state = self.state();
-            if !state.expects(config).contains(&boundary) {
-                state.expected.push((config.clone(), boundary));
-            }
-        }
-    }
-
     /// The shared part of `ids` with all that `body` reads of it, and where it came from.
     ///
     /// May wait for another thread that computes the same part. That thread may need rayon's pool for its products, so
     /// nobody waits inside that pool: there a part is computed once more.
     pub fn shared(&self, body: &Body, ids: &[u32]) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
+        self.shared_among(body, ids, &Boundaries::default())
+    }
+
+    /// [`PrefixCache::shared`] where the same part will be asked for at the `expected` boundaries.
+    pub fn shared_among(
+        &self,
+        body: &Body,
+        ids: &[u32],
+        expected: &Boundaries,
+    ) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
         if body.plan().embedding {
             return Ok((Arc::new(body.encode_shared(ids)?), Lookup::Bypassed));
         }
-        let key = Key::new(body.backbone(), ids);
+        self.find(&Ask::shared(body, ids, expected))
+    }
+
+    /// The sequence of a prompt that nothing continues, `beginning` and `rest`, as `body` reads it alone; where the rest
+    /// came from. Equal to the bytes of [`Body::encode_own`].
+    ///
+    /// `beginning` is [`Body::encode_beginning`] of a body with this backbone: its hidden states are at this body's
+    /// boundary, or nobody reads them. A prompt that nobody has read yet goes through the model once, to the deepest of
+    /// the `expected` boundaries. Waits as [`PrefixCache::shared`] does.
+    pub fn whole(
+        &self,
+        body: &Body,
+        beginning: &SharedPart,
+        rest: &[u32],
+        expected: &Boundaries,
+    ) -> Result<(EncodedSequence, Lookup), LlmError> {
+        if body.plan().embedding {
+            return Ok((body.encode_own(beginning, rest)?, Lookup::Bypassed));
+        }
+        let (part, lookup) = self.find(&Ask::whole(body, beginning, rest, expected))?;
+        Ok((body.whole(beginning, &part), lookup))
+    }
+
+    /// What is asked for, from memory, from disk, from another thread, or computed.
+    fn find(&self, ask: &Ask<'_>) -> Result<(Arc<SharedPart>, Lookup), LlmError> {
+        let key = ask.key();
         let mut seen: Option<Arc<SharedPart>> = None;
         loop {
-            let step = self.state().step(&key, body);
+            let step = self.state().step(&key, ask);
             match step {
                 Step::Found(part) => return Ok((part, Lookup::Hit)),
                 Step::Wait(_) if !threads::may_wait() => {
-                    let (held, lookup) = self.make(body, ids, key, seen)?;
+                    let (held, lookup) = self.make(ask, key, seen)?;
                     let part = held.part.clone();
                     let evicted = self.keep(&mut self.state(), key, held);
                     self.write_out(evicted);
@@ -195,14 +245,14 @@ impl PrefixCache {
                 Step::Wait(flight) => {
                     // One that failed leaves nothing: the next turn of the loop leads or waits for who does.
                     seen = flight.wait().or(seen);
-                    if let Some(part) = seen.as_ref().filter(|part| body.is_covered_by(part)) {
+                    if let Some(part) = seen.as_ref().filter(|part| ask.is_covered_by(part)) {
                         self.state().stats.hits += 1;
                         return Ok((part.clone(), Lookup::Hit));
                     }
                 }
                 Step::Lead(flight, start) => {
                     let lead = Lead { cache: self, key, flight };
-                    let (held, lookup) = self.make(body, ids, key, start.or(seen))?;
+                    let (held, lookup) = self.make(ask, key, start.or(seen))?;
                     let part = held.part.clone();
                     self.write_out(lead.land(held));
                     return Ok((part, lookup));
@@ -224,39 +274,39 @@ impl PrefixCache {
     /// Computes a part from what there is of it, on disk when there is nothing in memory.
     fn make(
         &self,
-        body: &Body,
-        ids: &[u32],
+        ask: &Ask<'_>,
         key: Key,
         start: Option<Arc<SharedPart>>,
     ) -> Result<(Held, Lookup), LlmError> {
         let start = match start {
             Some(part) => Some(Arc::unwrap_or_clone(part)),
-            None => self.read_back(body, ids, key),
+            None => self.read_back(ask, key),
         };
-        let start = start.map_or_else(|| body.unread(ids), Ok)?;
-        let lookup = if body.is_covered_by(&start) {
+        let start = start.map_or_else(|| ask.unread(), Ok)?;
+        let lookup = if ask.is_covered_by(&start) {
             // What memory or another run had was not enough: this comes from disk.
             Lookup::Spilled
-        } else if body.start_in(&start).is_some() {
+        } else if ask.body.start_in(&start).is_some() {
             Lookup::Extended
+        } else if start.n_layers() == 0 && self.limit > 0 && !self.state().computed.insert(key) {
+            Lookup::Recomputed
         } else {
             // Layers without hidden states to continue from are computed again; deeper ones stay beside.
             Lookup::Miss
         };
-        let passing = self.state().expects(body.backbone().config());
-        let part = body.extend_shared(start, &passing);
-        self.state().count(lookup, ids.len());
+        let part = ask.extend(start);
+        self.state().count(lookup, ask.ids.len());
         let held = Held {
             bytes: footprint(&part),
-            is_worth_reading: (self.is_worth_reading)(body, &part),
+            is_worth_reading: (self.is_worth_reading)(ask.body.backbone(), &part),
             is_on_disk: lookup == Lookup::Spilled,
             part: Arc::new(part),
         };
         Ok((held, lookup))
     }
 
-    fn read_back(&self, body: &Body, ids: &[u32], key: Key) -> Option<SharedPart> {
-        SharedPart::from_bytes(ids, &self.spill.get(key)?, body.backbone().device())
+    fn read_back(&self, ask: &Ask<'_>, key: Key) -> Option<SharedPart> {
+        SharedPart::from_bytes(ask.ids, &self.spill.get(key)?, ask.body.backbone().device())
     }
 
     /// Takes a part in, in place of what there is of it, if it has room at all. Returns evicted parts that are to be
@@ -322,10 +372,10 @@ impl Drop for Lead<'_> {
 }
 
 impl State {
-    fn step(&mut self, key: &Key, body: &Body) -> Step {
+    fn step(&mut self, key: &Key, ask: &Ask<'_>) -> Step {
         let held = self.held.get(key).map(|held| &held.part).or_else(|| self.leaving.get(key)).cloned();
         match held {
-            Some(part) if body.is_covered_by(&part) => {
+            Some(part) if ask.is_covered_by(&part) => {
                 self.stats.hits += 1;
                 Step::Found(part)
             }
@@ -334,12 +384,6 @@ impl State {
                 Entry::Vacant(slot) => Step::Lead(slot.insert(Arc::default()).clone(), part),
             },
         }
-    }
-
-    /// The boundaries at which a model of this shape is asked for.
-    fn expects(&self, config: &LlmConfig) -> Vec<usize> {
-        let of_shape = self.expected.iter().filter(|(shape, _)| shape == config);
-        of_shape.map(|(_, boundary)| *boundary).collect()
     }
 
     /// Takes a marker away, if it is still this one.
@@ -354,9 +398,10 @@ impl State {
             Lookup::Hit => self.stats.hits += 1,
             Lookup::Spilled => self.stats.spilled += 1,
             Lookup::Extended => self.stats.extended += 1,
-            Lookup::Miss => {
+            Lookup::Miss | Lookup::Recomputed => {
                 self.stats.misses += 1;
                 self.stats.tokens += tokens as u64;
+                self.stats.recomputed += u64::from(lookup == Lookup::Recomputed);
             }
             Lookup::Bypassed => {}
         }
@@ -382,8 +427,7 @@ const DISK_SPEED: f64 = 500e6;
 /// Whether a part is read back sooner than it is computed: its bytes at [`DISK_SPEED`] against two operations per
 /// token and weight of the layers that it holds. Attention is left out, and so are the machine's true speeds: this
 /// decides about time, not about results.
-fn is_worth_reading(body: &Body, part: &SharedPart) -> bool {
-    let backbone = body.backbone();
+fn is_worth_reading(backbone: &Backbone, part: &SharedPart) -> bool {
     let weights = backbone.config().layer_values();
     let operations = 2.0 * (weights * part.n_layers() * part.ids().len()) as f64;
     // Of the backends, the one on the CPU is the one that the fused operations are for.

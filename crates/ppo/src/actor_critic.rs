@@ -100,6 +100,8 @@ pub struct Usage {
     pub cache_extended: u64,
     /// Those computed from their tokens.
     pub cache_misses: u64,
+    /// Those of them that had been computed before and were evicted.
+    pub cache_recomputed: u64,
     /// Resident memory of the process now, bytes.
     pub rss_bytes: u64,
 }

@@ -449,6 +449,7 @@ fn timing(update: u32, steps: usize, started: Instant, before: Usage, after: Usa
         cache_misses: after.cache_misses,
         cache_spilled: after.cache_spilled,
         cache_extended: after.cache_extended,
+        cache_recomputed: after.cache_recomputed,
         rss_bytes: after.rss_bytes,
     }
 }

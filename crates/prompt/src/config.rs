@@ -27,16 +27,20 @@ pub struct PromptConfig {
     pub symbol: bool,
     /// Whether the date is shown.
     pub date: bool,
+    /// Whether the account is shown: cash, shares, value, and the last rewards, values and actions (`env.memory`).
+    /// Without it all accounts at one bar read the same prompt, and a model whose layers are frozen reads every bar
+    /// once per sweep.
+    pub account: bool,
     /// Whether the prompt is put into the chat format of an instruct model: the `chat_template` of its
     /// `tokenizer_config.json`, or its `chat_template.jinja`. The task becomes the system message (where the template
     /// knows none, the beginning of the user's), market and account the user's message, and the model's answer begins
     /// after the generation prompt. Off: plain text.
     pub chat_template: bool,
-    /// Longest shared part in tokens: task, date, prices and news. What is longer loses its oldest news first, then its
-    /// oldest prices, and so does a whole prompt that is longer than the model's longest sequence; the account is
-    /// never cut. The manifest counts shortened prompts.
+    /// Longest shared part in tokens: task, date, prices and news; absent: what the model's longest sequence leaves
+    /// beside the account. What is longer loses its oldest news first, then its oldest prices; the account is never
+    /// cut. The manifest counts shortened prompts, and the report names the arms that have any.
     #[schemars(range(min = 16, max = 100000))]
-    pub max_tokens: usize,
+    pub max_tokens: Option<usize>,
 }
 
 impl Default for PromptConfig {
@@ -50,8 +54,9 @@ impl Default for PromptConfig {
             news_words: 30,
             symbol: true,
             date: true,
+            account: true,
             chat_template: false,
-            max_tokens: 256,
+            max_tokens: None,
         }
     }
 }

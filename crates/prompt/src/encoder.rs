@@ -50,7 +50,7 @@ impl Known {
 pub struct Encoded {
     /// Ids of the shared part, at most `max_tokens`.
     pub shared: Vec<u32>,
-    /// Ids of the own part.
+    /// Ids of the own part; where no account is shown, they are the same for all prompts.
     pub own: Vec<u32>,
     /// News items that were left out for want of room.
     pub dropped_news: usize,
@@ -141,7 +141,7 @@ impl Encoder {
     pub fn within(mut self, context: usize) -> Result<Self, PromptError> {
         self.context = context;
         let (shared, own) = (self.shared("")?.len(), self.own("")?.len());
-        let limit = self.config.max_tokens;
+        let limit = self.limit();
         if shared > limit {
             return Err(PromptError::TooLong { needed: shared, limit });
         }
@@ -161,6 +161,16 @@ impl Encoder {
         &self.tokenizer
     }
 
+    /// Longest shared part in tokens, as far as the settings say.
+    fn limit(&self) -> usize {
+        self.config.max_tokens.unwrap_or(usize::MAX)
+    }
+
+    /// Ids with which every prompt begins where no account is shown: those of the task. A model reads them once.
+    pub fn beginning(&self) -> Result<Vec<u32>, PromptError> {
+        self.shared("")
+    }
+
     /// Ids of an observation's prompt. A shared part above `max_tokens` loses its oldest news, then its oldest
     /// prices; how much depends on the bar alone, so accounts at one bar keep equal shared parts. A prompt above the
     /// model's longest sequence loses more by the same rule.
@@ -171,7 +181,7 @@ impl Encoder {
         let mut extent = all;
         loop {
             let shared = self.shared(&self.config.market(observation, extent))?;
-            let (length, limit) = (shared.len() + own.len(), self.config.max_tokens);
+            let (length, limit) = (shared.len() + own.len(), self.limit());
             if shared.len() <= limit && length <= self.context {
                 let dropped_news = all.news - extent.news;
                 let dropped_history = all.history - extent.history;
@@ -194,7 +204,14 @@ impl Encoder {
     /// Ids of the shared part around `market`.
     fn shared(&self, market: &str) -> Result<Vec<u32>, PromptError> {
         let mut ids = self.frame.head.clone();
-        ids.extend(&*self.ids(format!("{}{market}", self.frame.lead))?);
+        if self.config.account {
+            ids.extend(&*self.ids(format!("{}{market}", self.frame.lead))?);
+        } else {
+            // Apart, so that all prompts begin with the same ids.
+            for text in [&*self.frame.lead, market] {
+                ids.extend(&*self.ids(text.to_owned())?);
+            }
+        }
         Ok(ids)
     }
 

@@ -15,7 +15,7 @@ use crate::{PriceView, PromptConfig, Style};
 pub struct PromptParts {
     /// Task, legal actions, answer format, asset, date, prices, news: equal for all accounts at one bar.
     pub shared: String,
-    /// Account, recent rewards, values and actions, and the cue for the answer.
+    /// Account, recent rewards, values and actions, and the cue for the answer; without the account the cue alone.
     pub own: String,
 }
 
@@ -59,7 +59,7 @@ impl PromptConfig {
         }
     }
 
-    /// What all accounts at one bar share: asset, date, prices, news.
+    /// What all accounts at one bar share: asset, date, prices, news. The account continues the text, where it is shown.
     pub(crate) fn market(&self, observation: &Observation<'_>, extent: Extent) -> String {
         match self.style {
             Style::Compact => self.market_compact(observation, extent),
@@ -67,9 +67,10 @@ impl PromptConfig {
         }
     }
 
-    /// What is the account's own: holdings, recent rewards, values and actions.
+    /// What is the account's own: holdings, recent rewards, values and actions; empty where it is not shown.
     pub(crate) fn account(&self, observation: &Observation<'_>) -> String {
         match self.style {
+            _ if !self.account => String::new(),
             Style::Compact => account_compact(observation),
             Style::Full => account_full(observation),
         }
@@ -125,6 +126,9 @@ impl PromptConfig {
                 text.push('\n');
             }
         }
+        if !self.account {
+            text.truncate(text.trim_end().len());
+        }
         text
     }
 
@@ -143,7 +147,8 @@ impl PromptConfig {
         };
         let _ = write!(text, "\"{label}\": [{}], ", self.prices(observation, extent).join(", "));
         let news: Vec<_> = self.news(observation, extent).iter().map(|item| quoted(item)).collect();
-        let _ = write!(text, "\"news\": [{}],", news.join(", "));
+        let _ = write!(text, "\"news\": [{}]", news.join(", "));
+        text.push(if self.account { ',' } else { '}' });
         text
     }
 

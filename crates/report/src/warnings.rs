@@ -26,13 +26,18 @@ pub(crate) struct WarningRow {
     pub example: Option<u64>,
 }
 
-const KINDS: [WarningKind; 3] =
-    [WarningKind::ConstantAction, WarningKind::KlExplosion, WarningKind::MixedMachines];
+const KINDS: [WarningKind; 4] = [
+    WarningKind::ConstantAction,
+    WarningKind::KlExplosion,
+    WarningKind::CacheThrashing,
+    WarningKind::MixedMachines,
+];
 
 fn word(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "constant action",
         WarningKind::KlExplosion => "KL explosion",
+        WarningKind::CacheThrashing => "cache thrashing",
         WarningKind::MixedMachines => "mixed machines",
     }
 }
@@ -42,6 +47,9 @@ fn about(kind: WarningKind) -> &'static str {
         WarningKind::ConstantAction => "the trained policy decides the same whatever it reads",
         WarningKind::KlExplosion => {
             "an update threw the policy far from the one that had collected its samples"
+        }
+        WarningKind::CacheThrashing => {
+            "the prefix cache had no room for what the runs read again and again: time was lost, no result changed"
         }
         WarningKind::MixedMachines => {
             "begun on one type of machine and finished on another: neither gives the same bytes alone"

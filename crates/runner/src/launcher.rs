@@ -129,6 +129,8 @@ pub struct Worker {
 impl Worker {
     /// Argument by which it ends, saving points, when its standard input does.
     pub const ATTACHED: &'static str = "--attached";
+    /// Argument before the mebibytes that it may take, [`Plan::memory_mib`](crate::Plan::memory_mib).
+    pub const MEMORY: &'static str = "--memory-mib";
 
     /// All arguments for these runs.
     pub fn args_for(&self, runs: &[String]) -> Vec<String> {

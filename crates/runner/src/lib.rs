@@ -13,6 +13,7 @@
 mod evaluate;
 mod execute;
 mod launcher;
+mod memory;
 mod panics;
 mod plan;
 mod policy;

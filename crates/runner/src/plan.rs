@@ -107,6 +107,8 @@ pub struct Plan<'a> {
     pub runs: Vec<PlannedRun>,
     /// Model repositories that the arms read, by the name that the settings give them: what a lock holds.
     pub models: BTreeMap<String, LockedModel>,
+    /// Mebibytes that this process may take; absent: as many as there are.
+    pub memory_mib: Option<u64>,
 }
 
 impl<'a> Plan<'a> {
@@ -188,7 +190,7 @@ impl<'a> Plan<'a> {
         problems.finish()?;
         let store = store.with_lease(Duration::from_secs(experiment.run.lease_s.into()));
         let runs = runs(experiment, &arms, &store)?;
-        Ok(Plan { registry, files, experiment, store, arms, runs, models })
+        Ok(Plan { registry, files, experiment, store, arms, runs, models, memory_mib: None })
     }
 
     /// The run's arm.

@@ -11,6 +11,7 @@ use trading_env::{
     SplitName,
 };
 
+use crate::memory;
 use crate::plan::find;
 use crate::{Evaluation, Registry, evaluate};
 
@@ -47,7 +48,8 @@ pub fn evaluate_policy(
         .build(&spec.params(BackendKind::SECTION), ())
         .map(Arc::from)?;
     let shared = SharedPool::default();
-    let context = AgentContext { files, compute: &*device, shared: &shared };
+    let cache_bytes = memory::cache_bytes(None);
+    let context = AgentContext { files, compute: &*device, shared: &shared, cache_bytes };
     let agent = find(&registry.agents, spec.kind(AgentKind::SECTION))?
         .build(&spec.params(AgentKind::SECTION), context)?;
     let reward: Arc<dyn RewardFn> = find(&registry.rewards, spec.kind(RewardKind::SECTION))?

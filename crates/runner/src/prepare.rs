@@ -14,6 +14,7 @@ use trading_env::{
     RulesKind, SplitName,
 };
 
+use crate::memory;
 use crate::plan::{Problems, find};
 use crate::slots::Slots;
 use crate::{Isolated, Launcher, LauncherKind, Local, Place, Plan, PlanError, PlannedRun};
@@ -140,6 +141,7 @@ impl<'a> Plan<'a> {
             slots: HashMap::new(),
             arenas: HashMap::new(),
             shared: SharedPool::default(),
+            cache_bytes: memory::cache_bytes(self.memory_mib),
             elsewhere: false,
         };
         let launcher = builder.launcher();
@@ -177,6 +179,8 @@ struct Builder<'p> {
     /// of them would fill the memory with copies.
     arenas: HashMap<(*const Splits, Part), Arena>,
     shared: SharedPool,
+    /// What agents may fill with what only saves time.
+    cache_bytes: u64,
     /// Whether devices and agents are built on other machines only.
     elsewhere: bool,
 }
@@ -244,8 +248,12 @@ impl Builder<'_> {
         });
         let (adapter, info, agent) = match device {
             Ok(device) => {
-                let context =
-                    AgentContext { files: self.plan.files, compute: &*device, shared: &self.shared };
+                let context = AgentContext {
+                    files: self.plan.files,
+                    compute: &*device,
+                    shared: &self.shared,
+                    cache_bytes: self.cache_bytes,
+                };
                 let plugin = find(&registry.agents, spec.kind(AgentKind::SECTION));
                 let agent =
                     plugin.and_then(|p| p.build(&spec.params(AgentKind::SECTION), context)).map(Arc::from);

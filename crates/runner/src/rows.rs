@@ -131,6 +131,7 @@ impl RunLog for Rows<'_> {
     }
 
     fn timing(&mut self, row: TimingRecord) {
+        self.watch.timing(&row);
         let written = self.writer.timing(row);
         self.keep(written);
     }

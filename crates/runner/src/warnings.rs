@@ -1,11 +1,14 @@
 //! Signs that a training went wrong although it ended.
 
 use store::{Warning, WarningKind};
-use trading_env::{Action, SplitName, UpdateRecord};
+use trading_env::{Action, SplitName, TimingRecord, UpdateRecord};
 
 /// Mean `approx_kl` of an update, in nats, above which it counts as an explosion: clipping at 0.2 keeps updates around
 /// 0.01, and common early stops are at 0.01 to 0.05.
 const KL_EXPLOSION: f64 = 0.5;
+
+/// Prompts that a cache must have lost before it is said to thrash: fewer cost seconds.
+const LEAST_LOST: u64 = 64;
 
 /// Collects what updates show.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Watch {
     /// Largest `approx_kl` among those that exploded, and how many there were.
     largest: f64,
     n_exploded: usize,
+    /// Row of the last stretch: its counts are of all before it.
+    speed: TimingRecord,
 }
 
 impl Watch {
@@ -28,6 +33,26 @@ impl Watch {
             self.largest = self.largest.max(row.approx_kl);
             self.n_exploded += 1;
         }
+    }
+
+    /// Takes the row of a stretch.
+    pub fn timing(&mut self, row: &TimingRecord) {
+        self.speed = row.clone();
+    }
+
+    /// Whether the prefix cache had evicted more of what the training asked for than it held.
+    pub fn thrashing(&self) -> Option<Warning> {
+        let TimingRecord { cache_hits, cache_spilled, cache_recomputed, .. } = self.speed;
+        let lost = cache_spilled + cache_recomputed;
+        if lost < LEAST_LOST || lost <= cache_hits {
+            return None;
+        }
+        let text = format!(
+            "{cache_hits} prompts were found in memory, {cache_spilled} were read back from disk and {cache_recomputed} \
+             computed again; raise agent.prefix_cache_mib, run fewer arms at once, or leave the account out \
+             (agent.prompt.account = false)"
+        );
+        Some(Warning { kind: WarningKind::CacheThrashing, step: self.trained_steps.unwrap_or(0), text })
     }
 
     /// What the updates showed.
@@ -84,6 +109,25 @@ mod tests {
         assert_eq!((warning.kind, warning.step), (WarningKind::KlExplosion, 200));
         assert_eq!(warning.text, "approx_kl 0.600 in update 1; above 0.5 in 2 updates, at most 0.700");
         assert_eq!(Watch::default().explosion(), None);
+    }
+
+    #[test]
+    fn a_cache_that_has_lost_more_than_it_held_is_warned_of() {
+        let warning = |cache_hits, cache_spilled, cache_recomputed| {
+            let mut watch = trained();
+            // Counts are of all updates so far: the last row says it.
+            watch.timing(&TimingRecord { cache_spilled: 999, ..TimingRecord::default() });
+            let row = TimingRecord { cache_hits, cache_spilled, cache_recomputed, ..TimingRecord::default() };
+            watch.timing(&row);
+            watch.thrashing()
+        };
+        let warned = warning(99, 60, 40).unwrap();
+        assert_eq!((warned.kind, warned.step), (WarningKind::CacheThrashing, 400));
+        let begin = "99 prompts were found in memory, 60 were read back from disk and 40 computed again; raise ";
+        assert!(warned.text.starts_with(begin), "{}", warned.text);
+        assert_eq!(warning(100, 60, 40), None);
+        assert_eq!(warning(0, 40, 23), None, "a short run");
+        assert_eq!(Watch::default().thrashing(), None);
     }
 
     #[test]

@@ -143,6 +143,8 @@ pub enum WarningKind {
     ConstantAction,
     /// An update moved the policy far away from the one that had collected its samples.
     KlExplosion,
+    /// The prefix cache was too small: most of what it was asked for had been evicted. Costs time and no result.
+    CacheThrashing,
     /// It was taken up on another type of machine than it was begun on: neither gives its bytes alone.
     MixedMachines,
 }

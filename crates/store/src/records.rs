@@ -51,5 +51,6 @@ table!(TimingRecord {
     cache_misses: u64, "1", "prompts so far whose shared part was computed from its tokens";
     cache_spilled: u64, "1", "prompts so far whose shared part the prefix cache had on disk", before 0;
     cache_extended: u64, "1", "prompts so far whose shared part was continued from a shallower boundary", before 0;
+    cache_recomputed: u64, "1", "prompts so far, of cache_misses, whose shared part had been computed before", before 0;
     rss_bytes: u64, "byte", "resident memory of the process";
 });

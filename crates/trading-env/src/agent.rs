@@ -76,6 +76,8 @@ pub struct AgentContext<'a> {
     pub compute: &'a dyn Compute,
     /// Things that arms and seeds of this process share.
     pub shared: &'a SharedPool,
+    /// Memory that agents of this process may fill with what saves time and changes no result, in bytes, all together.
+    pub cache_bytes: u64,
 }
 
 /// One arm's agent: what its seeds share.

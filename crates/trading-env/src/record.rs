@@ -123,6 +123,8 @@ pub struct TimingRecord {
     pub cache_spilled: u64,
     /// Prompts so far whose shared part was continued from where an arm with more trained layers had left it.
     pub cache_extended: u64,
+    /// Prompts so far, of `cache_misses`, whose shared part had been computed before and was evicted.
+    pub cache_recomputed: u64,
     /// Resident memory of the process, bytes.
     pub rss_bytes: u64,
 }

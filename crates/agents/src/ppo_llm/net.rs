@@ -55,7 +55,7 @@ impl LlmPolicy {
     }
 
     /// What the policy was before training, when its parameters were `initial`: `shared` parts are those of
-    /// [`Body::untrained`].
+    /// [`Body::untrained`], of which a policy without trained layers needs none.
     pub fn before_training(
         &self,
         initial: &ParamSet,
@@ -117,10 +117,7 @@ impl ActorCritic for LlmNet {
     type Encoded = EncodedSequence;
 
     fn encode(&mut self, observations: &[Observation<'_>]) -> Result<Vec<EncodedSequence>, AgentError> {
-        let body = &self.policy.body;
-        let prompts: Vec<_> =
-            observations.iter().map(|o| self.reader.shared(body, o)).collect::<Result<_, _>>()?;
-        self.reader.own(self.lane.as_ref(), body, prompts)
+        self.reader.read(self.lane.as_ref(), &self.policy.body, observations)
     }
 
     fn forward(&self, batch: &[&EncodedSequence]) -> Output {
@@ -145,12 +142,16 @@ impl ActorCritic for LlmNet {
 
     fn enter(&mut self, phase: Phase) {
         if let Some(lane) = &mut self.lane {
+            // Whole prompts are read alone: nobody shall wait for this run to ask.
+            let asks = phase != Phase::Rollout || self.reader.shows_account();
+            let phase = if asks { phase } else { Phase::Other };
             lane.enter(phase, &self.policy.body);
         }
     }
 
     /// The trained tensors start as the backbone's, so its layers, with what they say of shared parts in the cache,
-    /// answer for own tokens alone. A trained embedding leaves nothing to be kept.
+    /// answer for own tokens alone; of whole prompts the cache has the answer. A trained embedding leaves nothing to be
+    /// kept.
     fn before_training(
         &mut self,
         initial: &mut ParamSet,
@@ -160,13 +161,22 @@ impl ActorCritic for LlmNet {
         if self.policy.body.plan().embedding {
             return ppo::with_parameters(self, initial, encoded, chunk);
         }
+        // Then the sequences are what the backbone says already.
+        let is_read = self.policy.body.boundary() == self.untrained.boundary();
         let mut outputs = Vec::with_capacity(encoded.len());
         for batch in encoded.chunks(chunk) {
-            let shared: Vec<_> = batch
-                .iter()
-                .map(|sequence| self.reader.cached(&self.untrained, sequence.shared_ids()))
-                .collect::<Result<_, _>>()?;
-            outputs.extend(self.policy.before_training(initial, &shared, batch).to_host());
+            let output = if is_read {
+                self.policy.before_training(initial, &[], batch)
+            } else if self.reader.shows_account() {
+                let shared = |s: &&EncodedSequence| self.reader.cached(&self.untrained, s.shared_ids());
+                let shared: Vec<_> = batch.iter().map(shared).collect::<Result<_, _>>()?;
+                self.policy.before_training(initial, &shared, batch)
+            } else {
+                let read = |s: &&EncodedSequence| self.reader.whole(&self.untrained, s.own_ids());
+                let read: Vec<_> = batch.iter().map(read).collect::<Result<_, _>>()?;
+                self.policy.heads(initial, self.untrained.forward_frozen(&read))
+            };
+            outputs.extend(output.to_host());
         }
         Ok(outputs)
     }

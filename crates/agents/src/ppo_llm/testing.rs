@@ -36,5 +36,5 @@ pub fn write_model(dir: &Path) {
 
 /// Prompts that the model has room for.
 pub fn prompt_config() -> PromptConfig {
-    PromptConfig { history: 4, max_tokens: 400, ..PromptConfig::default() }
+    PromptConfig { history: 4, max_tokens: Some(400), ..PromptConfig::default() }
 }

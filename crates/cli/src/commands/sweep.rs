@@ -59,6 +59,9 @@ pub(crate) struct WorkArgs {
     /// End, saving points, when the standard input does.
     #[arg(long)]
     attached: bool,
+    /// Mebibytes of memory that this process may take; default: as many as there are.
+    #[arg(long, value_name = "N")]
+    memory_mib: Option<u64>,
 }
 
 #[derive(clap::Args)]
@@ -268,7 +271,8 @@ pub(crate) fn work(registry: &Registry, args: &WorkArgs) -> Result<ExitCode, Fai
     let common = &args.common;
     let set = common.set();
     let Loaded { experiment, files, lock, store, .. } = Loaded::of(registry, &common.file, &set)?;
-    let (plan, _) = plan(registry, &experiment, &files, lock, store)?;
+    let (mut plan, _) = plan(registry, &experiment, &files, lock, store)?;
+    plan.memory_mib = args.memory_mib;
     let known: HashSet<&str> = plan.runs.iter().map(|run| run.id.as_str()).collect();
     let is_known = |name: &String| store::parse_attempt(name).is_some_and(|(id, _)| known.contains(&*id));
     if let Some(unknown) = args.runs.iter().find(|name| !is_known(name)) {

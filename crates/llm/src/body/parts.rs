@@ -8,14 +8,15 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::decoder::Past;
 
-/// The shared part of a sequence as frozen layers have read it, at one boundary or several. Depends on its tokens and
-/// the backbone alone.
+/// The shared part of a sequence as frozen layers have read it, at one boundary or several; or the rest of a prompt that
+/// nothing continues, without keys and values. Depends on its tokens, those before them and the backbone alone.
 #[derive(Debug, Clone)]
 pub struct SharedPart {
     pub(super) ids: Arc<[u32]>,
     /// Keys and values of the layers from the first one on, each of all `ids`.
     pub(super) past: Vec<Past>,
-    /// Hidden states by boundary, the layer that reads them: `[ids, d]`. Nobody reads those above the last layer.
+    /// Hidden states by boundary, the layer that reads them: `[ids, d]`. Above the last layer nobody reads those of a
+    /// shared part, and of the rest of a prompt only the last row.
     pub(super) hidden: BTreeMap<usize, Tensor<2>>,
 }
 
@@ -49,9 +50,21 @@ impl SharedPart {
         &self.ids
     }
 
-    /// Layers whose keys and values it holds.
+    /// Layers that have read it.
     pub(crate) fn n_layers(&self) -> usize {
-        self.past.len()
+        let deepest = self.hidden.last_key_value().map_or(0, |(boundary, _)| *boundary);
+        self.past.len().max(deepest)
+    }
+
+    /// Keys and values, by layer.
+    #[cfg(test)]
+    pub(crate) fn past(&self) -> &[Past] {
+        &self.past
+    }
+
+    /// Whether it holds hidden states at a boundary.
+    pub(crate) fn has_hidden(&self, boundary: usize) -> bool {
+        self.hidden.contains_key(&boundary)
     }
 
     /// Memory of its tensors and tokens, in bytes.
@@ -128,6 +141,11 @@ impl EncodedSequence {
     /// Tokens of the shared part.
     pub fn shared_ids(&self) -> &[u32] {
         &self.shared_ids
+    }
+
+    /// Tokens of the own part.
+    pub fn own_ids(&self) -> &[u32] {
+        &self.own_ids
     }
 
     /// Number of tokens of both parts.

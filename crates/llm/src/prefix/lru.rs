@@ -34,6 +34,12 @@ impl<V> Lru<V> {
         Some(value)
     }
 
+    /// The value of a key, without using it.
+    #[cfg(test)]
+    pub fn peek(&self, key: &Key) -> Option<&V> {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
     /// Puts a value in, as the last one used; returns the one that it replaces.
     pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
         let old = self.remove(&key);

@@ -29,7 +29,7 @@ fn encoder(config: PromptConfig) -> Encoder {
 }
 
 fn base() -> PromptConfig {
-    PromptConfig { news_bars: 2, news_items: 4, max_tokens: 10_000, ..PromptConfig::default() }
+    PromptConfig { news_bars: 2, news_items: 4, ..PromptConfig::default() }
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_oldest_news_go_first_then_prices_and_never_the_account() {
         let unlimited = encoder(PromptConfig { style, ..base() });
         let all = unlimited.encode(&observation).unwrap();
         let limited = |max_tokens| {
-            let config = PromptConfig { max_tokens, style, ..base() };
+            let config = PromptConfig { max_tokens: Some(max_tokens), style, ..base() };
             Encoder::new(config, unlimited.tokenizer().clone()).encode(&observation)
         };
         let text = |ids: &[u32]| unlimited.tokenizer().decode(ids).unwrap();
@@ -89,13 +89,52 @@ fn the_oldest_news_go_first_then_prices_and_never_the_account() {
 
 #[test]
 fn accounts_at_one_bar_share_their_ids_even_when_cut() {
-    let encoder = encoder(PromptConfig { max_tokens: 90, ..base() });
+    let encoder = encoder(PromptConfig { max_tokens: Some(90), ..base() });
     let series = series(columns());
     let (fresh, holding) = (Own::fresh(), Own::holding());
     let a = encoder.encode(&fresh.observe(&series, 8)).unwrap();
     let b = encoder.encode(&holding.observe(&series, 8)).unwrap();
     assert_eq!(a.shared, b.shared);
     assert!(a.own.len() < b.own.len());
+}
+
+/// Without the account, prompts at one bar are the same whatever was done, and all begin and end with the same ids.
+#[test]
+fn without_the_account_a_bar_has_one_prompt() {
+    let series = series(columns());
+    let (fresh, holding) = (Own::fresh(), Own::holding());
+    for style in [Style::Compact, Style::Full] {
+        let config = PromptConfig { account: false, style, ..base() };
+        for encoder in [encoder(config.clone()), chat("chatml", config.clone()), chat("llama2", config)] {
+            let encode = |own: &Own, t| encoder.encode(&own.observe(&series, t)).unwrap();
+            let beginning = encoder.beginning().unwrap();
+            let (a, other_bar) = (encode(&fresh, 8), encode(&holding, 9));
+            assert_eq!(a, encode(&holding, 8));
+            assert!(a.shared.starts_with(&beginning) && other_bar.shared.starts_with(&beginning));
+            assert!(a.shared != other_bar.shared && a.own == other_bar.own);
+            let text = |ids: &[u32]| encoder.tokenizer().decode(ids).unwrap();
+            let whole = [text(&a.shared), text(&a.own)].concat();
+            assert!(whole.ends_with(CUE) && whole.contains("Acme raises target 8"), "{whole}");
+            assert!(!["Cash ", "account_status", "Rewards"].iter().any(|word| whole.contains(word)), "{whole}");
+            // What is shown of the market is what is shown beside the account.
+            let with = Encoder { config: PromptConfig { account: true, ..encoder.config().clone() }, ..encoder.clone() };
+            let shown = text(&with.encode(&fresh.observe(&series, 8)).unwrap().shared);
+            assert!(shown.starts_with(text(&a.shared).trim_end_matches('}')), "{shown}");
+        }
+    }
+}
+
+/// Ids are those of the text in one piece, though the task is encoded apart.
+#[test]
+fn a_task_apart_gives_the_ids_of_one_piece() {
+    let series = series(columns());
+    let own = Own::fresh();
+    for style in [Style::Compact, Style::Full] {
+        let encoder = encoder(PromptConfig { account: false, style, ..base() });
+        let Encoded { shared, .. } = encoder.encode(&own.observe(&series, 8)).unwrap();
+        let text = encoder.config().render(&own.observe(&series, 8)).shared;
+        assert_eq!(shared, encoder.tokenizer().encode_first(&text).unwrap());
+    }
 }
 
 /// Special tokens of all three formats, and one that is not declared special.
@@ -163,7 +202,7 @@ fn prompts_in_chat_formats() {
     let own = Own::holding();
     for name in FORMATS {
         for (word, style) in [("compact", Style::Compact), ("full", Style::Full)] {
-            let encoder = chat(name, PromptConfig { style, max_tokens: 10_000, ..PromptConfig::default() });
+            let encoder = chat(name, PromptConfig { style, ..PromptConfig::default() });
             let encoded = encoder.encode(&own.observe(&series, 5)).unwrap();
             let text = |ids: &[u32]| encoder.tokenizer().decode(ids).unwrap();
             let whole = format!("{}~~~\n{}", text(&encoded.shared), text(&encoded.own));
@@ -258,7 +297,7 @@ fn a_chat_is_shortened_by_the_same_rule() {
     let observation = own.observe(&series, 11);
     let all = chat("chatml", base()).encode(&observation).unwrap();
     let limit = all.shared.len() - 1;
-    let one = chat("chatml", PromptConfig { max_tokens: limit, ..base() }).encode(&observation).unwrap();
+    let one = chat("chatml", PromptConfig { max_tokens: Some(limit), ..base() }).encode(&observation).unwrap();
     assert_eq!((one.dropped_news, one.dropped_history), (1, 0));
     assert!(one.is_shortened() && !all.is_shortened() && one.shared.len() <= limit);
     assert_eq!(one.own, all.own);
@@ -295,9 +334,9 @@ fn a_prompt_stays_within_the_models_longest_sequence() {
 #[test]
 fn a_frame_without_room_is_refused_at_once() {
     let encoder = |max_tokens| chat("chatml", PromptConfig { max_tokens, ..base() });
-    assert!(encoder(10_000).within(1_000).is_ok());
-    let tight = encoder(16).within(1_000).unwrap_err().to_string();
+    assert!(encoder(None).within(1_000).is_ok());
+    let tight = encoder(Some(16)).within(1_000).unwrap_err().to_string();
     assert!(tight.starts_with("prompt.max_tokens: expected at least "), "{tight}");
-    let small = encoder(10_000).within(20).unwrap_err().to_string();
+    let small = encoder(Some(10_000)).within(20).unwrap_err().to_string();
     assert!(small.ends_with("longest sequence is 20"), "{small}");
 }

@@ -39,6 +39,16 @@ fn full_prompt() {
 }
 
 #[test]
+fn prompts_without_the_account() {
+    for (name, config) in [("compact", PromptConfig::default()), ("full", full())] {
+        same_as_snapshot(
+            &format!("src/render/snapshots/{name}_prompt_without_the_account.txt"),
+            &whole(&PromptConfig { account: false, ..config }, &Own::holding(), 5),
+        );
+    }
+}
+
+#[test]
 fn the_shared_part_knows_no_account() {
     let series = series(columns());
     for config in [PromptConfig::default(), full()] {
@@ -65,6 +75,7 @@ fn every_setting_changes_the_prompt() {
         PromptConfig { news_words: 2, ..base },
         PromptConfig { symbol: false, ..base },
         PromptConfig { date: false, ..base },
+        PromptConfig { account: false, ..base },
     ];
     for variant in variants {
         assert_ne!(text(&variant), text(&base), "{variant:?}");

@@ -9,6 +9,8 @@ use plugin::{BuildError, Plugin};
 use serde_json::Value;
 use store::RunState;
 
+use crate::memory;
+
 use super::{Group, LaunchError, Launcher, LauncherKind, Local, Place, Work, Worker};
 
 /// Time between two looks at a process.
@@ -42,8 +44,9 @@ impl Launcher for Isolated {
 
     fn launch(&self, work: &Work<'_>) -> Result<(), LaunchError> {
         let problem = std::sync::Mutex::new(None);
+        let share = share(work);
         Local.each(work.groups.len(), work.jobs, &|i| {
-            if let Err(error) = group(work, &work.groups[i]) {
+            if let Err(error) = group(work, &work.groups[i], share) {
                 problem.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(error);
             }
         });
@@ -51,9 +54,18 @@ impl Launcher for Isolated {
     }
 }
 
+/// Mebibytes for each process: an equal share of what there is now for all that run at once, and no more than a run may
+/// take.
+fn share(work: &Work<'_>) -> Option<u64> {
+    let at_once = work.jobs.get().min(work.groups.len()).max(1) as u64;
+    let share = memory::available(None).map(|bytes| (bytes >> 20) / at_once);
+    let limit = Some(work.memory_limit_mib).filter(|limit| *limit > 0);
+    share.into_iter().chain(limit).min()
+}
+
 /// Processes one after the other until each run of the group has been tried: what a process takes down when it dies is
 /// failed, the rest goes on in the next.
-fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
+fn group(work: &Work<'_>, group: &Group, memory_mib: Option<u64>) -> Result<(), LaunchError> {
     let mut tried: HashSet<&str> = HashSet::new();
     while (work.may_start)() {
         let mut left = Vec::new();
@@ -76,6 +88,9 @@ fn group(work: &Work<'_>, group: &Group) -> Result<(), LaunchError> {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         // It ends when its input does: when we are dead, however we died.
         command.arg(Worker::ATTACHED).stdin(Stdio::piped());
+        if let Some(mib) = memory_mib {
+            command.args([Worker::MEMORY, &mib.to_string()]);
+        }
         let mut child = command
             .spawn()
             .map_err(|e| LaunchError(format!("cannot start {}: {e}", work.worker.program.display())))?;

@@ -114,11 +114,12 @@ prop_compose! {
 
 prop_compose! {
     pub(super) fn timings()(
-        update: u32, steps_per_s in number(), tokens_per_s in number(), cache: [u64; 4], rss_bytes: u64,
+        update: u32, steps_per_s in number(), tokens_per_s in number(), cache: [u64; 5], rss_bytes: u64,
     ) -> TimingRecord {
-        let [cache_hits, cache_misses, cache_spilled, cache_extended] = cache;
+        let [cache_hits, cache_misses, cache_spilled, cache_extended, cache_recomputed] = cache;
         TimingRecord {
-            update, steps_per_s, tokens_per_s, cache_hits, cache_misses, cache_spilled, cache_extended, rss_bytes,
+            update, steps_per_s, tokens_per_s, cache_hits, cache_misses, cache_spilled, cache_extended,
+            cache_recomputed, rss_bytes,
         }
     }
 }

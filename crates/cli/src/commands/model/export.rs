@@ -49,7 +49,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
     let folder = NewFolder::create(&args.out)?;
     let compute = compute(registry, "flex")?;
     let shared = SharedPool::default();
-    let context = AgentContext { files: &files, compute: &*compute, shared: &shared };
+    let context = AgentContext { files: &files, compute: &*compute, shared: &shared, cache_bytes: 0 };
     let checkpoint = args.run.join("checkpoint");
     let trained = TrainedLlm::open(&spec.params("agent"), spec.seed, &checkpoint, context)
         .map_err(|e| wrong(e.to_string()))?;

@@ -48,8 +48,9 @@ fn threads_compute_each_part_once() {
 
 /// The marker of a part that a test computes itself.
 fn lead<'a>(cache: &'a PrefixCache, body: &Body, ids: &[u32]) -> Lead<'a> {
-    let key = Key::new(body.backbone(), ids);
-    let Step::Lead(flight, None) = cache.state().step(&key, body) else { panic!("nobody computes it yet") };
+    let (key, none) = (Key::new(body.backbone(), ids), Boundaries::default());
+    let step = cache.state().step(&key, &Ask::shared(body, ids, &none));
+    let Step::Lead(flight, None) = step else { panic!("nobody computes it yet") };
     Lead { cache, key, flight }
 }
 
@@ -81,7 +82,7 @@ fn who_asks_for_what_is_being_computed_waits_for_it() {
     let cache = in_memory(1 << 20);
     let made = std::sync::OnceLock::new();
     let (part, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
-        let (held, _) = cache.make(&body, &ids(1, 9), lead.key, None).unwrap();
+        let (held, _) = cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
         made.get_or_init(|| held.part.clone());
         lead.land(held);
     });
@@ -89,7 +90,7 @@ fn who_asks_for_what_is_being_computed_waits_for_it() {
     // Also when memory has no room for it.
     let cache = in_memory(0);
     let (_, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
-        let (held, _) = cache.make(&body, &ids(1, 9), lead.key, None).unwrap();
+        let (held, _) = cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
         assert!(lead.land(held).is_empty());
     });
     assert_eq!(lookup, Lookup::Hit);

@@ -101,6 +101,9 @@ impl Script<'_> {
             }
             text += &format!(" {}", quoted(argument));
         }
+        if self.memory_mib > 0 {
+            text += &format!(" {} {}", Worker::MEMORY, self.memory_mib);
+        }
         text += " --runs \"$runs\"\n";
         Ok(text)
     }
