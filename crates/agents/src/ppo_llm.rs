@@ -45,6 +45,8 @@ pub struct PpoLlmParams {
     pub trainable: Vec<String>,
     /// Low-rank adapters in place of full training.
     pub lora: LoraSpec,
+    /// What the heads read of the last hidden state.
+    pub head_input: HeadInput,
     /// What the model reads at each bar.
     pub prompt: PromptConfig,
     /// Memory for the activations of prompts that runs share, in MiB; 0 keeps none. What does not fit goes to disk or is
@@ -58,6 +60,20 @@ pub struct PpoLlmParams {
     pub prefix_spill_mib: usize,
 }
 
+/// What the policy head and the value head read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadInput {
+    /// The last hidden state less its mean, divided by its standard deviation, dimension by dimension. Both are taken
+    /// before training from prompts of the training part alone (256 bars, evenly spaced, the account as at the start
+    /// of an episode) and then stay. Hidden states of language models lie around a mean that is many times longer
+    /// than what tells them apart, most of it in a few dimensions.
+    #[default]
+    Standardised,
+    /// The last hidden state as the final norm leaves it.
+    Raw,
+}
+
 impl Default for PpoLlmParams {
     fn default() -> Self {
         let TrainSpec { n_trainable_layers, trainable, lora } = TrainSpec::default();
@@ -67,6 +83,7 @@ impl Default for PpoLlmParams {
             n_trainable_layers,
             trainable,
             lora,
+            head_input: HeadInput::default(),
             prompt: PromptConfig::default(),
             prefix_cache_mib: 256,
             prefix_spill_mib: 4096,
@@ -175,7 +192,12 @@ impl PpoLlm {
         let body = Body::new(backbone, self.params.train_spec(), seed)
             .map_err(|e| AgentError::Other(e.to_string()))?;
         let lane = self.batcher.as_ref().map(Batcher::lane);
-        let net = LlmNet::new(body, &self.params.ppo, self.reader.clone(), lane, seed);
+        let policy = LlmPolicy::new(body, &self.params.ppo, seed);
+        let policy = match self.params.head_input {
+            HeadInput::Standardised => policy.with_standardiser(),
+            HeadInput::Raw => policy,
+        };
+        let net = LlmNet::new(policy, self.reader.clone(), lane);
         Ok(PpoLearner::new(net, self.params.ppo.clone(), seed))
     }
 }

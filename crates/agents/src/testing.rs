@@ -98,7 +98,7 @@ pub fn try_agent(name: &str, given: Value, shared: &SharedPool) -> Result<Box<dy
 }
 
 /// On Flex, with paths from this crate's folder.
-fn with_context<T>(shared: &SharedPool, use_it: impl FnOnce(AgentContext<'_>) -> T) -> T {
+pub fn with_context<T>(shared: &SharedPool, use_it: impl FnOnce(AgentContext<'_>) -> T) -> T {
     let files = Files { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")), ..Files::default() };
     let compute = FlexPlugin.build(&serde_json::json!({}), ()).unwrap();
     use_it(AgentContext { files: &files, compute: &*compute, shared })

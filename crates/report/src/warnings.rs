@@ -26,12 +26,13 @@ pub(crate) struct WarningRow {
     pub example: Option<u64>,
 }
 
-const KINDS: [WarningKind; 3] =
-    [WarningKind::ConstantAction, WarningKind::KlExplosion, WarningKind::MixedMachines];
+const KINDS: [WarningKind; 4] =
+    [WarningKind::ConstantAction, WarningKind::Unmoved, WarningKind::KlExplosion, WarningKind::MixedMachines];
 
 fn word(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "constant action",
+        WarningKind::Unmoved => "policy hardly moved",
         WarningKind::KlExplosion => "KL explosion",
         WarningKind::MixedMachines => "mixed machines",
     }
@@ -40,6 +41,7 @@ fn word(kind: WarningKind) -> &'static str {
 fn about(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "the trained policy decides the same whatever it reads",
+        WarningKind::Unmoved => "after training it still draws among the legal actions almost evenly",
         WarningKind::KlExplosion => {
             "an update threw the policy far from the one that had collected its samples"
         }

@@ -141,6 +141,8 @@ pub struct Metrics {
 pub enum WarningKind {
     /// The trained policy decides the same at every bar of a split after the first one: it looks at nothing.
     ConstantAction,
+    /// The policy is about as uniform over the legal actions after training as it was before: it has learned nothing.
+    Unmoved,
     /// An update moved the policy far away from the one that had collected its samples.
     KlExplosion,
     /// It was taken up on another type of machine than it was begun on: neither gives its bytes alone.
