@@ -6,7 +6,8 @@ use llm::Adam;
 use ppo::{ActorCritic, Decider, PpoConfig};
 use serde::{Deserialize, Serialize};
 use trading_env::{
-    AgentError, Decision, EnvBatch, FreezeReceipt, Learner, Observation, PromptCounts, Training,
+    AgentError, Arena, Decision, EnvBatch, FreezeReceipt, Learner, Observation, PolicyEntropy, PromptCounts,
+    Training,
 };
 
 use crate::receipt::{TensorState, receipt};
@@ -24,6 +25,12 @@ const FORMAT: u32 = 1;
 pub(crate) trait Network: ActorCritic<Envs = EnvBatch> + Send {
     /// Kind of the agent, as in experiment files.
     const KIND: &'static str;
+
+    /// Called before training, also before one that resumes, with the training part; `chunk` observations are to go
+    /// through the network at a time.
+    fn prepare(&mut self, _arena: &Arena, _chunk: usize) -> Result<(), AgentError> {
+        Ok(())
+    }
 
     /// All tensors, the frozen ones too, as they stand now.
     fn tensors(&self) -> Vec<TensorState>;
@@ -55,6 +62,7 @@ struct Trained {
     adam: Adam,
     receipt: FreezeReceipt,
     kept_update: u32,
+    entropy: PolicyEntropy,
 }
 
 /// Contents of `policy.json`.
@@ -106,6 +114,7 @@ impl<N: Network> PpoLearner<N> {
 
 impl<N: Network> Learner for PpoLearner<N> {
     fn train(&mut self, training: Training<'_>) -> Result<(), AgentError> {
+        self.network.prepare(training.arena, self.config.minibatch_size)?;
         let before = self.network.tensors();
         let n_frozen = before.iter().filter(|t| t.group.is_none()).count();
         let Training { arena, validation, log } = training;
@@ -115,13 +124,13 @@ impl<N: Network> Learner for PpoLearner<N> {
             before.len() - n_frozen
         ));
         let training = Training { arena, validation, log: &mut *log };
-        let ppo::Trained { adam, group_norms, kept_update } =
+        let ppo::Trained { adam, group_norms, kept_update, entropy } =
             ppo::train(&mut self.network, training, &self.config, self.seed)?;
         if let Some(line) = self.network.note() {
             log.note(&line);
         }
         let receipt = receipt(&before, &self.network.tensors(), group_norms)?;
-        self.trained = Some(Trained { adam, receipt, kept_update });
+        self.trained = Some(Trained { adam, receipt, kept_update, entropy });
         Ok(())
     }
 
@@ -154,6 +163,10 @@ impl<N: Network> Learner for PpoLearner<N> {
 
     fn receipt(&self) -> Option<FreezeReceipt> {
         self.trained.as_ref().map(|t| t.receipt.clone())
+    }
+
+    fn final_entropy(&self) -> Option<PolicyEntropy> {
+        self.trained.as_ref().map(|t| t.entropy)
     }
 
     fn prompts(&self) -> Option<PromptCounts> {

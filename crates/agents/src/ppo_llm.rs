@@ -46,11 +46,27 @@ pub struct PpoLlmParams {
     pub trainable: Vec<String>,
     /// Low-rank adapters in place of full training.
     pub lora: LoraSpec,
+    /// What the heads read of the last hidden state.
+    pub head_input: HeadInput,
     /// What the model reads at each bar.
     pub prompt: PromptConfig,
     /// Room for what was read.
     #[serde(flatten)]
     pub cache: CacheParams,
+}
+
+/// What the policy head and the value head read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadInput {
+    /// The last hidden state less its mean, divided by its standard deviation, dimension by dimension. Both are taken
+    /// before training from prompts of the training part alone (256 bars, evenly spaced, the account as at the start
+    /// of an episode) and then stay. Hidden states of language models lie around a mean that is many times longer
+    /// than what tells them apart, most of it in a few dimensions.
+    #[default]
+    Standardised,
+    /// The last hidden state as the final norm leaves it.
+    Raw,
 }
 
 impl Default for PpoLlmParams {
@@ -62,6 +78,7 @@ impl Default for PpoLlmParams {
             n_trainable_layers,
             trainable,
             lora,
+            head_input: HeadInput::default(),
             prompt: PromptConfig::default(),
             cache: CacheParams::default(),
         }
@@ -175,7 +192,12 @@ impl PpoLlm {
         let body = Body::new(backbone, self.params.train_spec(), seed)
             .map_err(|e| AgentError::Other(e.to_string()))?;
         let lane = self.batcher.as_ref().map(Batcher::lane);
-        let net = LlmNet::new(body, &self.params.ppo, self.reader.clone(), lane, seed);
+        let policy = LlmPolicy::new(body, &self.params.ppo, seed);
+        let policy = match self.params.head_input {
+            HeadInput::Standardised => policy.with_standardiser(),
+            HeadInput::Raw => policy,
+        };
+        let net = LlmNet::new(policy, self.reader.clone(), lane);
         Ok(PpoLearner::new(net, self.params.ppo.clone(), seed))
     }
 }

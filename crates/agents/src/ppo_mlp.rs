@@ -5,7 +5,10 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use llm::ParamSet;
 use plugin::{BuildError, ParamError, Plugin, toml_text};
-use ppo::{Activation, ActorCritic, Mlp, Output, POLICY_GAIN, PpoConfig, TrainDtype, Usage, VALUE_GAIN};
+use ppo::{
+    Activation, ActorCritic, Mlp, Output, POLICY_GAIN, POLICY_HEAD, PpoConfig, TrainDtype, Usage, VALUE_GAIN,
+    VALUE_HEAD,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,8 +144,8 @@ impl MlpNet {
         let n_features = window + 1;
         let top = widths.last().copied().unwrap_or(n_features);
         let body = Mlp::body(&mut set, "body", n_features, widths, seed).with_activation(*activation);
-        let policy = Mlp::head(&mut set, "policy_head", [top, 3], &ppo.policy_head, POLICY_GAIN, seed);
-        let value = Mlp::head(&mut set, "value_head", [top, 1], &ppo.value_head, VALUE_GAIN, seed);
+        let policy = Mlp::head(&mut set, POLICY_HEAD, [top, 3], &ppo.policy_head, POLICY_GAIN, seed);
+        let value = Mlp::head(&mut set, VALUE_HEAD, [top, 1], &ppo.value_head, VALUE_GAIN, seed);
         let [policy, value] = [policy, value].map(|head| head.with_activation(*activation));
         Self { params: set, body, policy, value, window: *window, return_scale: *return_scale }
     }

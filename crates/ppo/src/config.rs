@@ -1,7 +1,10 @@
 //! The settings of PPO, under CleanRL's names, with the FLAG-Trader paper's values as defaults.
 
+use llm::Param;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::mlp::{POLICY_HEAD, VALUE_HEAD};
 
 /// Settings of PPO that every learned agent has. Defaults are those of the paper's table of hyperparameters; the
 /// last group of keys holds what the paper leaves open. `num_envs` and `max_episode_steps` of the same table are keys
@@ -16,10 +19,14 @@ pub struct PpoConfig {
     /// Adam's step size at the start of training (the paper: 5e-4).
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub learning_rate: f64,
+    /// The same for the policy head and the value head, which start from nothing where layers start from what they
+    /// know (the paper's Algorithm 1 has a rate for each, its table one); absent: `learning_rate`.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub head_learning_rate: Option<f64>,
     /// Steps per environment in one rollout (the paper: 40).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub num_steps: usize,
-    /// Lowers the learning rate linearly, from `learning_rate` at the first update towards 0 after the last.
+    /// Lowers both learning rates linearly, from their values at the first update towards 0 after the last.
     pub anneal_lr: bool,
     /// Discount of future rewards, per step (the paper: 0.95).
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -93,6 +100,22 @@ pub struct PpoConfig {
     pub validation_every: u32,
 }
 
+/// Adam's step sizes in one update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LearningRates {
+    /// Of everything that is no head.
+    pub layers: f64,
+    /// Of the policy head and the value head.
+    pub heads: f64,
+}
+
+impl LearningRates {
+    /// The rate of a parameter: heads are the groups [`POLICY_HEAD`] and [`VALUE_HEAD`].
+    pub(crate) fn of(&self, param: &Param) -> f64 {
+        if [POLICY_HEAD, VALUE_HEAD].contains(&param.group()) { self.heads } else { self.layers }
+    }
+}
+
 /// Number format of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum TrainDtype {
@@ -135,6 +158,7 @@ impl Default for PpoConfig {
         Self {
             total_timesteps: 13_860,
             learning_rate: 5e-4,
+            head_learning_rate: None,
             num_steps: 40,
             anneal_lr: true,
             gamma: 0.95,
@@ -180,11 +204,16 @@ impl PpoConfig {
         self.minibatch_size.div_ceil(self.gradient_accumulation_steps)
     }
 
-    /// Learning rate of update `update` (from 0) of `n_updates`: CleanRL's `(1 - update / n_updates) * learning_rate`.
-    pub fn learning_rate_at(&self, update: u32, n_updates: u32) -> f64 {
-        match self.anneal_lr {
-            true => (1.0 - f64::from(update) / f64::from(n_updates)) * self.learning_rate,
-            false => self.learning_rate,
+    /// Learning rates of update `update` (from 0) of `n_updates`: CleanRL's `(1 - update / n_updates) * learning_rate`,
+    /// and the same of the heads' rate.
+    pub fn learning_rates_at(&self, update: u32, n_updates: u32) -> LearningRates {
+        let at = |rate: f64| match self.anneal_lr {
+            true => (1.0 - f64::from(update) / f64::from(n_updates)) * rate,
+            false => rate,
+        };
+        LearningRates {
+            layers: at(self.learning_rate),
+            heads: at(self.head_learning_rate.unwrap_or(self.learning_rate)),
         }
     }
 

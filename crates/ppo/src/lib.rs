@@ -15,6 +15,7 @@ mod mlp;
 mod policy;
 mod rollout;
 mod saved;
+mod standardiser;
 mod trainer;
 mod update;
 
@@ -24,14 +25,15 @@ mod oracle;
 mod test_net;
 
 pub use actor_critic::{ActorCritic, HostOutput, Output, Seen, Usage, evaluate, with_parameters};
-pub use config::{ActionAtTest, CheckpointRule, PpoConfig, TrainDtype};
+pub use config::{ActionAtTest, CheckpointRule, LearningRates, PpoConfig, TrainDtype};
 pub use decide::Decider;
 pub use environments::Environments;
 pub use gae::{GaeInput, advantages};
 pub use init::orthogonal;
 pub use loss::{Loss, LossConfig, Sample, loss, whiten};
-pub use mlp::{Activation, Mlp, POLICY_GAIN, VALUE_GAIN};
+pub use mlp::{Activation, Mlp, POLICY_GAIN, POLICY_HEAD, VALUE_GAIN, VALUE_HEAD};
 pub use policy::Policy;
 pub use rollout::{Estimates, Rollout, explained_variance};
+pub use standardiser::Standardiser;
 pub use trainer::{Trained, Update, learn, train};
 pub use update::{Batch, NonFinite, UpdateStats, update};

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::init::orthogonal;
 
+/// Parameter group of a policy head.
+pub const POLICY_HEAD: &str = "policy_head";
+/// Parameter group of a value head.
+pub const VALUE_HEAD: &str = "value_head";
 /// Gain of the last policy layer: the first policy is close to uniform over the legal actions (CleanRL).
 pub const POLICY_GAIN: f64 = 0.01;
 /// Gain of the last value layer (CleanRL).

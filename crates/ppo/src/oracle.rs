@@ -204,7 +204,7 @@ fn three_updates_are_those_of_pytorch() {
         }
         let norm = grads.clip_global_norm(fixture.config.max_grad_norm);
         see("gradient norm", &[norm], &[expected.grad_norm]);
-        adam.step(&mut net.params, &grads, fixture.config.learning_rate);
+        adam.step(&mut net.params, &grads, |_| fixture.config.learning_rate);
         for p in net.params.iter() {
             let values: Vec<f64> = p.values().into_iter().map(f64::from).collect();
             see("parameters", &values, &expected.parameters[p.name()]);

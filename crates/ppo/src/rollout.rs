@@ -65,6 +65,12 @@ impl<E> Rollout<E> {
         Action::ALL.map(|a| self.actions.iter().filter(|b| **b == a).count() as f64 / self.len() as f64)
     }
 
+    /// Entropy of the uniform policy over the legal actions, nats, mean over the samples.
+    pub fn uniform_entropy(&self) -> f64 {
+        let legal = |policy: &Policy| policy.mask().legal().count() as f64;
+        self.policies.iter().map(|policy| legal(policy).ln()).sum::<f64>() / self.len() as f64
+    }
+
     /// Advantages and value targets (`advantage + value`) of all samples.
     pub fn estimate(&self, gamma: f64, lambda: f64) -> Estimates {
         let input = GaeInput {

@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use trading_env::{
-    AgentError, EnvBatch, GroupNorm, RunLog, StepRecord, TimingRecord, Training, UpdateRecord,
+    AgentError, EnvBatch, GroupNorm, PolicyEntropy, RunLog, StepRecord, TimingRecord, Training, UpdateRecord,
 };
 
 use crate::actor_critic::{ActorCritic, Usage, evaluate};
@@ -29,6 +29,8 @@ pub struct Trained {
     pub group_norms: Vec<GroupNorm>,
     /// Update (from 0) whose parameters were kept.
     pub kept_update: u32,
+    /// Entropy of the policy in the last update.
+    pub entropy: PolicyEntropy,
 }
 
 /// Trains `actor_critic` in environments of `training.arena` and leaves it with the parameters that
@@ -151,6 +153,7 @@ fn learn_with<A: ActorCritic>(
             (collector, saved.next_update)
         }
     };
+    let mut entropy = PolicyEntropy { policy: 0.0, uniform: 0.0 };
     for index in first..n_updates {
         let started = Instant::now();
         let usage = actor_critic.usage();
@@ -162,17 +165,18 @@ fn learn_with<A: ActorCritic>(
             0.0 => None,
             _ => Some(initial_policies(actor_critic, &mut initial, &rollout, config)?),
         };
-        let learning_rate = config.learning_rate_at(index, n_updates);
+        let rates = config.learning_rates_at(index, n_updates);
         let batch = Batch { rollout: &rollout, estimates: &estimates, initial: references.as_deref() };
-        let stats = update(actor_critic, &mut adam, &batch, config, learning_rate, &mut shuffle)
+        let stats = update(actor_critic, &mut adam, &batch, config, rates, &mut shuffle)
             .map_err(|e| diverged(index, e))?;
         actor_critic.enter(Phase::Other);
         add_norms(&mut group_norms, &stats.group_norms);
+        entropy = PolicyEntropy { policy: stats.entropy, uniform: rollout.uniform_entropy() };
 
         let record = UpdateRecord {
             update: index,
             global_step: collector.global_step,
-            learning_rate,
+            learning_rate: rates.layers,
             kl: (config.kl_coef != 0.0).then_some(stats.kl),
             explained_variance: explained_variance(&rollout.values, &estimates.targets),
             episode_return: collector.take_episode_return(),
@@ -203,7 +207,7 @@ fn learn_with<A: ActorCritic>(
     }
     let mean = |(group, sum): (String, f64)| GroupNorm { group, mean_grad_norm: sum / f64::from(n_updates) };
     let group_norms = group_norms.into_iter().map(mean).collect();
-    Ok(Trained { adam, group_norms, kept_update: n_updates - 1 })
+    Ok(Trained { adam, group_norms, kept_update: n_updates - 1, entropy })
 }
 
 fn diverged(update: u32, NonFinite { what, value }: NonFinite) -> AgentError {

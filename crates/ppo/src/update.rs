@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::actor_critic::{ActorCritic, HostOutput};
-use crate::config::PpoConfig;
+use crate::config::{LearningRates, PpoConfig};
 use crate::loss::{Loss, LossConfig, Sample, loss, whiten};
 use crate::policy::Policy;
 use crate::rollout::{Estimates, Rollout};
@@ -62,7 +62,7 @@ pub fn update<A: ActorCritic>(
     adam: &mut Adam,
     batch: &Batch<'_, A::Encoded>,
     config: &PpoConfig,
-    learning_rate: f64,
+    rates: LearningRates,
     shuffle: &mut ChaCha8Rng,
 ) -> Result<UpdateStats, NonFinite> {
     let mut totals = UpdateStats::default();
@@ -80,7 +80,7 @@ pub fn update<A: ActorCritic>(
             if totals.n_minibatches == 0 {
                 totals.first_ratio_error = stats.ratio_error;
             }
-            adam.step(actor_critic.params_mut(), &grads, learning_rate);
+            adam.step(actor_critic.params_mut(), &grads, |param| rates.of(param));
             epoch_kl.push(stats.approx_kl);
             totals.add(&stats, grad_norm, &group_norms);
         }

@@ -147,7 +147,7 @@ fn train(
         if !(loss.is_finite() && norm.is_finite()) {
             return Err(PretrainError::Diverged { step, loss });
         }
-        adam.step(body.params_mut(), &grads, recipe.learning_rate_at(step));
+        adam.step(body.params_mut(), &grads, |_| recipe.learning_rate_at(step));
         recent.push(loss);
         let done = step + 1;
         if done % REPORT_EVERY == 0 || done == recipe.steps {

@@ -3,7 +3,7 @@
 //! The subject is the group's first arm: what controls are made of. A gain is a log return of the test window above
 //! that of Buy & Hold, and a share a gain as a part of the oracle's. Timing is a log return above what Buy & Hold earns
 //! at the same average position: an agent that trades at random has a negative gain in a rising market, and no timing
-//! in any. Policies of equal turnover are a control that needs no runs of its own, see `store::EqualTurnover`.
+//! in any. Agreement is the share of days on which a run decides as the oracle does. Policies of equal turnover are a control that needs no runs of its own, see `store::EqualTurnover`.
 
 use serde::Serialize;
 use stats::{Interval, SeedScores};
@@ -15,7 +15,7 @@ use crate::estimate::{Cell, LEVEL};
 use crate::groups::Group;
 use crate::metric::Unit;
 use crate::verdict::Control;
-use crate::{ReportRun, numbers, settings};
+use crate::{Curve, ReportRun, numbers, settings};
 
 /// The subject, its controls and the oracle.
 #[derive(Debug, Clone, Serialize)]
@@ -55,6 +55,8 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     }
     let best = oracle.and_then(|arm| per_seed(group.input, arm, gain).mean()).filter(|gain| *gain > 0.0);
     let share = |run: &ReportRun| Some(gain(run)? / best?);
+    let known = oracle.and_then(|arm| group.runs(arm).find_map(|run| run.curve.as_ref()));
+    let agreement = |run: &ReportRun| agreement(run.curve.as_ref()?, known?);
 
     let has_lost = !controls.is_empty() || with_shifts;
     let cell = |label, scores: &SeedScores| Some(Cell::new(label, Unit::Fraction, scores));
@@ -63,6 +65,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
         let is_control = group.arm(arm).role == Role::Control;
         let mut cells = vec![cell(GAIN, &per_seed(group.input, arm, gain))];
         cells.extend(best.map(|_| cell(SHARE, &per_seed(group.input, arm, share))));
+        cells.extend(known.map(|_| cell(AGREEMENT, &per_seed(group.input, arm, agreement))));
         cells.push(cell(TIMING, &own));
         if has_lost {
             cells.push(if is_control { cell(LOST, &of_subject.differences(&own)) } else { None });
@@ -76,12 +79,14 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
     };
     let mut columns = vec![GAIN];
     columns.extend(best.map(|_| SHARE));
+    columns.extend(known.map(|_| AGREEMENT));
     columns.push(TIMING);
     columns.extend(has_lost.then_some(LOST));
 
     let name = |arm: usize| group.arm(arm).name.as_str();
     let mut sentences = vec![of_timing(name(subject), &of_subject)];
     sentences.extend(best.and_then(|_| of_share(&per_seed(group.input, subject, share))));
+    sentences.extend(known.and_then(|_| of_agreement(&per_seed(group.input, subject, agreement))));
     for &control in &controls {
         let own = per_seed(group.input, control, timing);
         sentences.push(of_control(name(control), &of_subject, &own));
@@ -96,6 +101,7 @@ pub(crate) fn evidence(group: &Group<'_>) -> Option<Evidence> {
         let of = |number: &dyn Fn(&ReportRun) -> Option<f64>| per_seed(group.input, subject, number);
         let mut cells = vec![cell(GAIN, &of(&shifted))];
         cells.extend(best.map(|best| cell(SHARE, &of(&|run| Some(shifted(run)? / best)))));
+        cells.extend(known.map(|_| None));
         cells.extend([cell(TIMING, &of(&left)), cell(LOST, &of(&lost))]);
         rows.push(EvidenceRow {
             name: "equal turnover".to_owned(),
@@ -116,6 +122,7 @@ fn shifts(run: &ReportRun) -> Option<EqualTurnover> {
 
 const GAIN: &str = "Above Buy & Hold";
 const SHARE: &str = "Of the oracle's";
+const AGREEMENT: &str = "Decides as the oracle";
 const TIMING: &str = "Timing";
 const LOST: &str = "Timing lost";
 
@@ -145,6 +152,12 @@ fn timing(run: &ReportRun, hold: f64) -> Option<f64> {
     Some(log_return(run)? - run.curve.as_ref()?.exposure * hold)
 }
 
+/// Share of the days on which two records have the same decision; `None` where they are not of the same days.
+fn agreement(one: &Curve, other: &Curve) -> Option<f64> {
+    let equal = one.actions.iter().zip(&other.actions).filter(|(a, b)| a == b).count();
+    (one.dates == other.dates && !one.dates.is_empty()).then(|| equal as f64 / one.dates.len() as f64)
+}
+
 /// `12.3% (95% interval 4.5% to 20.1%, 5 seeds)`.
 fn told(scores: &SeedScores) -> Option<String> {
     let percent = |value| numbers::percent(Some(value), 1);
@@ -172,6 +185,10 @@ fn of_timing(name: &str, timing: &SeedScores) -> String {
 fn of_share(shares: &SeedScores) -> Option<String> {
     let text = told(shares)?;
     Some(format!("Above Buy & Hold it earns {text} of what the oracle does, which knows the planted signal."))
+}
+
+fn of_agreement(agreements: &SeedScores) -> Option<String> {
+    Some(format!("It decides as the oracle does on {} of the days.", told(agreements)?))
 }
 
 /// How many seeds earn more than 97.5 % of their policies of equal turnover, and how many have such policies: the

@@ -26,8 +26,9 @@ pub(crate) struct WarningRow {
     pub example: Option<u64>,
 }
 
-const KINDS: [WarningKind; 4] = [
+const KINDS: [WarningKind; 5] = [
     WarningKind::ConstantAction,
+    WarningKind::Unmoved,
     WarningKind::KlExplosion,
     WarningKind::CacheThrashing,
     WarningKind::MixedMachines,
@@ -36,6 +37,7 @@ const KINDS: [WarningKind; 4] = [
 fn word(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "constant action",
+        WarningKind::Unmoved => "policy hardly moved",
         WarningKind::KlExplosion => "KL explosion",
         WarningKind::CacheThrashing => "cache thrashing",
         WarningKind::MixedMachines => "mixed machines",
@@ -45,6 +47,7 @@ fn word(kind: WarningKind) -> &'static str {
 fn about(kind: WarningKind) -> &'static str {
     match kind {
         WarningKind::ConstantAction => "the trained policy decides the same whatever it reads",
+        WarningKind::Unmoved => "after training it still draws among the legal actions almost evenly",
         WarningKind::KlExplosion => {
             "an update threw the policy far from the one that had collected its samples"
         }

@@ -590,7 +590,9 @@ impl Task<'_> {
     ) -> Result<CompletedInfo, Failure> {
         let watch = self.train(learner, writer, taken)?;
         let lost = writer.lost();
-        let mut warnings: Vec<Warning> = watch.explosion().into_iter().chain(watch.thrashing()).collect();
+        let unmoved = learner.final_entropy().and_then(|entropy| watch.unmoved(entropy));
+        let mut warnings: Vec<Warning> =
+            unmoved.into_iter().chain(watch.explosion()).chain(watch.thrashing()).collect();
         let receipt = learner.receipt();
         if let Some(moved) = receipt.as_ref().and_then(moved_though_frozen) {
             let problem = "moved although frozen".to_owned();

@@ -15,7 +15,7 @@ use crate::Registry;
 
 /// Version of the run contract: raised when equal settings may give other results than before, so that runs of
 /// earlier versions are not taken for finished.
-pub const CONTRACT: u32 = 2;
+pub const CONTRACT: u32 = 3;
 
 /// Why an experiment cannot run. Nothing was written.
 #[derive(Debug)]

@@ -1,11 +1,14 @@
 //! Signs that a training went wrong although it ended.
 
 use store::{Warning, WarningKind};
-use trading_env::{Action, SplitName, TimingRecord, UpdateRecord};
+use trading_env::{Action, PolicyEntropy, SplitName, TimingRecord, UpdateRecord};
 
 /// Mean `approx_kl` of an update, in nats, above which it counts as an explosion: clipping at 0.2 keeps updates around
 /// 0.01, and common early stops are at 0.01 to 0.05.
 const KL_EXPLOSION: f64 = 0.5;
+
+/// Share of the uniform policy's entropy from which on a trained policy counts as unmoved.
+const NEARLY_UNIFORM: f64 = 0.98;
 
 /// Prompts that a cache must have lost before it is said to thrash: fewer cost seconds.
 const LEAST_LOST: u64 = 64;
@@ -69,6 +72,24 @@ impl Watch {
         Some(Warning { kind: WarningKind::KlExplosion, step: first.global_step, text })
     }
 
+    /// Whether the policy after training is about as uniform as it was before.
+    pub fn unmoved(&self, entropy: PolicyEntropy) -> Option<Warning> {
+        let step = self.trained_steps?;
+        let PolicyEntropy { policy, uniform } = entropy;
+        let share = policy / uniform;
+        // Where one action alone is legal everywhere, nothing can be said.
+        (uniform > 0.0 && share >= NEARLY_UNIFORM).then(|| Warning {
+            kind: WarningKind::Unmoved,
+            step,
+            text: format!(
+                "entropy {policy:.4} in the last update is {:.1}% of the {uniform:.4} of a uniform policy over the legal \
+                 actions; from {:.0}% on it has hardly moved",
+                100.0 * share,
+                100.0 * NEARLY_UNIFORM
+            ),
+        })
+    }
+
     /// Whether a trained policy decides the same all over a split. Its first decision may differ: where buying is legal
     /// only without a position, Buy & Hold is one `buy`, then `hold`.
     pub fn constant(&self, split: SplitName, actions: &[Action]) -> Option<Warning> {
@@ -128,6 +149,26 @@ mod tests {
         assert_eq!(warning(100, 60, 40), None);
         assert_eq!(warning(0, 40, 23), None, "a short run");
         assert_eq!(Watch::default().thrashing(), None);
+    }
+
+    #[test]
+    fn a_nearly_uniform_policy_has_hardly_moved() {
+        let watch = trained();
+        let unmoved = |policy, uniform| watch.unmoved(PolicyEntropy { policy, uniform });
+        let three = 3.0_f64.ln();
+        let warning = unmoved(0.981 * three, three).unwrap();
+        assert_eq!((warning.kind, warning.step), (WarningKind::Unmoved, 400));
+        assert_eq!(
+            warning.text,
+            "entropy 1.0777 in the last update is 98.1% of the 1.0986 of a uniform policy over the legal actions; from \
+             98% on it has hardly moved"
+        );
+        assert_eq!(unmoved(0.979 * three, three), None);
+        let two = 2.0_f64.ln();
+        assert!(unmoved(0.99 * two, two).is_some(), "with two legal actions the bound is lower");
+        assert_eq!(unmoved(0.0, 0.0), None, "one legal action");
+        let uniform = PolicyEntropy { policy: three, uniform: three };
+        assert_eq!(Watch::default().unmoved(uniform), None, "nothing was trained");
     }
 
     #[test]

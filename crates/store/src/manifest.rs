@@ -141,6 +141,8 @@ pub struct Metrics {
 pub enum WarningKind {
     /// The trained policy decides the same at every bar of a split after the first one: it looks at nothing.
     ConstantAction,
+    /// The policy is about as uniform over the legal actions after training as it was before: it has learned nothing.
+    Unmoved,
     /// An update moved the policy far away from the one that had collected its samples.
     KlExplosion,
     /// The prefix cache was too small: most of what it was asked for had been evicted. Costs time and no result.

@@ -121,6 +121,11 @@ pub trait Learner: Send {
         None
     }
 
+    /// Entropy of the policy in the last update of training; absent for agents that no updates train.
+    fn final_entropy(&self) -> Option<PolicyEntropy> {
+        None
+    }
+
     /// Prompts that it has read since it was made; absent for agents that read none.
     fn prompts(&self) -> Option<PromptCounts> {
         None
@@ -227,6 +232,15 @@ pub struct GroupNorm {
     pub group: String,
     /// Mean over updates.
     pub mean_grad_norm: f64,
+}
+
+/// How far a policy is from drawing among the legal actions, in nats.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PolicyEntropy {
+    /// Entropy of the policy over the legal actions, mean over the samples.
+    pub policy: f64,
+    /// The same of a uniform policy: the mean of `ln(legal actions)`.
+    pub uniform: f64,
 }
 
 /// How many prompts a run has read, in training and evaluation.

@@ -145,6 +145,21 @@ impl Arena {
         EnvBatch::begin(self.clone(), envs, self.config.max_episode_steps)
     }
 
+    /// At most `n` environments, each at the start of an episode: their bars are evenly spaced over those at which an
+    /// episode can begin, from the first to the last, and nothing is drawn.
+    pub fn starts(&self, n: usize) -> EnvBatch {
+        // A decision needs a next bar.
+        let possible = self.bars.len() - 1;
+        let n = n.clamp(1, possible);
+        let mut batch = EnvBatch::begin(self.clone(), Vec::new(), self.config.max_episode_steps);
+        for i in 0..n {
+            let mut env = Env::new(self, None);
+            env.begin(self, i * (possible - 1) / (n - 1).max(1));
+            batch.envs.push(env);
+        }
+        batch
+    }
+
     /// One environment over the whole segment, from its first bar to its last, without a step limit: one step less
     /// than the segment has bars.
     pub fn evaluation(&self) -> EnvBatch {

@@ -19,7 +19,7 @@ pub use account::Account;
 pub use action::{Action, ActionMask};
 pub use agent::{
     Agent, AgentContext, AgentError, AgentKind, BackendKind, Compute, Decision, DeviceInfo, FreezeReceipt,
-    GroupNorm, Learner, NoLog, PromptCounts, RunLog, TensorDigest, Training,
+    GroupNorm, Learner, NoLog, PolicyEntropy, PromptCounts, RunLog, TensorDigest, Training,
 };
 pub use env::{Arena, EnvBatch, EnvBatchState, EnvConfig, Observation, Step};
 pub use record::{Role, SplitName, StepRecord, TimingRecord, UpdateRecord};

@@ -4,17 +4,24 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use llm::{Body, EncodedSequence, Lane, ParamSet, Phase, SharedPart};
-use ppo::{ActorCritic, HostOutput, Mlp, Output, POLICY_GAIN, PpoConfig, Usage, VALUE_GAIN};
+use ppo::{
+    ActorCritic, HostOutput, Mlp, Output, POLICY_GAIN, POLICY_HEAD, PpoConfig, Standardiser, Usage,
+    VALUE_GAIN, VALUE_HEAD,
+};
 use serde_json::{Value, json};
-use trading_env::{AgentError, EnvBatch, Observation, PromptCounts};
+use trading_env::{AgentError, Arena, EnvBatch, Observation, PromptCounts};
 
 use crate::learner::Network;
 use crate::reader::Reader;
 use crate::receipt::TensorState;
 
+/// Parameter group of what the heads' input is standardised by.
+pub(super) const HEAD_INPUT: &str = "head_input";
+
 /// A language model's body with a policy and a value head, whose tensors stand in one parameter set.
 pub struct LlmPolicy {
     body: Body,
+    head_input: Option<Standardiser>,
     policy: Mlp,
     value: Mlp,
 }
@@ -24,9 +31,30 @@ impl LlmPolicy {
     pub fn new(mut body: Body, config: &PpoConfig, seed: u64) -> Self {
         let d = body.backbone().config().hidden_size;
         let params = body.params_mut();
-        let policy = Mlp::head(params, "policy_head", [d, 3], &config.policy_head, POLICY_GAIN, seed);
-        let value = Mlp::head(params, "value_head", [d, 1], &config.value_head, VALUE_GAIN, seed);
-        Self { body, policy, value }
+        let policy = Mlp::head(params, POLICY_HEAD, [d, 3], &config.policy_head, POLICY_GAIN, seed);
+        let value = Mlp::head(params, VALUE_HEAD, [d, 1], &config.value_head, VALUE_GAIN, seed);
+        Self { body, head_input: None, policy, value }
+    }
+
+    /// The same policy whose heads read standardised states, as they are until [`LlmPolicy::standardise`].
+    pub fn with_standardiser(mut self) -> Self {
+        let d = self.body.backbone().config().hidden_size;
+        self.head_input = Some(Standardiser::insert(self.body.params_mut(), HEAD_INPUT, d));
+        self
+    }
+
+    /// Takes mean and scale of the heads' input from encoded prompts, `chunk` at a time through the network, as its
+    /// parameters are now. Does nothing where the heads read raw states.
+    pub fn standardise(&mut self, batch: &[&EncodedSequence], chunk: usize) {
+        let Some(standardiser) = &self.head_input else { return };
+        let d = self.body.backbone().config().hidden_size;
+        let mut rows = Vec::with_capacity(batch.len());
+        for batch in batch.chunks(chunk.max(1)) {
+            let hidden = self.body.forward_frozen(&owned(batch)).try_into_vec_as::<f32>();
+            let hidden = hidden.expect("invariant: networks compute in f32");
+            rows.extend(hidden.chunks_exact(d).map(<[f32]>::to_vec));
+        }
+        standardiser.fit(self.body.params_mut(), &rows);
     }
 
     /// The language model, whose parameter set holds the heads too.
@@ -41,8 +69,8 @@ impl LlmPolicy {
 
     /// Logits and values of encoded prompts, with the graph of the trained tensors.
     pub fn forward(&self, batch: &[&EncodedSequence]) -> Output {
-        let hidden: Tensor<2> = self.body.forward(&owned(batch));
         let params = self.body.params();
+        let hidden = self.seen(params, self.body.forward(&owned(batch)));
         Output {
             logits: self.policy.forward(params, hidden.clone()),
             values: self.value.forward(params, hidden),
@@ -73,13 +101,25 @@ impl LlmPolicy {
         minibatch.len().div_ceil(pieces).max(least)
     }
 
+    /// What the heads see of last hidden states.
+    fn seen(&self, params: &ParamSet, hidden: Tensor<2>) -> Tensor<2> {
+        match &self.head_input {
+            Some(standardiser) => standardiser.apply(params, hidden),
+            None => hidden,
+        }
+    }
+
     fn heads(&self, params: &ParamSet, hidden: Tensor<2>) -> Output {
+        let hidden = self.seen(params, hidden);
         Output {
             logits: self.policy.forward_frozen(params, hidden.clone()),
             values: self.value.forward_frozen(params, hidden),
         }
     }
 }
+
+/// Bars of the training part from which the heads' input is standardised, at most.
+const STANDARDISED_BY: usize = 256;
 
 /// Bytes of a graph that no machine is short of.
 pub(super) const JOINED: usize = 64 << 20;
@@ -101,9 +141,9 @@ pub(super) struct LlmNet {
 }
 
 impl LlmNet {
-    pub(super) fn new(body: Body, config: &PpoConfig, reader: Reader, lane: Option<Lane>, seed: u64) -> Self {
-        let untrained = body.untrained();
-        Self { policy: LlmPolicy::new(body, config, seed), untrained, reader, lane }
+    pub(super) fn new(policy: LlmPolicy, reader: Reader, lane: Option<Lane>) -> Self {
+        let untrained = policy.body.untrained();
+        Self { policy, untrained, reader, lane }
     }
 
     /// The language model, whose parameter set holds the heads too.
@@ -202,9 +242,22 @@ impl ActorCritic for LlmNet {
 impl Network for LlmNet {
     const KIND: &'static str = "ppo-llm";
 
+    fn prepare(&mut self, arena: &Arena, chunk: usize) -> Result<(), AgentError> {
+        if self.policy.head_input.is_none() {
+            return Ok(());
+        }
+        let starts = arena.starts(STANDARDISED_BY);
+        let mut encoded = Vec::with_capacity(starts.len());
+        for observations in starts.observations().chunks(chunk.max(1)) {
+            encoded.extend(self.encode(observations)?);
+        }
+        self.policy.standardise(&encoded.iter().collect::<Vec<_>>(), chunk);
+        Ok(())
+    }
+
     fn tensors(&self) -> Vec<TensorState> {
         let params = self.policy.body.params();
-        let group = |name: &str| params.get(name).map(|p| p.group().to_owned());
+        let group = |name: &str| params.get(name).filter(|p| p.trainable()).map(|p| p.group().to_owned());
         let of_model = self.policy.body.digests();
         let mut tensors: Vec<TensorState> = of_model
             .into_iter()

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plugin::SharedPool;
+use ppo::ActorCritic;
 use serde_json::{Value, json};
 use trading_env::{Agent, SplitName, Training};
 
@@ -178,8 +179,10 @@ fn the_prefix_cache_changes_no_byte() {
 #[test]
 fn arms_of_different_boundaries_share_prefixes() {
     let dir = model_dir();
+    let raw = || with(params(dir.path()), "head_input", json!("raw"));
     let result = |n: u64, shared: &SharedPool| {
-        let params = with(params(dir.path()), "n_trainable_layers", json!(n));
+        // Standardised heads would have read every date before.
+        let params = with(raw(), "n_trainable_layers", json!(n));
         // The policy before training is read through all layers.
         let agent = try_agent("ppo-llm", with(params, "kl_coef", json!(0)), shared).unwrap();
         let (learner, log) = train(&*agent, 1);
@@ -189,7 +192,7 @@ fn arms_of_different_boundaries_share_prefixes() {
     assert!(alone.2.cache_extended == 0 && alone.2.cache_misses > 0);
     let shared = SharedPool::default();
     // What runs share lives as long as somebody holds it.
-    let _holder = try_agent("ppo-llm", params(dir.path()), &shared).unwrap();
+    let _holder = try_agent("ppo-llm", raw(), &shared).unwrap();
     let below = result(2, &shared);
     let beside = result(1, &shared);
     assert!(beside.0 == alone.0 && beside.1 == alone.1);
@@ -200,8 +203,7 @@ fn arms_of_different_boundaries_share_prefixes() {
     assert_eq!((beside.cache_hits, beside.cache_spilled), (alone.cache_hits, 0));
     // The other way round, where it was built before the other one ran: nothing is left to compute.
     let shared = SharedPool::default();
-    let arm =
-        |n: u64| try_agent("ppo-llm", with(params(dir.path()), "n_trainable_layers", json!(n)), &shared);
+    let arm = |n: u64| try_agent("ppo-llm", with(raw(), "n_trainable_layers", json!(n)), &shared);
     let [_two, _one] = [arm(2), arm(1)].map(Result::unwrap);
     let one = result(1, &shared).2;
     let two = result(2, &shared).2;
@@ -225,6 +227,8 @@ fn every_parameter_of_its_own_changes_the_result() {
         trained(with(base(), "prompt.news_items", json!(0))),
         trained(with(base(), "prompt.chat_template", json!(true))),
         trained(with(base(), "policy_head", json!([4]))),
+        trained(with(base(), "head_input", json!("raw"))),
+        trained(with(base(), "head_learning_rate", json!(1e-3))),
         trained(lora()),
         trained(with(lora(), "lora.alpha", json!(1.0))),
         trained(with(lora(), "lora.rank", json!(1))),
@@ -466,4 +470,55 @@ fn micro_batches_are_joined_where_memory_is_no_matter() {
     // Nothing of a body without trained layers is kept.
     let heads = LlmPolicy::new(body(0), &PpoConfig::default(), 1);
     assert_eq!(heads.micro_batch_size(&batch(1000), 4), 1000);
+}
+
+/// Mean and scale are those of the training part's first prompts under the untrained model, the same for every seed, and
+/// training leaves them.
+#[test]
+fn heads_read_states_standardised_over_the_training_part() {
+    let dir = model_dir();
+    let receipt = train(&*agent("ppo-llm", params(dir.path())), 1).0.receipt().unwrap();
+    for name in ["head_input.mean", "head_input.scale"] {
+        let tensor = receipt.tensors.iter().find(|t| t.name == name).unwrap();
+        assert!(!tensor.trained && tensor.before == tensor.after, "{name}");
+    }
+
+    let shared = SharedPool::default();
+    let parsed = serde_json::from_value(resolved("ppo-llm", params(dir.path()))).unwrap();
+    let agent = with_context(&shared, |context| PpoLlm::build(parsed, context)).unwrap();
+    let arena = masking_arena(reverting_market(1, 80), SplitName::Train);
+    let prepared = |seed, chunk| {
+        let mut net = agent.fresh(seed).unwrap().into_network();
+        net.prepare(&arena, chunk).unwrap();
+        let values = |name: &str| net.params().get(name).unwrap().values();
+        [values("head_input.mean"), values("head_input.scale")]
+    };
+    let [mean, scale] = prepared(1, 12);
+    assert_eq!([mean.clone(), scale.clone()], prepared(2, 12));
+
+    // The same by hand: every bar of 80 at which an episode can begin.
+    let starts = arena.starts(1000);
+    assert_eq!(starts.len(), 79);
+    let mut reader = agent.reader.clone();
+    let backbone = agent.model.backbone(1, &agent.device).unwrap();
+    let body = Body::new(backbone, agent.params.train_spec(), 1).unwrap();
+    let encoded = reader.read(None, &body, &starts.observations()).unwrap();
+    let state = |e| body.forward_frozen(std::slice::from_ref(e)).try_into_vec_as::<f32>().unwrap();
+    let rows: Vec<Vec<f32>> = encoded.iter().map(state).collect();
+    for j in 0..mean.len() {
+        let column = || rows.iter().map(|row| f64::from(row[j]));
+        let by_hand = column().sum::<f64>() / 79.0;
+        let deviation = (column().map(|x| (x - by_hand).powi(2)).sum::<f64>() / 79.0).sqrt();
+        assert!((f64::from(mean[j]) - by_hand).abs() < 1e-5, "{j}");
+        assert!(f64::from(scale[j]) > deviation - 1e-5, "{j}");
+    }
+}
+
+/// Heads on raw states have no tensors but their own.
+#[test]
+fn raw_heads_hold_what_they_held_before_there_was_a_choice() {
+    let dir = model_dir();
+    let agent = agent("ppo-llm", with(params(dir.path()), "head_input", json!("raw")));
+    let (learner, _) = train(&*agent, 1);
+    assert!(learner.receipt().unwrap().tensors.iter().all(|t| !t.name.starts_with("head_input")));
 }

@@ -7,6 +7,7 @@ use plugin::BuildError;
 use serde_json::Value;
 use trading_env::AgentContext;
 
+use super::net::HEAD_INPUT;
 use super::{PpoLlm, PpoLlmParams};
 
 /// Files of a model folder that travel with its weights.
@@ -17,7 +18,7 @@ const COMPANIONS: &[&str] = &[
     "generation_config.json",
     "chat_template.jinja",
 ];
-/// The policy head and the value head of an exported model.
+/// The policy head and the value head of an exported model, with what their input is standardised by.
 pub const HEADS: &str = "heads.safetensors";
 
 /// A policy that a run left, with the model that it belongs to.
@@ -78,7 +79,8 @@ impl TrainedLlm {
     }
 
     fn write_heads(&self, dir: &Path) -> Result<(), BuildError> {
-        let heads = self.body.params().filtered(|p| p.group().ends_with("_head"));
+        let groups = [HEAD_INPUT, ppo::POLICY_HEAD, ppo::VALUE_HEAD];
+        let heads = self.body.params().filtered(|p| groups.contains(&p.group()));
         heads.save(&dir.join(HEADS)).map_err(|e| BuildError::Invalid(e.to_string()))
     }
 }

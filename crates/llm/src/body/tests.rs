@@ -304,7 +304,7 @@ fn everything_trained_moves_and_nothing_else_does() {
                 break;
             }
             let grads = gradients(&body);
-            adam.step(body.params_mut(), &grads, 1e-2);
+            adam.step(body.params_mut(), &grads, |_| 1e-2);
         }
         for (before, after) in before.iter().zip(body.digests()) {
             assert_eq!(before.name, after.name);

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{GradSet, ParamSet, read_exactly, to_host};
+use super::{GradSet, Param, ParamSet, read_exactly, to_host};
 use crate::LlmError;
 use crate::checkpoint::{HostTensor, write_file};
 
-/// Settings of [`Adam`]; the learning rate is given per step.
+/// Settings of [`Adam`]; learning rates are given per step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamConfig {
     /// Decay of the first moment.
@@ -47,7 +47,7 @@ impl Adam {
         self.step
     }
 
-    /// One step: with gradient `g`, step count `t` and learning rate `lr`,
+    /// One step: with gradient `g`, step count `t` and the parameter's learning rate `lr`,
     ///
     /// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
     /// `p = (1 - lr wd) p - lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)`.
@@ -56,7 +56,7 @@ impl Adam {
     ///
     /// # Panics
     /// When `grads` belong to another parameter set.
-    pub fn step(&mut self, params: &mut ParamSet, grads: &GradSet, lr: f64) {
+    pub fn step(&mut self, params: &mut ParamSet, grads: &GradSet, lr: impl Fn(&Param) -> f64) {
         assert_eq!(params.len(), grads.len(), "gradients of another parameter set");
         self.step += 1;
         self.moments.resize(params.len(), None);
@@ -66,6 +66,7 @@ impl Adam {
         let correction2 = 1.0 - beta2.powi(t);
         for (i, slot) in self.moments.iter_mut().enumerate() {
             let Some(g) = grads.get(i) else { continue };
+            let lr = lr(&params.params[i]);
             let g_scaled = g.clone().mul_scalar((1.0 - beta1) as f32);
             let g_square = g.square().mul_scalar((1.0 - beta2) as f32);
             let (m, v) = match slot.take() {

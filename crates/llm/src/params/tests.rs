@@ -88,13 +88,13 @@ fn first_adam_step_is_the_learning_rate_times_the_sign() {
     let grads = backward(&params, [1.0, -2.0]);
     // y = 3 - 8 + 5 = 0: no gradient at all; Adam must not divide by zero.
     let mut adam = Adam::new(AdamConfig::default());
-    adam.step(&mut params, &grads, 0.1);
+    adam.step(&mut params, &grads, |_| 0.1);
     assert_eq!(params.get("w").unwrap().values(), [3.0, 4.0]);
 
     let mut params = linear_set();
     let grads = backward(&params, [1.0, 2.0]);
     let mut adam = Adam::new(AdamConfig::default());
-    adam.step(&mut params, &grads, 0.1);
+    adam.step(&mut params, &grads, |_| 0.1);
     for (value, expected) in params.get("w").unwrap().values().into_iter().zip([2.9f32, 3.9]) {
         assert!((value - expected).abs() < 1e-5);
     }
@@ -133,7 +133,7 @@ proptest! {
         let mut adam = Adam::new(config);
         for g in &grads {
             let grad = Tensor::<2>::from_floats([[*g as f32]], &device());
-            adam.step(&mut params, &GradSet::new(vec![Some(grad)]), lr);
+            adam.step(&mut params, &GradSet::new(vec![Some(grad)]), |_| lr);
         }
         let expected = reference_adam(config, lr, p0, &grads);
         let found = f64::from(params.get("p").unwrap().values()[0]);
@@ -167,7 +167,7 @@ fn optimiser_state_survives_a_save() {
     let mut params = linear_set();
     let mut adam = Adam::new(config);
     let grads = backward(&params, [1.0, 2.0]);
-    adam.step(&mut params, &grads, 0.1);
+    adam.step(&mut params, &grads, |_| 0.1);
     adam.save(&params, &dir.path().join("adam.safetensors")).unwrap();
     params.save(&dir.path().join("params.safetensors")).unwrap();
 

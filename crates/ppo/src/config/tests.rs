@@ -7,10 +7,17 @@ fn the_papers_arithmetic() {
     assert_eq!(config.n_updates(1), 346);
     assert_eq!(config.micro_batch_size(), 4);
     assert!(config.check().is_empty());
-    assert_eq!(config.learning_rate_at(0, 346), 5e-4);
-    assert!((config.learning_rate_at(345, 346) - 5e-4 / 346.0).abs() < 1e-12);
+    assert_eq!(config.learning_rates_at(0, 346), LearningRates { layers: 5e-4, heads: 5e-4 });
+    assert!((config.learning_rates_at(345, 346).layers - 5e-4 / 346.0).abs() < 1e-12);
     let constant = PpoConfig { anneal_lr: false, ..config };
-    assert_eq!(constant.learning_rate_at(345, 346), 5e-4);
+    assert_eq!(constant.learning_rates_at(345, 346), LearningRates { layers: 5e-4, heads: 5e-4 });
+}
+
+#[test]
+fn both_learning_rates_are_lowered_alike() {
+    let config = PpoConfig { head_learning_rate: Some(4e-3), ..PpoConfig::default() };
+    assert_eq!(config.learning_rates_at(0, 4), LearningRates { layers: 5e-4, heads: 4e-3 });
+    assert_eq!(config.learning_rates_at(3, 4), LearningRates { layers: 1.25e-4, heads: 1e-3 });
 }
 
 #[test]

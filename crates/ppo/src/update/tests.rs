@@ -30,6 +30,28 @@ fn rollout(net: &TestNet, seed: u64, n: usize, shift: f32, masks: bool) -> (Roll
     (rollout, estimates)
 }
 
+fn rates(both: f64) -> LearningRates {
+    LearningRates { layers: both, heads: both }
+}
+
+/// Adam's first step moves every number by the rate, whatever its gradient: the heads by theirs, the body by its own.
+#[test]
+fn heads_and_layers_move_by_their_own_rates() {
+    let mut net = TestNet::new(5);
+    let (rollout, estimates) = rollout(&net, 6, 16, 0.2, true);
+    let batch = Batch { rollout: &rollout, estimates: &estimates, initial: None };
+    let before = net.params.clone();
+    let config = PpoConfig { minibatch_size: 16, kl_coef: 0.0, ..PpoConfig::default() };
+    let rates = LearningRates { layers: 1e-4, heads: 1e-2 };
+    let mut shuffle = trading_env::rng(1, "minibatch");
+    update(&mut net, &mut Adam::new(AdamConfig::default()), &batch, &config, rates, &mut shuffle).unwrap();
+    for (old, new) in before.iter().zip(net.params.iter()) {
+        let moved = old.values().iter().zip(new.values()).map(|(a, b)| (a - b).abs()).fold(0.0f32, f32::max);
+        let rate = if old.group().ends_with("_head") { 1e-2 } else { 1e-4 };
+        assert!((moved - rate).abs() < 0.02 * rate, "{}: {moved}", old.name());
+    }
+}
+
 fn host(grads: &GradSet, net: &TestNet) -> Vec<Vec<f32>> {
     (0..net.params.len()).map(|i| grads.get(i).unwrap().try_into_vec_as::<f32>().unwrap()).collect()
 }
@@ -142,7 +164,7 @@ fn the_first_ratio_is_one_and_the_last_minibatch_holds_the_rest() {
     let config = PpoConfig { update_epochs: 3, ..PpoConfig::default() };
     let mut adam = Adam::new(llm::AdamConfig::default());
     let mut shuffle = trading_env::rng(9, "minibatch");
-    let stats = update(&mut net, &mut adam, &batch, &config, 1e-3, &mut shuffle).unwrap();
+    let stats = update(&mut net, &mut adam, &batch, &config, rates(1e-3), &mut shuffle).unwrap();
     assert!(stats.first_ratio_error < 1e-6, "{}", stats.first_ratio_error);
     assert_eq!(stats.n_minibatches, 6, "32 and 8, three times");
     assert_eq!(adam.steps(), 6);
@@ -160,7 +182,7 @@ fn target_kl_ends_the_epochs() {
         let config = PpoConfig { update_epochs: 5, target_kl, ..PpoConfig::default() };
         let mut adam = Adam::new(llm::AdamConfig::default());
         let mut shuffle = trading_env::rng(9, "minibatch");
-        update(&mut net, &mut adam, &batch, &config, 1e-2, &mut shuffle).unwrap().n_minibatches
+        update(&mut net, &mut adam, &batch, &config, rates(1e-2), &mut shuffle).unwrap().n_minibatches
     };
     assert_eq!(n_minibatches(None), 10);
     assert_eq!(n_minibatches(Some(0.0)), 2, "one epoch");
@@ -177,7 +199,7 @@ fn a_loss_that_is_not_finite_is_an_error() {
     let mut shuffle = trading_env::rng(9, "minibatch");
     let before = net.params.digests();
     let config = PpoConfig { norm_adv: false, ..PpoConfig::default() };
-    let error = update(&mut net, &mut adam, &batch, &config, 1e-2, &mut shuffle).unwrap_err();
+    let error = update(&mut net, &mut adam, &batch, &config, rates(1e-2), &mut shuffle).unwrap_err();
     assert_eq!(error.what, "policy loss");
     assert_eq!(net.params.digests(), before, "nothing was learned from it");
 }

@@ -122,7 +122,7 @@ fn equal_batches_give_equal_bytes() {
         let mut adam = crate::Adam::new(crate::AdamConfig::default());
         for _ in 0..3 {
             let (_, grads) = body.next_token_gradients(&sequences()).unwrap();
-            adam.step(body.params_mut(), &grads, 1e-2);
+            adam.step(body.params_mut(), &grads, |_| 1e-2);
         }
     };
     assert_eq!(snapshot(&mut train), snapshot(&mut train));
