@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{
-    Body, Boundaries, CacheLimits, EncodedSequence, Lane, Lookup, PrefixCache, Sequences, SharedPart,
-};
+use llm::{Body, Boundaries, CacheLimits, EncodedSequence, Lane, Lookup, PrefixCache, Sequences, SharedPart};
 use plugin::{BuildError, SharedPool};
 use ppo::Usage;
 use prompt::{ChatTemplate, Encoded, Encoder, PromptConfig, PromptError};
@@ -153,6 +151,12 @@ impl Reader {
         if !matches!(lookup, Lookup::Hit | Lookup::Spilled) {
             usage.tokens += tokens as u64;
         }
+    }
+
+    /// Counters of the cache, of all readers that share it.
+    #[cfg(test)]
+    pub fn cache_stats(&self) -> llm::CacheStats {
+        self.cache.stats()
     }
 
     /// What it has cost so far.

@@ -28,7 +28,8 @@ impl Compute for NoDevice {
 
 fn build(name: &str, params: &Value) -> Result<Box<dyn Agent>, plugin::BuildError> {
     let files = Files { root: "/".into(), ..Files::default() };
-    let context = AgentContext { files: &files, compute: &NoDevice, shared: &SharedPool::default(), cache_bytes: 0 };
+    let context =
+        AgentContext { files: &files, compute: &NoDevice, shared: &SharedPool::default(), cache_bytes: 0 };
     AGENTS.iter().find(|p| p.name() == name).unwrap().build(params, context)
 }
 
@@ -74,7 +75,8 @@ use Action::{Buy, Hold, Sell};
 #[test]
 fn every_agent_keeps_the_contract() {
     let files = Files { root: "/".into(), ..Files::default() };
-    let context = AgentContext { files: &files, compute: &NoDevice, shared: &SharedPool::default(), cache_bytes: 0 };
+    let context =
+        AgentContext { files: &files, compute: &NoDevice, shared: &SharedPool::default(), cache_bytes: 0 };
     for plugin in AGENTS {
         contract::agent(*plugin, &json!({}), context, 60);
     }

@@ -26,10 +26,11 @@ pub(crate) struct WarningRow {
     pub example: Option<u64>,
 }
 
-const KINDS: [WarningKind; 5] = [
+const KINDS: [WarningKind; 6] = [
     WarningKind::ConstantAction,
     WarningKind::Unmoved,
     WarningKind::KlExplosion,
+    WarningKind::ShortenedPrompts,
     WarningKind::CacheThrashing,
     WarningKind::MixedMachines,
 ];
@@ -39,6 +40,7 @@ fn word(kind: WarningKind) -> &'static str {
         WarningKind::ConstantAction => "constant action",
         WarningKind::Unmoved => "policy hardly moved",
         WarningKind::KlExplosion => "KL explosion",
+        WarningKind::ShortenedPrompts => "shortened prompts",
         WarningKind::CacheThrashing => "cache thrashing",
         WarningKind::MixedMachines => "mixed machines",
     }
@@ -51,6 +53,7 @@ fn about(kind: WarningKind) -> &'static str {
         WarningKind::KlExplosion => {
             "an update threw the policy far from the one that had collected its samples"
         }
+        WarningKind::ShortenedPrompts => "news or prices were left out of prompts for want of room",
         WarningKind::CacheThrashing => {
             "the prefix cache had no room for what the runs read again and again: time was lost, no result changed"
         }

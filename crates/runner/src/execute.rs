@@ -623,9 +623,11 @@ impl Task<'_> {
         let valid = valid.as_ref().map(&mut unseen).transpose()?;
         let test = unseen(test)?;
         let metrics = Metrics { train: Some(train), valid, test: Some(test) };
+        let prompts = learner.prompts();
+        warnings.extend(prompts.and_then(|prompts| watch.shortened(prompts)));
         let folder = writer.checkpoint_dir()?;
         learner.save(&folder)?;
-        Ok(CompletedInfo { metrics, receipt, prompts: learner.prompts(), warnings, equal_turnover, rescored })
+        Ok(CompletedInfo { metrics, receipt, prompts, warnings, equal_turnover, rescored })
     }
 
     fn train(

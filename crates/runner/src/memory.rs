@@ -60,7 +60,9 @@ fn in_groups(root: &Path) -> Vec<u64> {
     for line in text.lines() {
         // Number, controllers, path; version 2 is number 0 without controllers.
         let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let (mount, names) = match controllers {
             "" => ("sys/fs/cgroup", V2),
             _ if controllers.split(',').any(|name| name == "memory") => ("sys/fs/cgroup/memory", V1),
@@ -74,7 +76,8 @@ fn in_groups(root: &Path) -> Vec<u64> {
             // `max` is no number: no limit.
             let (limit, taken) = (number(names.limit)?, number(names.taken)?);
             let counters = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            let droppable = counters.lines().find_map(|line| line.strip_prefix(names.droppable)?.parse().ok());
+            let droppable =
+                counters.lines().find_map(|line| line.strip_prefix(names.droppable)?.parse().ok());
             Some(limit.saturating_sub(taken.saturating_sub(droppable.unwrap_or(0))))
         }));
     }

@@ -1,7 +1,7 @@
 //! Signs that a training went wrong although it ended.
 
 use store::{Warning, WarningKind};
-use trading_env::{Action, PolicyEntropy, SplitName, TimingRecord, UpdateRecord};
+use trading_env::{Action, PolicyEntropy, PromptCounts, SplitName, TimingRecord, UpdateRecord};
 
 /// Mean `approx_kl` of an update, in nats, above which it counts as an explosion: clipping at 0.2 keeps updates around
 /// 0.01, and common early stops are at 0.01 to 0.05.
@@ -56,6 +56,17 @@ impl Watch {
              (agent.prompt.account = false)"
         );
         Some(Warning { kind: WarningKind::CacheThrashing, step: self.trained_steps.unwrap_or(0), text })
+    }
+
+    /// Whether prompts, of training or evaluation, lost something for want of room.
+    pub fn shortened(&self, prompts: PromptCounts) -> Option<Warning> {
+        let PromptCounts { encoded, shortened } = prompts;
+        let text = format!(
+            "{shortened} of {encoded} prompts lost their oldest news or prices; agent.prompt.max_tokens and the model's \
+             longest sequence bound them"
+        );
+        let step = self.trained_steps.unwrap_or(0);
+        (shortened > 0).then_some(Warning { kind: WarningKind::ShortenedPrompts, step, text })
     }
 
     /// What the updates showed.
@@ -144,11 +155,24 @@ mod tests {
         };
         let warned = warning(99, 60, 40).unwrap();
         assert_eq!((warned.kind, warned.step), (WarningKind::CacheThrashing, 400));
-        let begin = "99 prompts were found in memory, 60 were read back from disk and 40 computed again; raise ";
+        let begin =
+            "99 prompts were found in memory, 60 were read back from disk and 40 computed again; raise ";
         assert!(warned.text.starts_with(begin), "{}", warned.text);
         assert_eq!(warning(100, 60, 40), None);
         assert_eq!(warning(0, 40, 23), None, "a short run");
         assert_eq!(Watch::default().thrashing(), None);
+    }
+
+    #[test]
+    fn shortened_prompts_are_warned_of() {
+        let shortened = |shortened| trained().shortened(PromptCounts { encoded: 618, shortened });
+        let warning = shortened(402).unwrap();
+        assert_eq!((warning.kind, warning.step), (WarningKind::ShortenedPrompts, 400));
+        let begin = "402 of 618 prompts lost their oldest news or prices; ";
+        assert!(warning.text.starts_with(begin), "{}", warning.text);
+        assert_eq!(shortened(0), None);
+        let untrained = Watch::default().shortened(PromptCounts { encoded: 1, shortened: 1 });
+        assert_eq!(untrained.unwrap().step, 0, "a baseline reads prompts too");
     }
 
     #[test]

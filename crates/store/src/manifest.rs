@@ -145,6 +145,8 @@ pub enum WarningKind {
     Unmoved,
     /// An update moved the policy far away from the one that had collected its samples.
     KlExplosion,
+    /// Prompts lost news or prices for want of room: the policy did not read all that it was to read.
+    ShortenedPrompts,
     /// The prefix cache was too small: most of what it was asked for had been evicted. Costs time and no result.
     CacheThrashing,
     /// It was taken up on another type of machine than it was begun on: neither gives its bytes alone.

@@ -1,3 +1,5 @@
+mod account;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -226,6 +228,7 @@ fn every_parameter_of_its_own_changes_the_result() {
         trained(with(base(), "prompt.history", json!(2))),
         trained(with(base(), "prompt.news_items", json!(0))),
         trained(with(base(), "prompt.chat_template", json!(true))),
+        trained(with(base(), "prompt.account", json!(false))),
         trained(with(base(), "policy_head", json!([4]))),
         trained(with(base(), "head_input", json!("raw"))),
         trained(with(base(), "head_learning_rate", json!(1e-3))),

@@ -41,8 +41,16 @@ fn beginnings_are_asked_once_and_scores_are_sums() {
 /// The same numbers by whole prompts without cache, one logits call per token.
 #[test]
 fn scores_are_those_of_the_whole_prompt() {
+    for account in [true, false] {
+        scores_are_those_of_the_whole(account);
+    }
+}
+
+fn scores_are_those_of_the_whole(account: bool) {
     let dir = model_dir();
-    let params: ZeroShotParams = serde_json::from_value(resolved(KIND, params(dir.path()))).unwrap();
+    let mut given = params(dir.path());
+    given["prompt"]["account"] = json!(account);
+    let params: ZeroShotParams = serde_json::from_value(resolved(KIND, given)).unwrap();
     let arena = arena(reverting_market(1, 24), SplitName::Test);
     let mut envs = arena.evaluation();
     let tokenizer = Tokenizer::from_file(&dir.path().join("tokenizer.json")).unwrap();
@@ -78,6 +86,29 @@ fn scores_are_those_of_the_whole_prompt() {
         envs.step(0, Action::Hold);
     }
     assert!(asked_for_several_tokens, "the tokenizer of the test splits words");
+}
+
+/// Without the account, a bar that one seed has asked about is not read for another.
+#[test]
+fn seeds_share_what_was_read_without_the_account() {
+    let dir = model_dir();
+    let mut params = params(dir.path());
+    params["prompt"]["account"] = json!(false);
+    let shared = SharedPool::default();
+    let parsed: ZeroShotParams = serde_json::from_value(resolved(KIND, params.clone())).unwrap();
+    let model = with_context(&shared, |context| {
+        Model::open(&parsed.model, &burn::tensor::Device::flex(), parsed.train_dtype, context).unwrap()
+    });
+    let limits = with_context(&shared, |context| parsed.cache.limits(KIND, context).unwrap());
+    let reader = Reader::new(&parsed.prompt, &model, limits, &shared).unwrap();
+    let agent = try_agent(KIND, params, &shared).unwrap();
+    let arena = arena(reverting_market(1, 24), SplitName::Test);
+    let made = [1, 2].map(|seed| {
+        let made = decisions(&mut *agent.learner(seed).unwrap(), &arena);
+        (made, reader.cache_stats().misses)
+    });
+    assert_eq!(made[0], made[1], "the second seed computes nothing and decides the same");
+    assert!(made[0].1 >= 23);
 }
 
 #[test]

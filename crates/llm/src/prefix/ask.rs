@@ -21,7 +21,12 @@ impl<'a> Ask<'a> {
     }
 
     /// For what follows the beginning of a whole prompt.
-    pub fn whole(body: &'a Body, beginning: &'a SharedPart, ids: &'a [u32], expected: &'a Boundaries) -> Self {
+    pub fn whole(
+        body: &'a Body,
+        beginning: &'a SharedPart,
+        ids: &'a [u32],
+        expected: &'a Boundaries,
+    ) -> Self {
         Self { body, ids, beginning: Some(beginning), expected }
     }
 

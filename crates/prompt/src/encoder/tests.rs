@@ -115,9 +115,15 @@ fn without_the_account_a_bar_has_one_prompt() {
             let text = |ids: &[u32]| encoder.tokenizer().decode(ids).unwrap();
             let whole = [text(&a.shared), text(&a.own)].concat();
             assert!(whole.ends_with(CUE) && whole.contains("Acme raises target 8"), "{whole}");
-            assert!(!["Cash ", "account_status", "Rewards"].iter().any(|word| whole.contains(word)), "{whole}");
+            assert!(
+                !["Cash ", "account_status", "Rewards"].iter().any(|word| whole.contains(word)),
+                "{whole}"
+            );
             // What is shown of the market is what is shown beside the account.
-            let with = Encoder { config: PromptConfig { account: true, ..encoder.config().clone() }, ..encoder.clone() };
+            let with = Encoder {
+                config: PromptConfig { account: true, ..encoder.config().clone() },
+                ..encoder.clone()
+            };
             let shown = text(&with.encode(&fresh.observe(&series, 8)).unwrap().shared);
             assert!(shown.starts_with(text(&a.shared).trim_end_matches('}')), "{shown}");
         }
@@ -297,7 +303,8 @@ fn a_chat_is_shortened_by_the_same_rule() {
     let observation = own.observe(&series, 11);
     let all = chat("chatml", base()).encode(&observation).unwrap();
     let limit = all.shared.len() - 1;
-    let one = chat("chatml", PromptConfig { max_tokens: Some(limit), ..base() }).encode(&observation).unwrap();
+    let one =
+        chat("chatml", PromptConfig { max_tokens: Some(limit), ..base() }).encode(&observation).unwrap();
     assert_eq!((one.dropped_news, one.dropped_history), (1, 0));
     assert!(one.is_shortened() && !all.is_shortened() && one.shared.len() <= limit);
     assert_eq!(one.own, all.own);

@@ -319,8 +319,12 @@ impl Learner for Trades {
 
 fn run(make: fn(Params) -> Box<dyn Agent>) {
     let files = Files::default();
-    let context =
-        AgentContext { files: &files, compute: &Deviceless("none"), shared: &SharedPool::default(), cache_bytes: 0 };
+    let context = AgentContext {
+        files: &files,
+        compute: &Deviceless("none"),
+        shared: &SharedPool::default(),
+        cache_bytes: 0,
+    };
     super::agent(&Makes::<AgentKind>(make), &json!({}), context, 30);
 }
 

@@ -82,7 +82,8 @@ fn who_asks_for_what_is_being_computed_waits_for_it() {
     let cache = in_memory(1 << 20);
     let made = std::sync::OnceLock::new();
     let (part, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
-        let (held, _) = cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
+        let (held, _) =
+            cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
         made.get_or_init(|| held.part.clone());
         lead.land(held);
     });
@@ -90,7 +91,8 @@ fn who_asks_for_what_is_being_computed_waits_for_it() {
     // Also when memory has no room for it.
     let cache = in_memory(0);
     let (_, lookup) = waiting(&cache, &body, &ids(1, 9), |lead| {
-        let (held, _) = cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
+        let (held, _) =
+            cache.make(&Ask::shared(&body, &ids(1, 9), &Boundaries::default()), lead.key, None).unwrap();
         assert!(lead.land(held).is_empty());
     });
     assert_eq!(lookup, Lookup::Hit);
