@@ -24,7 +24,7 @@ mod text;
 
 pub use catalog::{Catalog, Check, PluginInfo};
 pub use check::{check_value, is_unhashed, unhashed_keys, unknown_key, unknown_name};
-pub use content::{Content, Pin};
+pub use content::{Content, Imported, Pin};
 pub use defaults::{fill_defaults, normalise};
 pub use error::{BuildError, ParamError};
 pub use files::{Files, Pins};
