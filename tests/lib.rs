@@ -291,7 +291,7 @@ impl Plugin<AgentKind> for TestAgent {
         let found = hub::locate(&model, None, files).map_err(|e| invalid(&e))?;
         let bytes = std::fs::read(found.folder.join("config.json")).map_err(|e| invalid(&e))?;
         let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Content { files: vec![("config.json".to_owned(), digest)], pin: found.pin })
+        Ok(Content { files: vec![("config.json".to_owned(), digest)], pin: found.pin, imported: None })
     }
 
     fn build(&self, params: &Value, _context: AgentContext<'_>) -> Result<Box<dyn Agent>, BuildError> {

@@ -12,7 +12,11 @@ mod export;
 mod failures;
 mod folder;
 mod gc;
+// The files that the tests of `gguf` read.
+#[path = "../../crates/gguf/src/testing.rs"]
+mod gguf_file;
 mod growth;
+mod import;
 mod init;
 // The server that the tests of `hub` use.
 #[path = "../../crates/hub/src/loopback.rs"]

@@ -6,6 +6,7 @@ mod links;
 mod noise;
 mod outside;
 mod slurm;
+mod smollm2;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ const FULL: &[Check] = &[
     check("paper-python", "audit of the published tables made again in Python", paper_again),
     check("paper-trained", "the paper's experiments with fewer steps", paper_trained),
     check("peft", "adapters to PEFT and from PEFT", adapters),
+    check("smollm2", "SmolLM2 from a GGUF: import, logits, a sweep", smollm2::check),
     check("browser", "reports in a headless browser", browser::check),
     check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
     check("queries", "queries of docs/queries.md", tables::queries),

@@ -93,6 +93,33 @@ pub fn sb3_script(script: &str) -> anyhow::Result<Command> {
     Ok(command(&python, script))
 }
 
+/// A command that runs a script that needs nothing but Python.
+pub fn plain_script(script: &str) -> anyhow::Result<Command> {
+    Ok(command(&base()?, script))
+}
+
+/// Fetches the wheel of one package, whose version is pinned, into a folder. Where the system's Python has no pip, that of
+/// an environment does it.
+pub fn download(requirement: &str, folder: &Path) -> anyhow::Result<()> {
+    let mut python = base()?;
+    let pip = Command::new(&python).args(["-m", "pip", "--version"]).output();
+    if !pip.is_ok_and(|output| output.status.success()) {
+        let environment = folder.join("python");
+        make_environment(&python, &environment)?;
+        python = interpreter_of(&environment);
+    }
+    let pip = [
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ];
+    finish(Command::new(python).args(pip).arg("--dest").arg(folder).arg(requirement), "pip download failed")
+}
+
 fn command(python: &Path, script: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(script).current_dir(workspace::root());
@@ -129,7 +156,7 @@ pub fn interpreter() -> anyhow::Result<PathBuf> {
 /// The interpreter of an environment in the target folder, which is made or renewed first where it has to be.
 fn installed(packages: &Packages) -> anyhow::Result<PathBuf> {
     let folder = workspace::target()?.join(packages.folder);
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let python = interpreter_of(&folder);
     let file = packages.requirements;
     let wanted = fs::read_to_string(workspace::root().join(file)).context(file)?;
     let installed = folder.join("installed.txt");
@@ -156,15 +183,28 @@ fn install(packages: &Packages, folder: &Path, python: &Path) -> anyhow::Result<
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
-    let base = ["python3", "python"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok());
-    let base = base.context("no Python is installed (Debian: python3, python3-venv)")?;
-    finish(
-        Command::new(base).args(["-m", "venv"]).arg(folder),
-        "cannot make an environment (Debian: python3-venv)",
-    )?;
+    make_environment(&base()?, folder)?;
     pip(python, packages.requirements)?;
     let import = format!("import {}", packages.modules.replace(' ', ", "));
     finish(Command::new(python).args(["-c", &import]), "the installed packages cannot be imported")
+}
+
+/// The system's Python.
+fn base() -> anyhow::Result<PathBuf> {
+    let found = ["python3", "python"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok());
+    found.map(PathBuf::from).context("no Python is installed (Debian: python3, python3-venv)")
+}
+
+fn make_environment(python: &Path, folder: &Path) -> anyhow::Result<()> {
+    finish(
+        Command::new(python).args(["-m", "venv"]).arg(folder),
+        "cannot make an environment (Debian: python3-venv)",
+    )
+}
+
+/// The interpreter of an environment.
+fn interpreter_of(folder: &Path) -> PathBuf {
+    folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
 }
 
 fn pip(python: &Path, requirements: &str) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ mod zero_shot;
 
 pub use backend::{AcceleratorParams, BurnDevice, CudaPlugin, FlexPlugin, NoParams, WgpuPlugin};
 pub use burn::tensor::FloatDType;
-pub use model::{ModelParams, Weights, dtype};
+pub use model::{ModelParams, Weights, dtype, imported};
 pub use ppo_llm::{HEADS, LlmPolicy, PpoLlmParams, PpoLlmPlugin, TrainedLlm};
 pub use ppo_mlp::{PpoMlpParams, PpoMlpPlugin};
 pub use zero_shot::{ZeroShotParams, ZeroShotPlugin};

@@ -1,7 +1,7 @@
 //! The model folder of an agent: what is read from it, what identifies it, and what runs share of it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use burn::tensor::{Device, FloatDType};
 use chrono::NaiveDate;
 use hub::{Located, RepoId};
 use llm::{Backbone, LlmConfig, LlmError};
-use plugin::{BuildError, Content, Files, ParamError, SharedPool};
+use plugin::{BuildError, Content, Files, Imported, ParamError, SharedPool};
 use ppo::TrainDtype;
 use prompt::{ChatTemplate, Tokenizer};
 use schemars::JsonSchema;
@@ -120,7 +120,28 @@ impl ModelParams {
             }
         }
         let digest = |name: String| Ok((name.clone(), file_digest(&dir.join(name))?));
-        Ok(Content { files: names.into_iter().map(digest).collect::<Result<_, BuildError>>()?, pin })
+        let files = names.into_iter().map(digest).collect::<Result<_, BuildError>>()?;
+        let imported = match self.weights {
+            Weights::Random => None,
+            Weights::Checkpoint => {
+                imported(&dir).map_err(|e| BuildError::Invalid(format!("agent.model.path: {e}")))?
+            }
+        };
+        Ok(Content { files, pin, imported })
+    }
+}
+
+/// What a model folder says that it was made of; `None` when it says nothing.
+///
+/// # Errors
+/// In words, when its file cannot be read.
+pub fn imported(dir: &Path) -> Result<Option<Imported>, String> {
+    let path = dir.join(Imported::FILE);
+    let error = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    match std::fs::read(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(error(&e)),
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| error(&e)),
     }
 }
 

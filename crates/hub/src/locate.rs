@@ -37,6 +37,16 @@ pub fn locate(path: &Path, revision: Option<&str>, files: &Files) -> Result<Loca
             )),
         };
     }
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf")) {
+        return Err(format!(
+            "{}: expected a folder or {} of a hub repository, found the name of a GGUF file; \
+             `{} model import {} --out DIR` makes a folder of it",
+            folder.display(),
+            RepoId::ACCEPTED,
+            plugin::program(),
+            path.display()
+        ));
+    }
     let id = path.to_str().and_then(|text| text.parse::<RepoId>().ok()).ok_or_else(|| {
         format!(
             "{}: no such folder{}; expected a folder or {} of a hub repository",

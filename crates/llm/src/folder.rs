@@ -4,14 +4,25 @@ use std::path::{Path, PathBuf};
 
 use crate::LlmError;
 
-/// A hidden folder beside the one to be. Dropped before [`NewFolder::publish`], it is removed.
+/// A hidden folder beside the one to be. Dropped before [`NewFolder::publish`], it is removed, with the folders around it
+/// that were made for it.
 #[derive(Debug)]
 pub struct NewFolder {
     target: PathBuf,
     temporary: PathBuf,
+    /// Folders around it that were made for it, the innermost first.
+    around: Vec<PathBuf>,
 }
 
 impl NewFolder {
+    /// Checks that nothing of the name `target` exists, before work that would be in vain.
+    ///
+    /// # Errors
+    /// When something does.
+    pub fn check(target: &Path) -> Result<(), LlmError> {
+        must_be_new(target)
+    }
+
     /// Checks that `target` can be made, and makes the hidden one.
     ///
     /// # Errors
@@ -24,9 +35,12 @@ impl NewFolder {
         let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temporary = parent.join(format!(".{name}.tmp-{}", std::process::id()));
         let failed = |e: std::io::Error| fail(format!("cannot be written: {e}"));
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let around = parent.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        let folder = Self { target: target.to_owned(), temporary, around };
         std::fs::create_dir_all(parent).map_err(failed)?;
-        std::fs::create_dir(&temporary).map_err(failed)?;
-        Ok(Self { target: target.to_owned(), temporary })
+        std::fs::create_dir(&folder.temporary).map_err(failed)?;
+        Ok(folder)
     }
 
     /// Where files are written.
@@ -47,12 +61,14 @@ impl NewFolder {
     ///
     /// # Errors
     /// When something took the name meanwhile, or the rename fails.
-    pub fn publish(self) -> Result<(), LlmError> {
+    pub fn publish(mut self) -> Result<(), LlmError> {
         must_be_new(&self.target)?;
         std::fs::rename(&self.temporary, &self.target).map_err(|e| LlmError::Malformed {
             path: self.target.clone(),
             problem: format!("cannot be written: {e}"),
-        })
+        })?;
+        self.around.clear();
+        Ok(())
     }
 }
 
@@ -60,6 +76,10 @@ impl Drop for NewFolder {
     fn drop(&mut self) {
         // Gone already when it was published; an error on the way to it is the one to tell.
         let _ = std::fs::remove_dir_all(&self.temporary);
+        // Those that hold something else by now stay.
+        for folder in &self.around {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the numbers come from.
 
+use plugin::Imported;
 use serde::Serialize;
 use store::{Manifest, ManifestStart};
 
@@ -31,6 +32,11 @@ pub(crate) fn commands(input: &ReportInput) -> Vec<Command> {
         command("All statistics as JSON", format!("{program} report {rest} --format json")),
         command("The runs and their states", format!("{program} sweep {rest} --plan")),
     ]
+}
+
+/// The file that a model was imported from.
+pub(crate) fn imported(of: &Imported) -> String {
+    format!("{} ({}), sha256 {}", of.file, of.quantisation, of.sha256)
 }
 
 /// Backend and device.
@@ -104,6 +110,7 @@ pub(crate) fn provenance(input: &ReportInput) -> Vec<Fact> {
         }
     }
     add("Models", models);
+    add("Imported from", all(&|m| m.start.imported.as_ref().map(imported)));
     let mut files: Vec<String> = Vec::new();
     for manifest in &manifests {
         for (name, digest) in &manifest.start.content {

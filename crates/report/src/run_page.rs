@@ -13,7 +13,7 @@ use crate::metric::{SCORES, Unit};
 use crate::numbers::{self, rounded};
 use crate::over_time::calendar;
 use crate::page::{TrainingEnd, section_rows, training_end};
-use crate::provenance::backend;
+use crate::provenance::{backend, imported};
 use crate::training::{Diagnostic, Training, training_of_runs};
 use crate::warnings::{WarningNote, notes};
 use crate::{Curve, Market, ReportInput, ReportRun, assumptions::rules_note, rescored};
@@ -407,6 +407,7 @@ fn facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
     ];
     facts.extend(manifest.finished.as_ref().map(|t| ("Finished", time(t))));
     facts.extend(start.models.iter().map(|(name, commit)| ("Model", format!("{name}: commit {commit}"))));
+    facts.extend(start.imported.as_ref().map(|of| ("Imported from", imported(of))));
     facts.extend(start.content.iter().map(|(name, digest)| ("File", format!("{name}: sha256 {digest}"))));
     if let Some(prompts) = manifest.prompts {
         facts.push(("Prompts", format!("{} read, {} of them shortened", prompts.encoded, prompts.shortened)));

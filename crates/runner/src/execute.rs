@@ -519,6 +519,7 @@ impl Plan<'_> {
             data: arm.data.clone(),
             content: arm.content.iter().cloned().collect(),
             models: arm.pins.clone(),
+            imported: arm.imported.clone(),
             command: provenance.command.clone(),
         }
     }

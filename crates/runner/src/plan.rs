@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use experiment::{Arm, Experiment, LockedModel, RunSpec, canonical_json};
 use market_data::{BarSeries, Segment, Shuffle, SourceKind, SplitSpec, Splits};
-use plugin::{BuildError, Catalog, Content, Files, Kind, Pins};
+use plugin::{BuildError, Catalog, Content, Files, Imported, Kind, Pins};
 use serde_json::Value;
 use store::{DataInfo, ExperimentStore, Listing, RunState, StoreError};
 use trading_env::{AgentKind, BackendKind, EnvConfig, RewardKind, Role, RulesKind};
@@ -59,6 +59,8 @@ pub struct PlannedArm {
     pub content: Vec<(String, String)>,
     /// Commit of each model repository among them.
     pub pins: Pins,
+    /// The file that its model was imported from.
+    pub imported: Option<Imported>,
 }
 
 impl PlannedArm {
@@ -135,6 +137,7 @@ impl<'a> Plan<'a> {
                 .or_insert_with(|| load(registry, files, source, &spec.params(SourceKind::SECTION)));
             let mut content = Vec::new();
             let mut pins = Pins::new();
+            let mut imported = None;
             for section in [RulesKind::SECTION, RewardKind::SECTION, AgentKind::SECTION, BackendKind::SECTION]
             {
                 let key = format!("{section} {}", canonical_json(spec.section(section)));
@@ -143,7 +146,8 @@ impl<'a> Plan<'a> {
                     found.map_err(|e| e.to_string())
                 });
                 match found {
-                    Ok(Content { files, pin }) => {
+                    Ok(Content { files, pin, imported: of }) => {
+                        imported = imported.or_else(|| of.clone());
                         content.extend(files.iter().map(|(n, d)| (format!("{section}.{n}"), d.clone())));
                         if let Some(pin) = pin {
                             pins.insert(pin.name.clone(), pin.commit.clone());
@@ -183,6 +187,7 @@ impl<'a> Plan<'a> {
                 env,
                 content,
                 pins,
+                imported,
             });
         }
         problems.finish()?;

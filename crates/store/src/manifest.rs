@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::DateTime;
+use plugin::Imported;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer as _, Serialize};
 use serde_json::{Map, Value};
@@ -48,6 +49,9 @@ pub struct ManifestStart {
     /// Commit of each model repository that was read, by the name that the settings give it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub models: BTreeMap<String, String>,
+    /// The file that the model's folder was imported from, where it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub imported: Option<Imported>,
     /// The command that started it, program first.
     pub command: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 mod export;
 mod fetch;
+mod import;
 mod inspect;
 mod logits;
 mod pretrain;
@@ -33,6 +34,8 @@ enum Command {
     Logits(logits::Args),
     /// Download a model of the Hugging Face hub into its cache, check it, and print its folder and commit.
     Fetch(fetch::Args),
+    /// Make a model folder of a GGUF file of llama.cpp: weights dequantised, tokenizer and chat template from its metadata.
+    Import(import::Args),
     /// Train a small model and its tokenizer on headlines and the market comment that follows them.
     Pretrain(pretrain::Args),
     /// Write what a run trained as a model folder or as a PEFT adapter.
@@ -45,6 +48,7 @@ pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure>
         Command::Inspect(args) => inspect::run(args),
         Command::Logits(args) => logits::run(registry, args),
         Command::Fetch(args) => fetch::run(args),
+        Command::Import(args) => import::run(args),
         Command::Pretrain(args) => pretrain::run(args),
         Command::Export(args) => export::run(registry, args),
     }

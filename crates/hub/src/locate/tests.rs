@@ -83,3 +83,19 @@ fn what_is_missing_is_named_with_the_command_that_fetches_it() {
     let error = error("no/such/folder", None, &files(&cache));
     assert!(error.contains("work/no/such/folder: no such folder") && !error.contains("fetch"), "{error}");
 }
+
+#[test]
+fn a_gguf_is_answered_with_the_command_that_imports_it() {
+    let cache = cache();
+    let files = files(&cache);
+    std::fs::create_dir_all(&files.root).unwrap();
+    std::fs::write(files.root.join("there.gguf"), "GGUF").unwrap();
+    for name in ["there.gguf", "org/missing.gguf", "models/X.Q4_1.GGUF"] {
+        let error = locate(Path::new(name), None, &files).unwrap_err();
+        let command = format!("`{} model import {name} --out DIR`", plugin::program());
+        assert!(error.contains(&command) && error.contains("a folder or OWNER/NAME"), "{error}");
+    }
+    // A folder may have any name.
+    std::fs::create_dir(files.root.join("folder.gguf")).unwrap();
+    assert!(locate(Path::new("folder.gguf"), None, &files).is_ok());
+}

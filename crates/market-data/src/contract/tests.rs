@@ -114,7 +114,7 @@ fn sources_that_break_a_promise_are_told() {
             Made {
                 content: || {
                     let digest = CONTENTS.fetch_add(1, Ordering::Relaxed).to_string();
-                    Content { files: vec![("data".to_owned(), digest)], pin: None }
+                    Content { files: vec![("data".to_owned(), digest)], ..Content::default() }
                 },
                 ..SOUND
             },

@@ -407,6 +407,7 @@ impl Demo {
             },
             content: BTreeMap::new(),
             models: BTreeMap::new(),
+            imported: None,
             command: vec![
                 "flaglab".to_owned(),
                 "sweep".to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use plugin::Imported;
 use proptest::prelude::*;
 use serde_json::{Map, json};
 use trading_env::{Action, Role, SplitName, StepRecord, TimingRecord, UpdateRecord};
@@ -34,6 +35,11 @@ pub(super) fn start(run_id: &str, arm: &str, seed: u64) -> ManifestStart {
         },
         content: BTreeMap::from([("checkpoint".to_owned(), "d".to_owned())]),
         models: BTreeMap::from([("org/tiny".to_owned(), "c0ffee".to_owned())]),
+        imported: Some(Imported {
+            file: "tiny.Q4_1.gguf".to_owned(),
+            sha256: "f00d".to_owned(),
+            quantisation: "Q4_1".to_owned(),
+        }),
         command: vec!["flaglab".to_owned(), "sweep".to_owned()],
     }
 }

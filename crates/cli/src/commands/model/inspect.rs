@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use llm::checkpoint::Checkpoint;
 use llm::{Footprint, LlmConfig, LoraSpec, Projection, RopeScaling, TrainSpec};
+use plugin::Imported;
 use prompt::{ChatTemplate, Tokenizer};
 use serde_json::{Value, json};
 
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let footprint = Footprint::new(&config, &plan, args.lora_rank, args.tokens);
     let weights = weights(&dir, &config)?;
     let tokenizer = tokenizer(&dir, &config)?;
+    let imported = agents::imported(&dir).map_err(Failure::wrong)?;
     match args.format {
         Format::Json => output::print_json(&json!({
             "config": config.to_json(),
@@ -69,9 +71,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             "footprint": footprint,
             "weights": weights,
             "tokenizer": tokenizer,
+            "imported": imported,
         })),
         Format::Text => {
-            output::print(&text(args, &config, &footprint, plan.boundary(), &weights, &tokenizer));
+            let mut text = text(args, &config, &footprint, plan.boundary(), &weights, &tokenizer);
+            if let Some(Imported { file, sha256, quantisation }) = imported {
+                text += &format!("{:<18} {file} ({quantisation}), sha256 {sha256}\n", "imported");
+            }
+            output::print(&text);
         }
     }
     Ok(ExitCode::SUCCESS)
