@@ -22,7 +22,7 @@ const SWEPT: [&str; 6] = ["ablation", "planted-signal", "search", "investor-benc
 /// Opens reports of made-up sweeps, and those of swept experiments, in light, dark, 360 px wide and print.
 pub fn check() -> anyhow::Result<Outcome> {
     let browser = browser()?;
-    let mut script = python::browser_script(SCRIPT)?;
+    let mut script = python::script(&python::BROWSER, SCRIPT)?;
     let axe = axe()?;
     let out = fresh_folder("report")?;
     let demos = out.join("demo");
