@@ -216,7 +216,7 @@ fn theirs(script: &str) -> anyhow::Result<Command> {
 
 fn layer(size: Size, keep: Keep) -> anyhow::Result<String> {
     let (turns, layers) = (size.pick(TURNS, 1), size.pick("30", "1"));
-    let ours = build("bench", "peer")?;
+    let ours = example("peer")?;
     let theirs = || theirs("benches/peer.py");
     let versions = output(theirs()?.arg("versions"))?;
     let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
@@ -257,7 +257,7 @@ fn layer_section(turns: usize, table: &str, versions: &str) -> anyhow::Result<St
 
 fn sb3(size: Size) -> anyhow::Result<ExitCode> {
     let turns = size.pick(TURNS, 1);
-    let ours = build("bench", "peer")?;
+    let ours = example("peer")?;
     let threads = std::thread::available_parallelism()?.get();
     let closes = size.folder("sb3")?.join("closes.txt");
     output(Command::new(&ours).arg("closes").arg(&closes))?;
@@ -320,21 +320,23 @@ fn in_turn(
     Ok((our_values, their_values))
 }
 
-/// A program of a package, in the profile that sweeps run in.
-fn build(package: &str, example: &str) -> anyhow::Result<PathBuf> {
-    built(package, "--example", example)
+/// An example of the workspace, in the profile that sweeps run in.
+fn example(name: &str) -> anyhow::Result<PathBuf> {
+    // By itself a package has other features of its dependencies, which are then compiled once more.
+    built(&["--workspace", "--example", name], &format!("examples/{name}"))
 }
 
-/// A program of a package, `kind` is `--bin` or `--example`.
-fn built(package: &str, kind: &str, name: &str) -> anyhow::Result<PathBuf> {
+/// A program of the package of end-to-end tests.
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    built(&["--package", "it", "--bin", name], name)
+}
+
+/// Builds what `args` choose; `path` is its place in the folder of the profile.
+fn built(args: &[&str], path: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
-    let status = workspace::cargo()
-        .args(["build", "--package", package, kind, name, "--target-dir"])
-        .arg(&target)
-        .status()?;
-    ensure!(status.success(), "{name} does not build");
-    let folder = target.join(if kind == "--example" { "debug/examples" } else { "debug" });
-    Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    let status = workspace::cargo().arg("build").args(args).arg("--target-dir").arg(&target).status()?;
+    ensure!(status.success(), "{path} does not build");
+    Ok(target.join("debug").join(format!("{path}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::{Size, Values, build, built, collect, machine, output};
+use super::{Size, Values, collect, example, machine, output, program};
 use crate::workspace;
 
 const PAGE: &str = "benches/GROWTH.md";
@@ -58,8 +58,8 @@ type Column = fn(&Point) -> f64;
 
 /// Measures everything and writes page and chart.
 pub fn run(size: Size) -> anyhow::Result<ExitCode> {
-    let ours = build("bench", "growth")?;
-    let many = built("it", "--bin", "many")?;
+    let ours = example("growth")?;
+    let many = program("many")?;
     let folder = size.folder("growth")?;
     let model = folder.join("model");
     output(Command::new(&ours).arg("model").arg(&model))?;

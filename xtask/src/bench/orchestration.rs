@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use super::{Size, Values, built, collect, machine, output};
+use super::{Size, Values, collect, machine, output, program};
 use crate::workspace;
 
 const PAGE: &str = "benches/ORCHESTRATION.md";
@@ -25,8 +25,8 @@ const TURNS: usize = 5;
 /// Measures and writes the page.
 pub fn run(size: Size) -> anyhow::Result<ExitCode> {
     let (sizes, turns) = (size.pick(RUNS, FEW_RUNS), size.pick(TURNS, 1));
-    let many = built("it", "--bin", "many")?;
-    let program = built("it", "--bin", "it")?;
+    let many = program("many")?;
+    let program = program("it")?;
     // What an earlier measurement left stays: ext4 passes over inodes that were freed in the last minutes, and takes the
     // longer to make a file the more there are. For the same reason nothing is removed in between.
     let scratch = workspace::target()?.join(format!("bench/orchestration-{}", std::process::id()));

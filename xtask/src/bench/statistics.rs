@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Size, build, in_turn, machine, output, rows};
+use super::{Size, example, in_turn, machine, output, rows};
 use crate::python;
 
 const SCRIPT: &str = "benches/peer_statistics.py";
@@ -11,7 +11,7 @@ const TURNS: usize = 3;
 /// Both programs on the same returns.
 pub fn section(size: Size) -> anyhow::Result<String> {
     let turns = size.pick(TURNS, 1);
-    let ours = build("stats", "statistics")?;
+    let ours = example("statistics")?;
     let file = size.folder("statistics")?.join("statistics.f64");
     output(Command::new(&ours).arg("make").arg(&file))?;
     let versions = output(python::script(&python::STATISTICS, SCRIPT)?.arg("versions"))?;
