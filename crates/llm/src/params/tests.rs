@@ -177,7 +177,7 @@ fn optimiser_state_survives_a_save() {
     assert_eq!(restored.steps(), 1);
     for (set, optimiser) in [(&mut params, &mut adam), (&mut other, &mut restored)] {
         let grads = backward(set, [0.5, -1.0]);
-        optimiser.step(set, &grads, 0.1);
+        optimiser.step(set, &grads, |_| 0.1);
     }
     assert_eq!(params.snapshot(), other.snapshot());
 }

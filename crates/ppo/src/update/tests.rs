@@ -44,7 +44,8 @@ fn heads_and_layers_move_by_their_own_rates() {
     let config = PpoConfig { minibatch_size: 16, kl_coef: 0.0, ..PpoConfig::default() };
     let rates = LearningRates { layers: 1e-4, heads: 1e-2 };
     let mut shuffle = trading_env::rng(1, "minibatch");
-    update(&mut net, &mut Adam::new(llm::AdamConfig::default()), &batch, &config, rates, &mut shuffle).unwrap();
+    update(&mut net, &mut Adam::new(llm::AdamConfig::default()), &batch, &config, rates, &mut shuffle)
+        .unwrap();
     for (old, new) in before.iter().zip(net.params.iter()) {
         let moved = old.values().iter().zip(new.values()).map(|(a, b)| (a - b).abs()).fold(0.0f32, f32::max);
         let rate = if old.group().ends_with("_head") { 1e-2 } else { 1e-4 };
