@@ -49,14 +49,33 @@ impl Case {
         Self::of(experiment.arms[0].run(0), registry)
     }
 
-    /// The arms of an experiment (a path from the root) that train a language model, and its number of seeds.
-    pub fn arms(path: &str) -> (Vec<Self>, usize) {
+    /// The arms of an experiment (a path from the root) with `set` on top that train a language model, and its number of
+    /// seeds.
+    pub fn arms(path: &str, set: &[&str]) -> (Vec<Self>, usize) {
         let sections = flaglab::builtins().sections();
+        let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
         let experiment =
-            experiment::load(&root().join(path), &[], &[], &sections).expect("a shipped experiment");
+            experiment::load(&root().join(path), &set, &[], &sections).expect("a shipped experiment");
         let arms = experiment.arms.iter().map(|arm| arm.run(0));
         let arms = arms.filter(|spec| spec.kind("agent") == "ppo-llm");
         (arms.map(|spec| Self::of(spec, flaglab::builtins())).collect(), experiment.seeds.len())
+    }
+
+    /// What the first arm of an experiment (a path from the root) shows a model, and how much an account remembers: its
+    /// prompt and `env.memory` as settings (`key=value`) for [`Case::new`]. No data are read.
+    pub fn prompt_settings(path: &str, set: &[&str]) -> Vec<String> {
+        let sections = flaglab::builtins().sections();
+        let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+        let experiment =
+            experiment::load(&root().join(path), &set, &[], &sections).expect("a shipped experiment");
+        let spec = experiment.arms[0].run(0);
+        let agent = spec.params("agent");
+        let prompt = agent["prompt"].as_object().expect("a section");
+        let settings = prompt.iter().map(|(key, value)| (format!("agent.prompt.{key}"), value));
+        let memory = ("env.memory".to_owned(), &spec.section("env")["memory"]);
+        // JSON's texts and numbers are TOML's; a key without a value is "none".
+        let text = |value: &Value| if value.is_null() { "\"none\"".to_owned() } else { value.to_string() };
+        settings.chain([memory]).map(|(key, value)| format!("{key}={}", text(value))).collect()
     }
 
     fn of(spec: RunSpec, registry: Registry) -> Self {
@@ -149,19 +168,7 @@ pub fn trade(envs: &mut EnvBatch, i: usize, action: Action) -> f64 {
 
 /// SmolLM2-135M's shape.
 pub fn smol() -> LlmConfig {
-    let config = serde_json::json!({
-        "model_type": "llama",
-        "vocab_size": 49152,
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-        "max_position_embeddings": 8192,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1e5,
-        "tie_word_embeddings": true,
-    });
+    let config: Value = serde_json::from_str(include_str!("against/smol/config.json")).expect("JSON");
     LlmConfig::from_json(&config, Path::new("SmolLM2-135M")).expect("a valid config")
 }
 

@@ -1,7 +1,7 @@
 """PyTorch's side of `cargo xtask bench --peer`: transformers, eager, f32, on as many threads as it is told.
 
-`peer.py versions` names the software; `peer.py make FOLDER DTYPE` writes a checkpoint of SmolLM2-135M's shape with random
-weights; `peer.py layer` and `peer.py load FOLDER` measure what `peer.rs` does and print the same lines.
+`peer.py versions` names the software; `peer.py make FOLDER DTYPE LAYERS` writes a checkpoint of SmolLM2-135M's shape with
+random weights and that many layers; `peer.py layer` and `peer.py load FOLDER` measure what `peer.rs` does and print the same lines.
 """
 
 import os
@@ -85,12 +85,12 @@ def load(folder):
     print("load/memory", peak_bytes())
 
 
-def make(folder, dtype):
+def make(folder, dtype, layers):
     import torch
     from transformers import LlamaForCausalLM
 
     torch.manual_seed(0)
-    LlamaForCausalLM(smol_config(30)).to(getattr(torch, dtype)).save_pretrained(folder)
+    LlamaForCausalLM(smol_config(layers)).to(getattr(torch, dtype)).save_pretrained(folder)
 
 
 def main():
@@ -100,8 +100,8 @@ def main():
             import transformers
 
             print(f"PyTorch {torch.__version__}, transformers {transformers.__version__}, Python {platform.python_version()}")
-        case ["make", folder, dtype]:
-            make(folder, dtype)
+        case ["make", folder, dtype, layers]:
+            make(folder, dtype, int(layers))
         case ["layer"]:
             layer()
         case ["load", folder]:

@@ -45,7 +45,7 @@ def language_model(work):
     disable_progress_bar()
     settings = {"attn_implementation": "sdpa", "dtype": torch.float32}
     if work["model"] == "smol":
-        model = AutoModel.from_config(smol_config(30), **settings)
+        model = AutoModel.from_config(smol_config(work["n_layers"]), **settings)
     else:
         model = AutoModel.from_pretrained(work["model"], **settings)
     model.eval().requires_grad_(False)

@@ -1,10 +1,11 @@
 //! Our side of PPO in `cargo xtask bench --peer`; `ppo.py` is the other.
 //!
 //! `ppo make CASE FILE` writes a workload, settings and the prompts of every step as tokens, and prints the limit that
-//! counting operations sets to the ratio of speeds. `ppo train FILE SEEDS..` trains that many seeds side by side, for each
+//! counting operations sets to the ratio of speeds; `ppo make CASE FILE tiny` one that takes seconds. `ppo train FILE SEEDS..` trains that many seeds side by side, for each
 //! number in turn, and prints lines of `SEEDS/name value`: environment steps and tokens of all seeds per second after a
 //! warm-up, and peak memory so far in bytes; besides, `first_visit`, the seconds that reading a new shared part takes.
-//! `ppo arms FOLDER` writes a workload per arm of `experiments/ablation.toml` and prints `arm runs updates forwards`;
+//! `ppo arms FOLDER SETTINGS..` writes a workload per arm of `experiments/ablation.toml`, with settings of the kind
+//! `key=value` on top, and prints `arm runs updates forwards`;
 //! `ppo lookups RUNS` counts how the runs of that sweep came to shared parts.
 
 use std::fs;
@@ -33,13 +34,18 @@ static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 /// Tokens of a prompt's shared and own part where the shape alone counts.
 const LENGTHS: [usize; 2] = [360, 40];
+/// The same where the prompt leaves the account out, so that its own part is the cue.
+const CUE: [usize; 2] = [396, 4];
 
 fn main() -> ExitCode {
     memory::keep_freed();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["make", case, file] => match Workload::new(case) {
-            Some(workload) => {
+        ["make", case, file, ref size @ ..] if matches!(size, [] | ["tiny"]) => match Workload::new(case) {
+            Some(mut workload) => {
+                if !size.is_empty() {
+                    workload.shrink();
+                }
                 let text = serde_json::to_string(&workload).expect("plain data");
                 fs::write(file, text).expect("a file that can be written");
                 println!("counted {:.2}", workload.counted_limit());
@@ -54,11 +60,12 @@ fn main() -> ExitCode {
             let workload: Workload = serde_json::from_str(&text).expect("a workload that was made");
             workload.measure(seeds.iter().map(|seeds| seeds.parse().expect("a number of seeds")));
         }
-        ["arms", folder] => arms(Path::new(folder)),
+        ["arms", folder, ref set @ ..] => arms(Path::new(folder), set),
         ["lookups", runs] => lookups(Path::new(runs)),
         _ => {
             eprintln!(
-                "error: expected `make CASE FILE`, `train FILE SEEDS..`, `arms FOLDER` or `lookups RUNS`, found `{}`",
+                "error: expected `make CASE FILE [tiny]`, `train FILE SEEDS..`, `arms FOLDER SETTINGS..` or `lookups RUNS`, \
+                 found `{}`",
                 args.join(" ")
             );
             return ExitCode::from(2);
@@ -72,6 +79,8 @@ fn main() -> ExitCode {
 struct Workload {
     /// `smol`, or a folder.
     model: String,
+    /// Of `smol`.
+    n_layers: usize,
     n_trainable_layers: usize,
     lora: Option<Lora>,
     num_envs: usize,
@@ -84,6 +93,8 @@ struct Workload {
     prompts: Vec<Vec<u32>>,
     /// Length of the shared part of each.
     shared: Vec<usize>,
+    /// Whether own parts differ from seed to seed, as accounts do.
+    own_differs: bool,
     /// Single forward passes that PyTorch times besides.
     evaluate: usize,
 }
@@ -97,8 +108,9 @@ struct Lora {
 }
 
 impl Workload {
-    /// `smol/0` to `smol/30`, `smol/lora`, `smol/kl`: the shape; `prompt`: that of `experiments/flag-trader.toml`; `small`:
-    /// the shipped model as `experiments/base.toml` trains it.
+    /// `smol/0` to `smol/30`, `smol/lora`, `smol/kl`: the shape; `smol/cue`: heads alone on prompts without an account;
+    /// `prompt`: the prompts of `experiments/flag-trader.toml`; `small`: the shipped model as `experiments/base.toml`
+    /// trains it.
     fn new(case: &str) -> Option<Self> {
         let mut workload = Self::shape();
         match case.split_once('/') {
@@ -107,6 +119,11 @@ impl Workload {
                 workload.lora = Some(Lora { rank: 8, alpha: 16.0, layers: 6 });
             }
             Some(("smol", "kl")) => workload.ppo.kl_coef = 0.05,
+            Some(("smol", "cue")) => {
+                workload.n_trainable_layers = 0;
+                workload.own_differs = false;
+                workload.draw_prompts(CUE);
+            }
             Some(("smol", layers)) => workload.n_trainable_layers = layers.parse().ok()?,
             None if case == "prompt" => workload.take_prompts(&flag_trader()),
             None if case == "small" => {
@@ -144,13 +161,9 @@ impl Workload {
     /// The benchmark's shape with two trainable layers.
     fn shape() -> Self {
         let ppo = PpoConfig { kl_coef: 0.0, ..PpoConfig::default() };
-        let [shared, own] = LENGTHS;
-        let mut rng = trading_env::rng(0, "prompts");
-        let n = ppo.num_steps + 1;
-        let vocabulary = smol().vocab_size as u32;
-        let mut prompt = |_| (0..shared + own).map(|_| rng.random_range(0..vocabulary)).collect();
-        Self {
+        let mut workload = Self {
             model: "smol".to_owned(),
+            n_layers: smol().num_hidden_layers,
             n_trainable_layers: 2,
             lora: None,
             num_envs: 1,
@@ -158,9 +171,44 @@ impl Workload {
             iterations: 1,
             micro_batch_size: ppo.micro_batch_size(),
             ppo,
-            prompts: (0..n).map(&mut prompt).collect(),
-            shared: vec![shared; n],
+            prompts: Vec::new(),
+            shared: Vec::new(),
+            own_differs: true,
             evaluate: 0,
+        };
+        workload.draw_prompts(LENGTHS);
+        workload
+    }
+
+    /// A prompt per step, with shared and own parts of these lengths.
+    fn draw_prompts(&mut self, [shared, own]: [usize; 2]) {
+        let mut rng = trading_env::rng(0, "prompts");
+        let n = self.ppo.num_steps + 1;
+        let vocabulary = smol().vocab_size as u32;
+        let mut prompt = |_| (0..shared + own).map(|_| rng.random_range(0..vocabulary)).collect();
+        self.prompts = (0..n).map(&mut prompt).collect();
+        self.shared = vec![shared; n];
+    }
+
+    /// A workload of seconds that takes the same way: few layers, steps and tokens.
+    fn shrink(&mut self) {
+        let trained = self.lora.as_ref().map_or(self.n_trainable_layers, |lora| lora.layers);
+        self.n_layers = trained + 1;
+        self.iterations = 1;
+        self.evaluate = self.evaluate.min(2);
+        self.ppo.num_steps = 4;
+        self.ppo.minibatch_size = self.ppo.batch_size(self.num_envs).min(8);
+        self.micro_batch_size = self.ppo.micro_batch_size();
+        let n = (self.ppo.num_steps + 1) * self.num_envs;
+        self.prompts.truncate(n);
+        self.shared.truncate(n);
+        // Where the shape alone counts, the length of the own part decides what is computed.
+        if self.model == "smol" {
+            for (prompt, shared) in self.prompts.iter_mut().zip(&mut self.shared) {
+                let cut = shared.saturating_sub(16);
+                prompt.drain(..cut);
+                *shared -= cut;
+            }
         }
     }
 
@@ -192,9 +240,13 @@ impl Workload {
 
     fn backbone(&self, device: &Device) -> Backbone {
         match self.model.as_str() {
-            "smol" => Backbone::random(&smol(), 0, device),
+            "smol" => Backbone::random(&self.smol(), 0, device),
             folder => Backbone::load(Path::new(folder), device).expect("the shipped model"),
         }
+    }
+
+    fn smol(&self) -> llm::LlmConfig {
+        llm::LlmConfig { num_hidden_layers: self.n_layers, ..smol() }
     }
 
     fn measure(&self, seeds: impl Iterator<Item = u64>) {
@@ -274,7 +326,7 @@ impl Workload {
     /// matrices and attention: the ratio of speeds if both computed as fast.
     fn counted_limit(&self) -> f64 {
         let config = match self.model.as_str() {
-            "smol" => smol(),
+            "smol" => self.smol(),
             folder => llm::LlmConfig::read(Path::new(folder)).expect("the shipped model"),
         };
         let (d, ff) = (config.hidden_size, config.intermediate_size);
@@ -322,8 +374,8 @@ impl Workload {
 }
 
 /// A workload per arm of the ablation in `folder`, and what a sweep does of it.
-fn arms(folder: &Path) {
-    let (cases, seeds) = Case::arms("experiments/ablation.toml");
+fn arms(folder: &Path, set: &[&str]) {
+    let (cases, seeds) = Case::arms("experiments/ablation.toml", set);
     for (i, case) in cases.iter().enumerate() {
         let workload = Workload::of_case(case);
         let text = serde_json::to_string(&workload).expect("plain data");
@@ -350,11 +402,8 @@ fn lookups(runs: &Path) {
 
 /// `experiments/flag-trader.toml`'s prompt and account, on the shipped data.
 fn flag_trader() -> Case {
-    let text = fs::read_to_string(root().join("experiments/flag-trader.toml")).expect("a shipped experiment");
-    let table: toml::Table = text.parse().expect("a shipped experiment");
-    let mut set = vec![format!("env.memory={}", table["env"]["memory"]), "env.num_envs=1".to_owned()];
-    let prompt = table["agent"]["prompt"].as_table().expect("a section");
-    set.extend(prompt.iter().map(|(key, value)| format!("agent.prompt.{key}={value}")));
+    let mut set = Case::prompt_settings("experiments/flag-trader.toml", &[]);
+    set.push("env.num_envs=1".to_owned());
     Case::new(&set.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -371,6 +420,7 @@ struct TokenEnvs {
     /// Shared and own part, step by step.
     prompts: Arc<Vec<[Vec<u32>; 2]>>,
     vocabulary: u32,
+    own_differs: bool,
     count: usize,
     at: Vec<usize>,
     noise: ChaCha8Rng,
@@ -385,14 +435,16 @@ impl TokenEnvs {
         let prompts = workload.prompts.iter().zip(&workload.shared).map(split).collect();
         let count = workload.num_envs;
         let noise = trading_env::rng(0, "noise");
-        Self { prompts: Arc::new(prompts), vocabulary, count, at: vec![0; count], noise }
+        let own_differs = workload.own_differs;
+        Self { prompts: Arc::new(prompts), vocabulary, own_differs, count, at: vec![0; count], noise }
     }
 
-    /// With an own part of its own: what an account says differs from seed to seed.
+    /// With an own part of its own where there is an account: what it says differs from seed to seed.
     fn of_seed(&self, seed: u64) -> Self {
         let mut prompts = (*self.prompts).clone();
+        let shift = if self.own_differs { 7 * seed as u32 } else { 0 };
         for [_, own] in &mut prompts {
-            own.iter_mut().for_each(|id| *id = (*id + 7 * seed as u32) % self.vocabulary);
+            own.iter_mut().for_each(|id| *id = (*id + shift) % self.vocabulary);
         }
         Self { prompts: Arc::new(prompts), noise: trading_env::rng(seed, "noise"), ..self.clone() }
     }

@@ -7,8 +7,11 @@ in light and 360 px wide. Fails on: a console message or script error, a request
 leaves the report's folder (the first page: any request but its own), a chart without series data or without a drawing,
 a table that does not filter or sort, a CSV download without rows, a link that leads nowhere, content wider than the
 window, a serious or critical violation that axe-core finds, text of the data that became an element. Pictures of all
-renderings are left in FOLDER. A page on which the browser stands still for LIMIT seconds is opened again in a new one;
-ATTEMPTS of them are a failure.
+renderings are left in FOLDER.
+
+Now and then a browser stands still: all of its threads wait, for each other or for a frame that nobody draws. That says
+nothing of the page. When its processes have computed nothing for STILL seconds, it is ended, and the rendering that was
+being checked is opened in a new one; ATTEMPTS of them are a failure.
 """
 
 import argparse
@@ -17,6 +20,8 @@ import os
 import re
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 from playwright.sync_api import Error
@@ -62,10 +67,12 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) =>
 }).map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)"""
 
 
-# Seconds for one page in all its renderings; a minute is usual. Now and then a browser waits for itself without end, at
-# any place: then another one opens the page.
+# Seconds without work after which a browser stands still: the checks themselves never wait for one second.
+STILL = 8
+# Seconds for one rendering of a page, whatever the browser does; ten are usual.
 LIMIT = 240
 ATTEMPTS = 6
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
 def descendants(pid):
@@ -84,14 +91,69 @@ def descendants(pid):
     return found
 
 
-def end_browser(*_):
-    """Ends the browser that stands still, so that whatever waits for it fails."""
+def browser_processes():
     for pid in descendants(os.getpid()):
         try:
             if "chrom" in Path(f"/proc/{pid}/comm").read_text():
-                os.kill(pid, signal.SIGKILL)
+                yield pid
         except OSError:
             pass
+
+
+def end_browser():
+    """Ends the browser that stands still, so that whatever waits for it fails."""
+    for pid in browser_processes():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+def work_done():
+    """Processor time of the browser so far in ticks, and whether a thread of it could compute now."""
+    ticks, is_ready = 0, False
+    for pid in browser_processes():
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            ticks += int(fields[11]) + int(fields[12])
+            # Of a machine that is busy with something else a browser gets little, which is no standstill. `D` waits for a disk.
+            is_ready |= fields[0] in "RD"
+    return ticks, is_ready
+
+
+class Watch:
+    """Ends the browser when it stands still while a check goes on."""
+
+    # Ticks (of 0.01 s) per second that an idle browser takes all the same.
+    IDLE = 3
+
+    def __init__(self):
+        self.since = None
+        threading.Thread(target=self.look, daemon=True).start()
+
+    def __enter__(self):
+        self.since = time.monotonic()
+
+    def __exit__(self, *_):
+        self.since = None
+
+    def look(self):
+        before, still = 0, 0
+        while True:
+            time.sleep(1)
+            since = self.since
+            if since is None:
+                still = 0
+                continue
+            ticks, is_ready = work_done()
+            still = 0 if is_ready or abs(ticks - before) > self.IDLE else still + 1
+            before = ticks
+            if still >= STILL or time.monotonic() - since > LIMIT:
+                end_browser()
+                still = 0
 
 
 class Failures:
@@ -112,36 +174,47 @@ def main():
     parser.add_argument("reports", nargs="+", type=Path)
     args = parser.parse_args()
     failures = Failures()
-    signal.signal(signal.SIGALRM, end_browser)
     axe = args.axe.read_text()
     with sync_playwright() as playwright:
+        browser = Browser(playwright, args.browser, failures)
         for number, index in enumerate(args.reports, 1):
             renderings = RENDERINGS if index == args.reports[0] else FEW
             for page in [index, *samples(index)]:
-                parts = (number, page.resolve(), index.resolve(), renderings, axe, args.out)
-                check_with_a_browser(playwright, args.browser, parts, failures)
-    print(f"{len(failures.found)} failures")
+                check_page(browser, number, page.resolve(), index.resolve(), renderings, axe, args.out, failures)
+        browser.close()
+    print(f"{browser.ended} browsers stood still, {len(failures.found)} failures")
     return 1 if failures.found else 0
 
 
-def check_with_a_browser(playwright, path, parts, failures):
-    """A browser that stands still says nothing of the page: the page is then opened in another."""
-    before = len(failures.found)
-    for attempt in range(1, ATTEMPTS + 1):
-        signal.alarm(LIMIT)
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-            check_page(browser, *parts, failures)
-            signal.alarm(0)
-            browser.close()
-            return
-        except Error as error:
-            signal.alarm(0)
-            end_browser()
-            print(f"  attempt {attempt} of {ATTEMPTS}: {str(error).splitlines()[0]}", flush=True)
-            if attempt < ATTEMPTS:
-                del failures.found[before:]
-    failures.check(False, f"{parts[1]}: no browser came to the end of the page")
+class Browser:
+    """A browser, replaced by another where it stands still."""
+
+    def __init__(self, playwright, path, failures):
+        self.playwright, self.path, self.failures = playwright, path, failures
+        self.browser, self.watch, self.ended = None, Watch(), 0
+
+    def carry_out(self, where, check):
+        """`check(browser)`, once more from its beginning when the browser stands still."""
+        before = len(self.failures.found)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.watch:
+                    if self.browser is None:
+                        self.browser = self.playwright.chromium.launch(executable_path=self.path, args=FLAGS)
+                    return check(self.browser)
+            except Error as error:
+                end_browser()
+                self.browser = None
+                self.ended += 1
+                print(f"  {where}: attempt {attempt} of {ATTEMPTS}: {str(error).splitlines()[0]}", flush=True)
+                if attempt < ATTEMPTS:
+                    del self.failures.found[before:]
+        self.failures.check(False, f"{where}: no browser came to the end")
+        return 0
+
+    def close(self):
+        if self.browser is not None:
+            self.browser.close()
 
 
 def samples(index):
@@ -152,45 +225,53 @@ def samples(index):
 
 def check_page(browser, number, path, index, renderings, axe, out, failures):
     name = "-".join([str(number), *path.relative_to(index.parent.parent).with_suffix("").parts])
-    charts = 0
+    start, charts = time.monotonic(), 0
     for rendering, options in renderings.items():
         where = f"{name} {rendering}"
-        context = browser.new_context(accept_downloads=True, offline=False, **options)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        messages, requests = [], []
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("dialog", lambda dialog: (messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        scroll(page)
-        charts = len(page.query_selector_all(".chart"))
-        if charts:
-            failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
-            check_charts(page, where, failures)
-        if rendering == "print":
-            page.emulate_media(media="print")
-            page.pdf(path=out / f"{name}-print.pdf", format="A4", print_background=True)
-            failures.check((out / f"{name}-print.pdf").stat().st_size > 20_000, f"{where}: the print is empty")
-        else:
-            page.screenshot(path=out / f"{name}-{rendering}.png", full_page=page.evaluate("document.documentElement.scrollHeight") < 16_000)
-        check_width(page, where, failures)
-        if rendering in ("light", "dark", "narrow"):
-            check_accessibility(page, axe, where, failures)
-        if rendering == "light":
-            check_tables(page, where, failures)
-            check_legend(page, where, failures)
-            check_links(page, path, where, failures)
-            check_downloads(page, out, where, failures)
-        if path.parent.name == "runs":
-            check_news(page, where, failures)
-        outside = [url for url in requests if not is_inside(url, path, index)]
-        failures.check(not outside, f"{where}: requests {outside[:3]}")
-        failures.check(not messages, f"{where}: console {messages[:3]}")
-        context.close()
-    check_without_scripts(browser, path, name, failures)
-    print(f"{name}: {charts} charts, {len(renderings)} renderings", flush=True)
+        parts = (where, name, rendering, options, path, index, axe, out, failures)
+        charts = browser.carry_out(where, lambda opened: check_rendering(opened, *parts))
+    browser.carry_out(f"{name} without scripts", lambda opened: check_without_scripts(opened, path, name, failures))
+    seconds = time.monotonic() - start
+    print(f"{name}: {charts} charts, {len(renderings)} renderings in {seconds:.1f} s", flush=True)
+
+
+def check_rendering(browser, where, name, rendering, options, path, index, axe, out, failures):
+    """Number of charts of the page."""
+    context = browser.new_context(accept_downloads=True, offline=False, **options)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    messages, requests = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", lambda dialog: (messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    scroll(page)
+    charts = len(page.query_selector_all(".chart"))
+    if charts:
+        failures.check(page.evaluate("typeof echarts") == "object", f"{where}: the charts' library is not there")
+        check_charts(page, where, failures)
+    if rendering == "print":
+        page.emulate_media(media="print")
+        page.pdf(path=out / f"{name}-print.pdf", format="A4", print_background=True)
+        failures.check((out / f"{name}-print.pdf").stat().st_size > 20_000, f"{where}: the print is empty")
+    else:
+        page.screenshot(path=out / f"{name}-{rendering}.png", full_page=page.evaluate("document.documentElement.scrollHeight") < 16_000)
+    check_width(page, where, failures)
+    if rendering in ("light", "dark", "narrow"):
+        check_accessibility(page, axe, where, failures)
+    if rendering == "light":
+        check_tables(page, where, failures)
+        check_legend(page, where, failures)
+        check_links(page, path, where, failures)
+        check_downloads(page, out, where, failures)
+    if path.parent.name == "runs":
+        check_news(page, where, failures)
+    outside = [url for url in requests if not is_inside(url, path, index)]
+    failures.check(not outside, f"{where}: requests {outside[:3]}")
+    failures.check(not messages, f"{where}: console {messages[:3]}")
+    context.close()
+    return charts
 
 
 def scroll(page):

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: criterion benches, with `--peer` the same work beside PyTorch and the Python packages of
 //! statistics, with `--sb3` a training beside Stable-Baselines3, with `--growth` time and memory against what grows, with
-//! `--orchestration` what sweeps of thousands of runs cost besides their training.
+//! `--orchestration` what sweeps of thousands of runs cost besides their training, with `--against` this tree compared with
+//! an earlier commit. `--smoke` makes each of these so small that only its way is tested.
 
+mod against;
 mod growth;
 mod orchestration;
 mod ppo;
@@ -38,26 +40,93 @@ struct Case {
 /// Values by name, one per turn.
 type Values = BTreeMap<String, Vec<f64>>;
 
+/// How much is measured, and where it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// As the committed pages say.
+    Full,
+    /// Seconds, to see that every program still starts and prints what is read; written below `target`.
+    Smoke,
+}
+
+impl Size {
+    fn pick<T>(self, full: T, smoke: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Smoke => smoke,
+        }
+    }
+
+    /// Where `page`, a path from the root, is written: a smoke run leaves the committed one as it is.
+    fn page(self, page: &str) -> anyhow::Result<PathBuf> {
+        let path = match self {
+            Self::Full => workspace::root().join(page),
+            Self::Smoke => workspace::target()?.join("bench/smoke").join(page),
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(path)
+    }
+
+    /// Scratch below `target`, not shared between sizes.
+    fn folder(self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = workspace::target()?.join(self.pick("bench", "bench/smoke/scratch")).join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+}
+
 /// Runs the criterion benches with `args`, or a comparison.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
+    let (args, size) = match args {
+        [args @ .., last] if last == "--smoke" => (args, Size::Smoke),
+        args => (args, Size::Full),
+    };
     match args {
-        [flag, sections @ ..] if flag == "--peer" => peer(sections),
-        [flag] if flag == "--sb3" => sb3(),
-        [flag] if flag == "--growth" => growth::run(),
-        [flag] if flag == "--orchestration" => orchestration::run(),
+        [flag, sections @ ..] if flag == "--peer" => peer(sections, size),
+        [flag] if flag == "--sb3" => sb3(size),
+        [flag] if flag == "--growth" => growth::run(size),
+        [flag] if flag == "--orchestration" => orchestration::run(size),
+        [flag, args @ ..] if flag == "--against" => against::run(args, size),
+        [] if size == Size::Smoke => criterion(&["--".to_owned(), "--test".to_owned()]),
         [flag, ..] if FLAGS.iter().any(|known| is_slip(flag, known)) => {
             bail!("unknown option `{flag}`{}", did_you_mean(flag, FLAGS))
         }
-        _ => {
-            let mut cargo = workspace::cargo();
-            cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);
-            Ok(workspace::exit_code(cargo.status()?.code()))
+        args => {
+            ensure!(size == Size::Full, "--smoke stands alone or after {}", FLAGS[..5].join(", "));
+            criterion(args)
         }
     }
 }
 
+fn criterion(args: &[String]) -> anyhow::Result<ExitCode> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["bench", "--profile", "dev", "--package", "bench", "--package", "stats"]).args(args);
+    Ok(workspace::exit_code(cargo.status()?.code()))
+}
+
+/// Every command of this module once, with as little work as it can have. What a Python lacks is left out with the reason.
+pub fn smoke() -> anyhow::Result<()> {
+    let commands: [&[&str]; 6] =
+        [&[], &["--peer"], &["--sb3"], &["--growth"], &["--orchestration"], &["--against", "HEAD"]];
+    for command in commands {
+        let words: Vec<String> = command.iter().chain(&["--smoke"]).map(|word| (*word).to_owned()).collect();
+        if command.first() == Some(&"--sb3")
+            && let Some(reason) = python::without_sb3()?
+        {
+            println!("\n-- bench --sb3 is left out: {reason}");
+            continue;
+        }
+        println!("\n-- bench {}", words.join(" "));
+        let code = run(&words)?;
+        ensure!(code == ExitCode::SUCCESS, "bench {} failed", words.join(" "));
+    }
+    Ok(())
+}
+
 /// What asks for something else than criterion's benches, whose options cargo knows.
-pub const FLAGS: [&str; 4] = ["--peer", "--sb3", "--growth", "--orchestration"];
+pub const FLAGS: [&str; 6] = ["--peer", "--sb3", "--growth", "--orchestration", "--against", "--smoke"];
 
 fn is_slip(flag: &str, of: &'static str) -> bool {
     let bare = |flag: &'static str| flag.trim_start_matches('-');
@@ -72,33 +141,49 @@ const SECTIONS: [(&str, &str); 4] = [
     ("stats", "Statistics of a sweep"),
 ];
 
+/// What stands before `--turns N` at the end of `args`, and its number.
+fn with_turns(args: &[String]) -> anyhow::Result<(&[String], Option<usize>)> {
+    let [before @ .., flag, turns] = args else { return Ok((args, None)) };
+    if flag != "--turns" {
+        return Ok((args, None));
+    }
+    let turns: usize = turns.parse().context("--turns")?;
+    ensure!(turns > 0, "--turns: expected at least 1, found 0");
+    Ok((before, Some(turns)))
+}
+
+/// Keeps what a part has measured so far, as it is to stand on the page.
+type Keep<'a> = &'a dyn Fn(&str) -> anyhow::Result<()>;
+
+/// Said above a table that lacks rows, so that an interrupted measurement cannot pass for a whole one.
+fn progress(done: usize, of: usize) -> String {
+    if done < of { format!("**Unfinished: {done} of {of} workloads measured.**\n\n") } else { String::new() }
+}
+
 /// Runs the named parts, or all, and replaces them on the page; `--turns N` for less or more of PPO than three.
-fn peer(args: &[String]) -> anyhow::Result<ExitCode> {
+fn peer(args: &[String], size: Size) -> anyhow::Result<ExitCode> {
     let names = SECTIONS.map(|(name, _)| name);
-    let (sections, turns) = match args {
-        [sections @ .., flag, turns] if flag == "--turns" => {
-            let turns: usize = turns.parse().context("--turns")?;
-            ensure!(turns > 0, "--turns: expected at least 1, found 0");
-            (sections, turns)
-        }
-        sections => (sections, ppo::TURNS),
-    };
+    let (sections, turns) = with_turns(args)?;
+    let turns = turns.unwrap_or(size.pick(ppo::TURNS, 1));
     if let Some(unknown) = sections.iter().find(|section| !names.contains(&section.as_str())) {
         bail!("expected {}, found `{unknown}`{}", names.join(", "), did_you_mean(unknown, names));
     }
-    let path = workspace::root().join(RESULTS);
+    let path = size.page(RESULTS)?;
     for (name, title) in SECTIONS {
         if !sections.is_empty() && !sections.iter().any(|section| section == name) {
             continue;
         }
-        let body = match name {
-            "layer" => layer()?,
-            "ppo" => ppo::trainings(turns)?,
-            "stats" => statistics::section()?,
-            _ => ppo::sweep()?,
+        let keep = |body: &str| -> anyhow::Result<()> {
+            let before = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(&path, with_section(&before, title, body)).with_context(|| path.display().to_string())
         };
-        let before = fs::read_to_string(&path).unwrap_or_default();
-        fs::write(&path, with_section(&before, title, &body))?;
+        let body = match name {
+            "layer" => layer(size, &keep)?,
+            "ppo" => ppo::trainings(turns, size, &keep)?,
+            "stats" => statistics::section(size)?,
+            _ => ppo::sweep(size, &keep)?,
+        };
+        keep(&body)?;
         print!("## {title}\n\n{body}");
     }
     Ok(ExitCode::SUCCESS)
@@ -124,52 +209,57 @@ fn with_section(page: &str, title: &str, body: &str) -> String {
 
 /// A script of PyTorch's side with as many threads as the machine has.
 fn theirs(script: &str) -> anyhow::Result<Command> {
-    let mut command = python::script(script)?;
+    let mut command = python::script(&python::ORACLES, script)?;
     command.env("FLAGLAB_THREADS", std::thread::available_parallelism()?.get().to_string());
     Ok(command)
 }
 
-fn layer() -> anyhow::Result<String> {
-    let ours = build("bench", "peer")?;
+fn layer(size: Size, keep: Keep) -> anyhow::Result<String> {
+    let (turns, layers) = (size.pick(TURNS, 1), size.pick("30", "1"));
+    let ours = example("peer")?;
     let theirs = || theirs("benches/peer.py");
     let versions = output(theirs()?.arg("versions"))?;
     let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
     for (dtype, title) in
         [("float32", "load 135M from an f32 file"), ("bfloat16", "load 135M from a bf16 file")]
     {
-        let folder = workspace::target()?.join("bench").join(dtype);
+        let folder = size.folder(dtype)?;
         if !folder.join("model.safetensors").is_file() {
-            fs::create_dir_all(&folder)?;
             eprintln!("writing {}", folder.display());
-            output(theirs()?.arg("make").arg(&folder).arg(dtype))?;
+            output(theirs()?.arg("make").arg(&folder).args([dtype, layers]))?;
         }
         cases.push(Case { args: vec!["load".to_owned(), folder.display().to_string()], title });
     }
-    let mut table = String::new();
-    for case in &cases {
+    let (mut table, mut body) = (String::new(), String::new());
+    for (i, case) in cases.iter().enumerate() {
         let (our_values, their_values) = in_turn(
             case.title,
-            TURNS,
+            turns,
             || output(Command::new(&ours).args(&case.args)),
             || output(theirs()?.args(&case.args)),
         )?;
         rows(&mut table, case.title, &our_values, &their_values)?;
+        body = progress(i + 1, cases.len()) + &layer_section(turns, &table, &versions)?;
+        keep(&body)?;
     }
+    Ok(body)
+}
+
+fn layer_section(turns: usize, table: &str, versions: &str) -> anyhow::Result<String> {
     Ok(format!(
-        "{TURNS} turns. `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are\n\
+        "{turns} turns. `load/memory` is the peak of the process's resident memory, PyTorch itself included; the weights are\n\
          513 MiB in f32.\n\n\
          | what | measure | flaglab | PyTorch | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {}\n",
-        machine(&versions)?
+        machine(versions)?
     ))
 }
 
-fn sb3() -> anyhow::Result<ExitCode> {
-    let ours = build("bench", "peer")?;
+fn sb3(size: Size) -> anyhow::Result<ExitCode> {
+    let turns = size.pick(TURNS, 1);
+    let ours = example("peer")?;
     let threads = std::thread::available_parallelism()?.get();
-    let folder = workspace::target()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    let closes = folder.join("closes.txt");
+    let closes = size.folder("sb3")?.join("closes.txt");
     output(Command::new(&ours).arg("closes").arg(&closes))?;
     let versions = output(python::sb3_script(SB3)?.arg("versions"))?;
     let train = |n: usize| -> anyhow::Result<String> {
@@ -191,13 +281,13 @@ fn sb3() -> anyhow::Result<ExitCode> {
     let best = trials.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
     let (_, best) = best.context("invariant: one thread is always tried")?;
     let (our_values, their_values) =
-        in_turn("ppo-mlp", TURNS, || output(Command::new(&ours).arg("train")), || train(best))?;
+        in_turn("ppo-mlp", turns, || output(Command::new(&ours).arg("train")), || train(best))?;
     let mut table = String::new();
     rows(&mut table, "PPO, 8 environments", &our_values, &their_values)?;
     let trials: Vec<String> = trials.iter().map(|(rate, n)| format!("{rate:.0} steps/s with {n}")).collect();
     let text = format!(
         "# Beside Stable-Baselines3\n\n\
-         Written by `cargo xtask bench --sb3`: both programs in turn, {TURNS} times each, medians; the ratio is the\n\
+         Written by `cargo xtask bench --sb3`: both programs in turn, {turns} times each, medians; the ratio is the\n\
          median over neighbouring turns, beside its range, and above 1 in our favour. Steps of all environments together,\n\
          per second, from the first rollout to the last update; and processor time of all threads, which other programs\n\
          on the machine lengthen less. Same closes, rules (`investor-bench`, all actions legal),\n\
@@ -209,7 +299,7 @@ fn sb3() -> anyhow::Result<ExitCode> {
         trials.join(", "),
         machine(&versions)?
     );
-    fs::write(workspace::root().join(SB3_RESULTS), &text)?;
+    fs::write(size.page(SB3_RESULTS)?, &text)?;
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
@@ -230,21 +320,23 @@ fn in_turn(
     Ok((our_values, their_values))
 }
 
-/// A program of a package, in the profile that sweeps run in.
-fn build(package: &str, example: &str) -> anyhow::Result<PathBuf> {
-    built(package, "--example", example)
+/// An example of the workspace, in the profile that sweeps run in.
+fn example(name: &str) -> anyhow::Result<PathBuf> {
+    // By itself a package has other features of its dependencies, which are then compiled once more.
+    built(&["--workspace", "--example", name], &format!("examples/{name}"))
 }
 
-/// A program of a package, `kind` is `--bin` or `--example`.
-fn built(package: &str, kind: &str, name: &str) -> anyhow::Result<PathBuf> {
+/// A program of the package of end-to-end tests.
+fn program(name: &str) -> anyhow::Result<PathBuf> {
+    built(&["--package", "it", "--bin", name], name)
+}
+
+/// Builds what `args` choose; `path` is its place in the folder of the profile.
+fn built(args: &[&str], path: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
-    let status = workspace::cargo()
-        .args(["build", "--package", package, kind, name, "--target-dir"])
-        .arg(&target)
-        .status()?;
-    ensure!(status.success(), "{name} does not build");
-    let folder = target.join(if kind == "--example" { "debug/examples" } else { "debug" });
-    Ok(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    let status = workspace::cargo().arg("build").args(args).arg("--target-dir").arg(&target).status()?;
+    ensure!(status.success(), "{path} does not build");
+    Ok(target.join("debug").join(format!("{path}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {

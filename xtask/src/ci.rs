@@ -1,7 +1,12 @@
-//! `cargo xtask ci`: every check of the project, one after the other, with a header and a time each.
+//! `cargo xtask ci`: every check of the project, with a header and a time each.
+//!
+//! Checks that compile go one after the other, since cargo admits one build at a time. The others go beside them, also one
+//! after the other, each in a process of its own whose output is printed when it has ended. Python packages are fetched
+//! while cargo compiles.
 
 mod architecture;
 mod browser;
+mod lanes;
 mod links;
 mod noise;
 mod outside;
@@ -15,12 +20,12 @@ mod tutorial;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
 use crate::near::did_you_mean;
-use crate::{flaglab, python, workspace};
+use crate::python::{self, Packages};
+use crate::{bench, flaglab, workspace};
 
 /// The pretrained model of the repository.
 const SHIPPED: &str = "models/tiny-llama";
@@ -36,10 +41,38 @@ struct Check {
     name: &'static str,
     title: &'static str,
     run: fn() -> anyhow::Result<Outcome>,
+    lane: Lane,
+    /// Of Python, fetched before.
+    needs: &'static [&'static Packages],
+    /// Checks whose results it looks at, where they are asked for too.
+    after: &'static [&'static str],
+}
+
+/// Beside what a check may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// It compiles, so that others would wait for it.
+    Cargo,
+    /// It starts what has been compiled.
+    Beside,
 }
 
 const fn check(name: &'static str, title: &'static str, run: fn() -> anyhow::Result<Outcome>) -> Check {
-    Check { name, title, run }
+    Check { name, title, run, lane: Lane::Cargo, needs: &[], after: &[] }
+}
+
+impl Check {
+    const fn beside(self) -> Self {
+        Self { lane: Lane::Beside, ..self }
+    }
+
+    const fn with(self, needs: &'static [&'static Packages]) -> Self {
+        Self { needs, ..self }
+    }
+
+    const fn after(self, after: &'static [&'static str]) -> Self {
+        Self { after, ..self }
+    }
 }
 
 const CHECKS: &[Check] = &[
@@ -52,57 +85,50 @@ const CHECKS: &[Check] = &[
     check("logits", "logits against the committed ones of transformers", logits),
     check("update", "PPO's update against the committed one of PyTorch", update),
     check("statistics", "statistics against the committed ones of Python packages", statistics),
-    check("paper", "audit of the published tables", paper),
-    check("ablation", "sweep of experiments/ablation.toml", ablation),
-    check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench),
+    check("paper", "audit of the published tables", paper).beside(),
+    check("ablation", "sweep of experiments/ablation.toml", ablation).beside(),
+    check("investor-bench", "sweep of experiments/investor-bench.toml", investor_bench).beside(),
 ];
 
 /// Checks that need more of a machine than Rust: `--full` runs all of them.
 const FULL: &[Check] = &[
-    check("parity", "parity with transformers", parity),
-    check("statistics-python", "statistics made again by Python packages", statistics_again),
-    check("paper-python", "audit of the published tables made again in Python", paper_again),
-    check("paper-trained", "the paper's experiments with fewer steps", paper_trained),
-    check("peft", "adapters to PEFT and from PEFT", adapters),
-    check("smollm2", "SmolLM2 from a GGUF: import, logits, a sweep", smollm2::check),
-    check("browser", "reports in a headless browser", browser::check),
-    check("tensorboard", "exported runs in TensorBoard", tables::tensorboard),
-    check("queries", "queries of docs/queries.md", tables::queries),
+    check("parity", "parity with transformers", parity).beside().with(&[&python::ORACLES]),
+    check("statistics-python", "statistics made again by Python packages", statistics_again)
+        .with(&[&python::STATISTICS]),
+    check("paper-python", "audit of the published tables made again in Python", paper_again)
+        .beside()
+        .with(&[&python::STATISTICS]),
+    check("paper-trained", "the paper's experiments with fewer steps", paper_trained).beside(),
+    check("peft", "adapters to PEFT and from PEFT", adapters).beside().with(&[&python::ORACLES]),
+    check("smollm2", "SmolLM2 from a GGUF: import, logits, a sweep", smollm2::check).beside(),
+    check("browser", "reports in a headless browser", browser::check)
+        .beside()
+        .with(&[&python::BROWSER])
+        .after(&["ablation", "investor-bench"]),
+    check("tensorboard", "exported runs in TensorBoard", tables::tensorboard)
+        .beside()
+        .with(&[&python::TENSORBOARD]),
+    check("queries", "queries of docs/queries.md", tables::queries).beside().with(&[&python::QUERIES]),
     check("outside", "plugins from outside of the repository", outside::check),
     check("tutorial", "docs/tutorial.md with the installed program alone", tutorial::check),
     check("kill", "a sweep killed at 20 random moments", kill),
-    check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check),
-    check("noise", "sweeps on markets in which there is nothing to find", noise::check),
+    check("slurm", "a sweep through Slurm, interrupted and killed", slurm::check).beside(),
+    check("noise", "sweeps on markets in which there is nothing to find", noise::check).beside(),
     check("classic", "PPO on tasks with known optima", classic),
     check("cuda", "types of the cuda backend", cuda),
     check("wgpu", "sweeps on wgpu with a software adapter, one of them beside the CPU", wgpu),
+    check("bench-smoke", "every bench command once, as small as it can be", bench_smoke)
+        .with(&[&python::ORACLES, &python::STATISTICS]),
 ];
 
 /// Runs the checks that are asked for; exit 1 when one failed.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
-    let (mut passed, mut skipped, mut failed) = (0, 0, 0);
-    for Check { title, run, .. } in selected(args)? {
-        println!("\n== {title}");
-        let start = Instant::now();
-        let outcome = run();
-        let seconds = start.elapsed().as_secs_f64();
-        match outcome {
-            Ok(Outcome::Passed) => {
-                passed += 1;
-                println!("== {title}: passed in {seconds:.1} s");
-            }
-            Ok(Outcome::Skipped(reason)) => {
-                skipped += 1;
-                println!("== {title}: skipped, {reason}");
-            }
-            Err(error) => {
-                failed += 1;
-                println!("== {title}: FAILED in {seconds:.1} s: {error:#}");
-            }
-        }
+    if let [flag, name] = args
+        && flag == lanes::PART
+    {
+        return lanes::part(named(name)?[0]);
     }
-    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    lanes::run(&selected(args)?)
 }
 
 /// The checks that the arguments ask for.
@@ -161,8 +187,16 @@ fn documentation() -> anyhow::Result<Outcome> {
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
+/// What is built here is what the checks beside start.
 fn tests() -> anyhow::Result<Outcome> {
+    cargo(&["test", "--workspace", "--no-run"], &[])?;
+    lanes::is_built();
     cargo(&["test", "--workspace"], &[])
+}
+
+fn bench_smoke() -> anyhow::Result<Outcome> {
+    bench::smoke()?;
+    Ok(Outcome::Passed)
 }
 
 /// Prints the table of cases, which the tests keep to themselves.
@@ -188,13 +222,13 @@ fn statistics_test(test: &str, env: &[(&str, &str)]) -> anyhow::Result<Outcome> 
 /// The committed fixture made again, and one of real series where there are any.
 fn statistics_again() -> anyhow::Result<Outcome> {
     let script = "crates/stats/tests/fixtures/make.py";
-    succeed(python::statistics_script(script)?.arg("--check"))?;
+    succeed(python::script(&python::STATISTICS, script)?.arg("--check"))?;
     let Some(data) = real_data() else {
         println!("{NO_DATA}: generated series only");
         return Ok(Outcome::Passed);
     };
     let file = fresh_folder("statistics")?.join("real.json");
-    succeed(python::statistics_script(script)?.arg("--real").arg(data).arg(&file))?;
+    succeed(python::script(&python::STATISTICS, script)?.arg("--real").arg(data).arg(&file))?;
     let file = file.to_str().context("the target folder's name is not UTF-8")?;
     statistics_test("parity::agrees_on_real_series", &[("FLAGLAB_STATISTICS", file)])
 }
@@ -207,9 +241,9 @@ fn classic() -> anyhow::Result<Outcome> {
 
 /// The committed fixtures made again, then published shapes and the shipped model in both implementations.
 fn parity() -> anyhow::Result<Outcome> {
-    succeed(python::script("crates/llm/fixtures/make.py")?.arg("--check"))?;
-    succeed(python::script("crates/ppo/fixtures/make.py")?.arg("--check"))?;
-    let mut logits = python::script("tests/oracles/logits.py")?;
+    succeed(python::script(&python::ORACLES, "crates/llm/fixtures/make.py")?.arg("--check"))?;
+    succeed(python::script(&python::ORACLES, "crates/ppo/fixtures/make.py")?.arg("--check"))?;
+    let mut logits = python::script(&python::ORACLES, "tests/oracles/logits.py")?;
     logits.arg("--flaglab").arg(flaglab::build(&[])?).arg("--shapes");
     succeed(logits.arg(SHIPPED))
 }
@@ -229,7 +263,7 @@ fn adapters() -> anyhow::Result<Outcome> {
         export.args(["model", "export"]).arg(&run).arg(scratch.join(format)).args(["--format", format]);
         succeed(export.current_dir(workspace::root()))?;
     }
-    let mut roundtrip = python::script("tests/oracles/peft_roundtrip.py")?;
+    let mut roundtrip = python::script(&python::ORACLES, "tests/oracles/peft_roundtrip.py")?;
     roundtrip.arg("--flaglab").arg(binary).args(["--base", SHIPPED]);
     roundtrip.arg("--adapter").arg(scratch.join("peft")).arg("--merged").arg(scratch.join("full"));
     succeed(&mut roundtrip)
@@ -279,7 +313,7 @@ fn paper() -> anyhow::Result<Outcome> {
 
 /// On made-up prices, and on real ones where there are any.
 fn paper_again() -> anyhow::Result<Outcome> {
-    let mut audit = python::statistics_script("tests/oracles/audit.py")?;
+    let mut audit = python::script(&python::STATISTICS, "tests/oracles/audit.py")?;
     audit.arg("--flaglab").arg(flaglab::build(&[])?);
     if let Some(data) = real_data() {
         audit.arg("--data").arg(data);

@@ -49,14 +49,16 @@ Project
   ci                   formatting, lints, docs, links, the tables of ARCHITECTURE.md, tests, statistics, audit, sweeps; --full
                        adds transformers, the Python packages of statistics, the audit made again, the paper's trainings, PEFT,
                        a browser, TensorBoard, queries, plugins from outside, the tutorial, a sweep that is killed, a sweep
-                       through Slurm, sweeps of noise, classic tasks of control, cuda, wgpu;
-                       --with parity,peft,browser adds those named, --only runs no others
+                       through Slurm, sweeps of noise, classic tasks of control, cuda, wgpu, every bench once;
+                       --with parity,peft,browser adds those named, --only runs no others. Ends with the seconds of each
   oracle SCRIPT        a script in a Python with transformers, torch and PEFT, installed on first use
   bench                criterion benches; --peer runs the same work in Python beside and writes benches/RESULTS.md,
                        --sb3 trains ppo-mlp beside Stable-Baselines3 and writes benches/RESULTS-SB3.md,
                        --growth measures what grows with seeds, arms, tokens, layers, bars and runs, and writes
                        benches/GROWTH.md and docs/growth.svg, --orchestration what a sweep of 10,000 runs costs besides
-                       its training, into benches/ORCHESTRATION.md
+                       its training, into benches/ORCHESTRATION.md, --against COMMIT builds that commit below target/ and
+                       prints how much faster this tree sweeps three small experiments; --smoke after any of them, or
+                       alone, only shows that it works
 
 stdout carries the result, stderr progress. Exit 0 done, 1 some runs failed, 2 wrong input.
 ";

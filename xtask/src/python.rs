@@ -7,40 +7,60 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail, ensure};
 
 use crate::workspace;
 
 /// Packages with their versions, and the modules that scripts import.
-struct Packages {
+pub struct Packages {
     requirements: &'static str,
     /// Where they are installed, in the target folder.
     folder: &'static str,
     modules: &'static str,
+    named: Named,
 }
 
-const ORACLES: Packages = Packages {
+/// What the interpreter is to these packages that `FLAGLAB_PYTHON` names.
+enum Named {
+    /// It has them, or is a mistake.
+    Has,
+    /// It need not have them: it is named for the sake of torch.
+    MayHave,
+    /// It is not asked.
+    Ignored,
+}
+
+pub const ORACLES: Packages = Packages {
     requirements: "tests/oracles/requirements.txt",
     folder: "oracles",
     modules: "numpy peft safetensors tokenizers torch transformers",
+    named: Named::Has,
 };
-const STATISTICS: Packages = Packages {
+pub const STATISTICS: Packages = Packages {
     requirements: "crates/stats/tests/fixtures/requirements.txt",
     folder: "statistics",
     modules: "arch empyrical numpy pandas quantstats rliable scipy statsmodels",
+    named: Named::MayHave,
 };
-const BROWSER: Packages =
-    Packages { requirements: "tests/browser/requirements.txt", folder: "browser", modules: "playwright" };
-const TENSORBOARD: Packages = Packages {
+pub const BROWSER: Packages = Packages {
+    requirements: "tests/browser/requirements.txt",
+    folder: "browser",
+    modules: "playwright",
+    named: Named::Ignored,
+};
+pub const TENSORBOARD: Packages = Packages {
     requirements: "tests/oracles/requirements-tensorboard.txt",
     folder: "tensorboard",
     modules: "numpy tensorboard",
+    named: Named::Ignored,
 };
-const QUERIES: Packages = Packages {
+pub const QUERIES: Packages = Packages {
     requirements: "tests/oracles/requirements-queries.txt",
     folder: "queries",
     modules: "duckdb polars",
+    named: Named::Ignored,
 };
 /// What `cargo xtask bench --sb3` needs besides.
 const SB3_REQUIREMENTS: &str = "benches/requirements-sb3.txt";
@@ -49,44 +69,29 @@ const SB3_MODULES: &str = "cloudpickle gymnasium stable_baselines3";
 const FIND: &str = "import importlib.util, sys; \
     sys.exit(' '.join(m for m in sys.argv[1:] if importlib.util.find_spec(m) is None) or None)";
 
+/// One environment is made at a time: whoever asks for one that is being made waits for it.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 /// A command that runs `script` (a path from the root) in the workspace root, without network.
-pub fn script(script: &str) -> anyhow::Result<Command> {
-    Ok(command(&interpreter()?, script))
+pub fn script(packages: &Packages, script: &str) -> anyhow::Result<Command> {
+    Ok(command(&packages.interpreter()?, script))
 }
 
-/// The same in the Python with quantstats, rliable and arch.
-pub fn statistics_script(script: &str) -> anyhow::Result<Command> {
-    let named = std::env::var_os("FLAGLAB_PYTHON").map(PathBuf::from);
-    // An interpreter that is named for the sake of torch need not have these.
-    let named = named.filter(|path| lacks(path, STATISTICS.modules).is_ok_and(|missing| missing.is_empty()));
-    let python = named.map_or_else(|| installed(&STATISTICS), Ok)?;
-    Ok(command(&python, script))
+/// What Stable-Baselines3 needs and the interpreter lacks that `FLAGLAB_PYTHON` names, where it names one.
+pub fn without_sb3() -> anyhow::Result<Option<String>> {
+    let Some(python) = std::env::var_os("FLAGLAB_PYTHON").map(PathBuf::from) else { return Ok(None) };
+    let missing = lacks(&python, SB3_MODULES).context("FLAGLAB_PYTHON")?;
+    let problem = format!("FLAGLAB_PYTHON: {} lacks {missing} of {SB3_REQUIREMENTS}", python.display());
+    Ok((!missing.is_empty()).then_some(problem))
 }
 
-/// The same in the Python that drives a browser.
-pub fn browser_script(script: &str) -> anyhow::Result<Command> {
-    Ok(command(&installed(&BROWSER)?, script))
-}
-
-/// The same in the Python with TensorBoard.
-pub fn tensorboard_script(script: &str) -> anyhow::Result<Command> {
-    Ok(command(&installed(&TENSORBOARD)?, script))
-}
-
-/// The same in the Python with DuckDB and Polars.
-pub fn queries_script(script: &str) -> anyhow::Result<Command> {
-    Ok(command(&installed(&QUERIES)?, script))
-}
-
-/// The same with Stable-Baselines3, which is installed on first use.
+/// The same with Stable-Baselines3 beside the packages of the oracles, installed on first use.
 pub fn sb3_script(script: &str) -> anyhow::Result<Command> {
-    let python = interpreter()?;
+    if let Some(problem) = without_sb3()? {
+        bail!(problem);
+    }
+    let python = ORACLES.interpreter()?;
     if !lacks(&python, SB3_MODULES)?.is_empty() {
-        ensure!(
-            std::env::var_os("FLAGLAB_PYTHON").is_none(),
-            "FLAGLAB_PYTHON: {} lacks what {SB3_REQUIREMENTS} lists",
-            python.display()
-        );
         eprintln!("installing {SB3_REQUIREMENTS}");
         pip(&python, SB3_REQUIREMENTS)?;
     }
@@ -138,34 +143,40 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let Some((path, args)) = args.split_first() else {
         bail!("cargo xtask oracle takes a script, found none")
     };
-    let status = script(path)?.args(args).status().context("cannot start Python")?;
+    let status = script(&ORACLES, path)?.args(args).status().context("cannot start Python")?;
     Ok(workspace::exit_code(status.code()))
 }
 
-/// Path of an interpreter that has all packages.
-pub fn interpreter() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("FLAGLAB_PYTHON") {
-        let path = PathBuf::from(path);
-        let missing = lacks(&path, ORACLES.modules).context("FLAGLAB_PYTHON")?;
-        ensure!(missing.is_empty(), "FLAGLAB_PYTHON: {} lacks {missing}", path.display());
-        return Ok(path);
+impl Packages {
+    /// Path of an interpreter that has them, installed first where there is none.
+    pub fn interpreter(&self) -> anyhow::Result<PathBuf> {
+        let named = std::env::var_os("FLAGLAB_PYTHON").map(PathBuf::from);
+        let Some(path) = named.filter(|_| !matches!(self.named, Named::Ignored)) else {
+            return self.installed();
+        };
+        match (lacks(&path, self.modules), &self.named) {
+            (Ok(missing), _) if missing.is_empty() => Ok(path),
+            (Ok(missing), Named::Has) => bail!("FLAGLAB_PYTHON: {} lacks {missing}", path.display()),
+            (Err(error), Named::Has) => Err(error.context("FLAGLAB_PYTHON")),
+            _ => self.installed(),
+        }
     }
-    installed(&ORACLES)
-}
 
-/// The interpreter of an environment in the target folder, which is made or renewed first where it has to be.
-fn installed(packages: &Packages) -> anyhow::Result<PathBuf> {
-    let folder = workspace::target()?.join(packages.folder);
-    let python = interpreter_of(&folder);
-    let file = packages.requirements;
-    let wanted = fs::read_to_string(workspace::root().join(file)).context(file)?;
-    let installed = folder.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
-        return Ok(python);
+    /// The interpreter of an environment in the target folder, which is made or renewed first where it has to be.
+    fn installed(&self) -> anyhow::Result<PathBuf> {
+        let _guard = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = workspace::target()?.join(self.folder);
+        let python = interpreter_of(&folder);
+        let file = self.requirements;
+        let wanted = fs::read_to_string(workspace::root().join(file)).context(file)?;
+        let installed = folder.join("installed.txt");
+        if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+            return Ok(python);
+        }
+        install(self, &folder, &python)?;
+        fs::write(&installed, wanted)?;
+        Ok(python)
     }
-    install(packages, &folder, &python)?;
-    fs::write(&installed, wanted)?;
-    Ok(python)
 }
 
 /// Those of `modules` that are not there.

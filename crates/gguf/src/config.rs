@@ -132,7 +132,7 @@ impl Keys<'_> {
         format!("{}.{key}", self.architecture.as_str())
     }
 
-    fn fault(&self, key: &str, expected: impl Into<String>, found: impl ToString) -> Fault {
+    fn fault(&self, key: &str, expected: impl Into<String>, found: &impl ToString) -> Fault {
         Fault::key(&self.name(key), expected, found.to_string())
     }
 
@@ -141,17 +141,17 @@ impl Keys<'_> {
         let Some(n) = self.metadata.whole(&self.name(key))? else { return Ok(None) };
         let size = usize::try_from(n).ok().filter(|_| (1..=LARGEST_SIZE).contains(&n));
         let expected = || format!("a whole number from 1 to {LARGEST_SIZE}");
-        size.map(Some).ok_or_else(|| self.fault(key, expected(), n))
+        size.map(Some).ok_or_else(|| self.fault(key, expected(), &n))
     }
 
     fn required(&self, key: &str) -> Result<usize, Fault> {
-        self.size(key)?.ok_or_else(|| self.fault(key, "a whole number", "nothing"))
+        self.size(key)?.ok_or_else(|| self.fault(key, "a whole number", &"nothing"))
     }
 
     /// A number above 0; `None` when the key is absent.
     fn positive(&self, key: &str) -> Result<Option<f64>, Fault> {
         match self.metadata.number(&self.name(key))? {
-            Some(x) if x <= 0.0 => Err(self.fault(key, "a number above 0", x)),
+            Some(x) if x <= 0.0 => Err(self.fault(key, "a number above 0", &x)),
             found => Ok(found),
         }
     }
@@ -163,10 +163,10 @@ impl Keys<'_> {
             let Some(name) = key.strip_prefix(&prefix).filter(|name| !READ.contains(name)) else { continue };
             match neutral(name) {
                 Some(accepted) if accepted == *value => {}
-                Some(accepted) => return Err(self.fault(name, accepted.describe(), value.describe())),
+                Some(accepted) => return Err(self.fault(name, accepted.describe(), &value.describe())),
                 None => {
                     let expected = "no key that would change the computation of this architecture";
-                    return Err(self.fault(name, expected, value.describe()));
+                    return Err(self.fault(name, expected, &value.describe()));
                 }
             }
         }
@@ -184,34 +184,34 @@ impl Config {
         let layers = keys.required("block_count")?;
         if layers > file.tensors.len() {
             let found = format!("{layers} with {} tensors", file.tensors.len());
-            return Err(keys.fault("block_count", "tensors in each layer", found));
+            return Err(keys.fault("block_count", "tensors in each layer", &found));
         }
         let hidden = keys.required("embedding_length")?;
         let heads = keys.required("attention.head_count")?;
         let kv_heads = keys.size("attention.head_count_kv")?.unwrap_or(heads);
         if !heads.is_multiple_of(kv_heads) {
             let expected = format!("a divisor of the {heads} heads");
-            return Err(keys.fault("attention.head_count_kv", expected, kv_heads));
+            return Err(keys.fault("attention.head_count_kv", expected, &kv_heads));
         }
         let head_dim = head_dim(&keys, hidden, heads)?;
         let context = keys.required("context_length")?;
         match keys.metadata.whole(&keys.name("attention.sliding_window"))? {
             Some(window) if window != 0 && window < context as u64 => {
                 let expected = format!("a window of at least the context of {context} tokens, or none");
-                return Err(keys.fault("attention.sliding_window", expected, window));
+                return Err(keys.fault("attention.sliding_window", expected, &window));
             }
             _ => {}
         }
         const EPSILON: &str = "attention.layer_norm_rms_epsilon";
         let epsilon = keys.positive(EPSILON)?;
-        let epsilon = epsilon.ok_or_else(|| keys.fault(EPSILON, "a number above 0", "nothing"))?;
+        let epsilon = epsilon.ok_or_else(|| keys.fault(EPSILON, "a number above 0", &"nothing"))?;
         let theta = keys.positive("rope.freq_base")?.unwrap_or(10_000.0);
         let scaling = linear(&keys)?;
         let vocab = embedding(file)?.shape[0];
         match keys.size("vocab_size")? {
             Some(n) if n != vocab => {
                 let expected = format!("{vocab}, the rows of the embedding");
-                return Err(keys.fault("vocab_size", expected, n));
+                return Err(keys.fault("vocab_size", expected, &n));
             }
             _ => {}
         }
@@ -283,15 +283,15 @@ fn head_dim(keys: &Keys<'_>, hidden: usize, heads: usize) -> Result<usize, Fault
         None if hidden.is_multiple_of(heads) => hidden / heads,
         None => {
             let expected = format!("a divisor of embedding_length ({hidden}), or a key_length");
-            return Err(keys.fault("attention.head_count", expected, heads));
+            return Err(keys.fault("attention.head_count", expected, &heads));
         }
     };
     if !dim.is_multiple_of(2) {
-        return Err(keys.fault("attention.key_length", "an even width of heads", dim));
+        return Err(keys.fault("attention.key_length", "an even width of heads", &dim));
     }
     for key in ["attention.value_length", "rope.dimension_count"] {
         match keys.size(key)? {
-            Some(n) if n != dim => return Err(keys.fault(key, format!("{dim}, the width of a head"), n)),
+            Some(n) if n != dim => return Err(keys.fault(key, format!("{dim}, the width of a head"), &n)),
             _ => {}
         }
     }
@@ -303,14 +303,14 @@ fn linear(keys: &Keys<'_>) -> Result<Scaling, Fault> {
     if let Some(factor) = keys.positive("rope.scaling.attn_factor")?
         && factor != 1.0
     {
-        return Err(keys.fault("rope.scaling.attn_factor", "1", factor));
+        return Err(keys.fault("rope.scaling.attn_factor", "1", &factor));
     }
     match keys.metadata.text(&keys.name("rope.scaling.type"))? {
         Some("none") => return Ok(Scaling::None),
         None | Some("linear") => {}
         Some(other) => {
             let found = format!("\"{}\"", printable(other));
-            return Err(keys.fault("rope.scaling.type", "\"none\" or \"linear\"", found));
+            return Err(keys.fault("rope.scaling.type", "\"none\" or \"linear\"", &found));
         }
     }
     let mut factor = None;
@@ -318,7 +318,7 @@ fn linear(keys: &Keys<'_>) -> Result<Scaling, Fault> {
         // 0 is none there.
         let found = keys.metadata.number(&keys.name(key))?.filter(|factor| *factor != 0.0);
         if let Some(factor) = found.filter(|factor| *factor < 0.0) {
-            return Err(keys.fault(key, "a number above 0", factor));
+            return Err(keys.fault(key, "a number above 0", &factor));
         }
         factor = factor.or(found);
     }

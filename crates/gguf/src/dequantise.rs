@@ -136,7 +136,7 @@ impl TensorType {
     /// When `bytes` and `values` are not those of the same number of blocks.
     pub(crate) fn dequantise(self, bytes: &[u8], values: &mut [f32]) {
         let (n, size) = self.block();
-        assert!(bytes.len() % size == 0 && bytes.len() / size * n == values.len(), "whole blocks");
+        assert!(bytes.len().is_multiple_of(size) && bytes.len() / size * n == values.len(), "whole blocks");
         let block: fn(&[u8], &mut [f32]) = match self {
             Self::F32 => |b, v| v[0] = single(b, 0),
             Self::F16 => |b, v| v[0] = scale(b, 0),

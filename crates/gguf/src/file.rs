@@ -179,7 +179,7 @@ fn read_entry(reader: &mut Reader<'_>, index: usize) -> Result<Tensor, Fault> {
         return Err(reader.fault("a size in range", format!("shape {shape:?}")));
     };
     let row = *sizes.last().unwrap_or(&0);
-    if total == 0 || row % block != 0 {
+    if total == 0 || !row.is_multiple_of(block) {
         let expected = format!("rows of a multiple of {block} values, as {} has", kind.as_str());
         return Err(reader.fault(expected, format!("shape {shape:?}")));
     }

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::{Values, build, built, collect, machine, output};
+use super::{Size, Values, collect, example, machine, output, program};
 use crate::workspace;
 
 const PAGE: &str = "benches/GROWTH.md";
@@ -32,6 +32,8 @@ const TRAININGS: [(&str, usize, &[usize]); 5] = [
 const TOKENS: &str = "tokens of a prompt";
 const BARS: [usize; 4] = [500, 1000, 2000, 4000];
 const RUNS: [usize; 3] = [100, 1000, 10_000];
+/// Sweeps of a smoke run, which takes the first two points of the other curves.
+const FEW_RUNS: [usize; 3] = [10, 20, 40];
 /// Seeds of an arm in the sweeps.
 const SEEDS: usize = 10;
 
@@ -55,27 +57,27 @@ struct Curve {
 type Column = fn(&Point) -> f64;
 
 /// Measures everything and writes page and chart.
-pub fn run() -> anyhow::Result<ExitCode> {
-    let ours = build("bench", "growth")?;
-    let many = built("it", "--bin", "many")?;
-    let folder = workspace::target()?.join("bench/growth");
-    fs::create_dir_all(&folder)?;
+pub fn run(size: Size) -> anyhow::Result<ExitCode> {
+    let ours = example("growth")?;
+    let many = program("many")?;
+    let folder = size.folder("growth")?;
     let model = folder.join("model");
     output(Command::new(&ours).arg("model").arg(&model))?;
 
-    let mut curves = trainings(&ours, &model)?;
-    curves.extend(data(&ours)?);
-    let sweeps = sweeps(&many, &folder)?;
+    let mut curves = trainings(&ours, &model, size)?;
+    curves.extend(data(&ours, size)?);
+    let sweeps = sweeps(&many, &folder, size)?;
     let text = page(&curves, &sweeps)?;
-    fs::write(workspace::root().join(PAGE), &text)?;
-    draw(&chart_points(&curves, &sweeps))?;
+    fs::write(size.page(PAGE)?, &text)?;
+    draw(&chart_points(&curves, &sweeps), &size.page(CHART)?)?;
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The trainings' curves. Turns go over all points, so that a disturbance of some seconds cannot meet all turns of one; a
 /// point that several curves share is measured once.
-fn trainings(ours: &Path, model: &Path) -> anyhow::Result<Vec<Curve>> {
+fn trainings(ours: &Path, model: &Path, size: Size) -> anyhow::Result<Vec<Curve>> {
+    let (turns, points) = (size.pick(TURNS, 1), size.pick(usize::MAX, 2));
     let args = |place: usize, value: usize| {
         let mut args = BASE;
         args[place] = value;
@@ -83,12 +85,12 @@ fn trainings(ours: &Path, model: &Path) -> anyhow::Result<Vec<Curve>> {
     };
     let all: BTreeSet<[usize; 5]> = TRAININGS
         .iter()
-        .flat_map(|(_, place, values)| values.iter().map(|value| args(*place, *value)))
+        .flat_map(|(_, place, values)| values.iter().take(points).map(|value| args(*place, *value)))
         .collect();
     let mut measured: BTreeMap<[usize; 5], Values> = BTreeMap::new();
-    for turn in 1..=TURNS {
+    for turn in 1..=turns {
         for args in &all {
-            eprintln!("turn {turn} of {TURNS}: seeds, arms, tokens, layers, bars {args:?}");
+            eprintln!("turn {turn} of {turns}: seeds, arms, tokens, layers, bars {args:?}");
             let words = args.map(|arg| arg.to_string());
             let text = output(Command::new(ours).arg("train").arg(model).args(words))?;
             collect(measured.entry(*args).or_default(), &text)?;
@@ -101,19 +103,19 @@ fn trainings(ours: &Path, model: &Path) -> anyhow::Result<Vec<Curve>> {
             let x = if name == TOKENS { of(found, "tokens")? } else { *value as f64 };
             point(x, found)
         };
-        let points = values.iter().map(point_of).collect::<anyhow::Result<_>>()?;
+        let points = values.iter().take(points).map(point_of).collect::<anyhow::Result<_>>()?;
         curves.push(Curve { name, points });
     }
     Ok(curves)
 }
 
 /// Steps of an environment on more and more bars, and what loading them takes.
-fn data(ours: &Path) -> anyhow::Result<[Curve; 2]> {
+fn data(ours: &Path, size: Size) -> anyhow::Result<[Curve; 2]> {
     let (mut walked, mut loaded) = (Vec::new(), Vec::new());
-    for bars in BARS {
+    for &bars in BARS.iter().take(size.pick(usize::MAX, 2)) {
         eprintln!("data: {bars} bars");
         let mut found = Values::new();
-        for _ in 0..TURNS {
+        for _ in 0..size.pick(TURNS, 1) {
             collect(&mut found, &output(Command::new(ours).arg("data").arg(bars.to_string()))?)?;
         }
         let x = bars as f64;
@@ -125,13 +127,13 @@ fn data(ours: &Path) -> anyhow::Result<[Curve; 2]> {
 }
 
 /// Sweeps of small runs, each once: the long ones average enough.
-fn sweeps(many: &Path, folder: &Path) -> anyhow::Result<Curve> {
+fn sweeps(many: &Path, folder: &Path, size: Size) -> anyhow::Result<Curve> {
     let mut points = Vec::new();
     let scratch = folder.join("runs");
     if scratch.exists() {
         fs::remove_dir_all(&scratch)?;
     }
-    for runs in RUNS {
+    for runs in size.pick(RUNS, FEW_RUNS) {
         eprintln!("a sweep of {runs} runs");
         let folder = scratch.join(runs.to_string());
         fs::create_dir_all(&folder)?;
@@ -246,15 +248,16 @@ fn chart_points(curves: &[Curve], sweeps: &Curve) -> String {
     text
 }
 
-fn draw(points: &str) -> anyhow::Result<()> {
+fn draw(points: &str, chart: &Path) -> anyhow::Result<()> {
     let mut child = Command::new("node")
-        .args([SCRIPT, CHART])
+        .arg(SCRIPT)
+        .arg(chart)
         .current_dir(workspace::root())
         .stdin(Stdio::piped())
         .spawn()
         .context("cannot start node (Debian: nodejs), which draws the chart")?;
     child.stdin.take().context("invariant: stdin is piped")?.write_all(points.as_bytes())?;
-    ensure!(child.wait()?.success(), "{CHART}: cannot be drawn");
+    ensure!(child.wait()?.success(), "{}: cannot be drawn", chart.display());
     Ok(())
 }
 

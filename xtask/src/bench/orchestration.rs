@@ -9,34 +9,37 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use super::{Values, built, collect, machine, output};
+use super::{Size, Values, collect, machine, output, program};
 use crate::workspace;
 
 const PAGE: &str = "benches/ORCHESTRATION.md";
 /// Runs of the smaller and of the larger sweep.
 const RUNS: [usize; 2] = [1_000, 10_000];
+/// The same in a smoke run.
+const FEW_RUNS: [usize; 2] = [20, 40];
 /// Seeds of an arm.
 const SEEDS: usize = 10;
 /// Times that what only reads is measured; the fastest counts, which other programs on the machine have disturbed least.
 const TURNS: usize = 5;
 
 /// Measures and writes the page.
-pub fn run() -> anyhow::Result<ExitCode> {
-    let many = built("it", "--bin", "many")?;
-    let program = built("it", "--bin", "it")?;
+pub fn run(size: Size) -> anyhow::Result<ExitCode> {
+    let (sizes, turns) = (size.pick(RUNS, FEW_RUNS), size.pick(TURNS, 1));
+    let many = program("many")?;
+    let program = program("it")?;
     // What an earlier measurement left stays: ext4 passes over inodes that were freed in the last minutes, and takes the
     // longer to make a file the more there are. For the same reason nothing is removed in between.
     let scratch = workspace::target()?.join(format!("bench/orchestration-{}", std::process::id()));
     let mut sweeps = Vec::new();
-    for runs in RUNS {
+    for runs in sizes {
         eprintln!("a sweep of {runs} runs");
         let folder = scratch.join(runs.to_string());
         fs::create_dir_all(&folder)?;
         let words = [runs, SEEDS].map(|n| n.to_string());
         let mut found = Values::new();
         collect(&mut found, &output(Command::new(&many).args(words).arg(&folder).arg("idle"))?)?;
-        for turn in 1..=TURNS {
-            eprintln!("looks at {runs} runs: turn {turn} of {TURNS}");
+        for turn in 1..=turns {
+            eprintln!("looks at {runs} runs: turn {turn} of {turns}");
             collect(&mut found, &output(Command::new(&many).arg("look").arg(&folder))?)?;
             collect(&mut found, &format!("status {}", status(&program, &folder, runs)?))?;
         }
@@ -45,8 +48,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let mounted = output(Command::new("stat").args(["--file-system", "--format", "%T"]).arg(&scratch));
     let file_system = mounted.unwrap_or_else(|_| "unknown".to_owned());
     fs::remove_dir_all(&scratch)?;
-    let text = page(&sweeps, file_system.trim())?;
-    fs::write(workspace::root().join(PAGE), &text)?;
+    let text = page(sizes, &sweeps, file_system.trim())?;
+    fs::write(size.page(PAGE)?, &text)?;
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
@@ -66,13 +69,13 @@ fn status(program: &Path, folder: &Path, runs: usize) -> anyhow::Result<f64> {
     Ok(seconds)
 }
 
-fn page(sweeps: &[Values], file_system: &str) -> anyhow::Result<String> {
+fn page(sizes: [usize; 2], sweeps: &[Values], file_system: &str) -> anyhow::Result<String> {
     let [few, many] = sweeps else { anyhow::bail!("expected two sweeps, found {}", sweeps.len()) };
     let least = |values: &Values, name: &str| -> anyhow::Result<f64> {
         let turns = values.get(name).with_context(|| format!("no `{name}`"))?;
         Ok(turns.iter().copied().fold(f64::INFINITY, f64::min))
     };
-    let [n_few, n_many] = RUNS.map(|runs| runs as f64);
+    let [n_few, n_many] = sizes.map(|runs| runs as f64);
     let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
     let memory = [least(few, "memory")?, least(many, "memory")?];
     let per_run = (memory[1] - memory[0]) / (n_many - n_few);
@@ -120,7 +123,7 @@ mod tests {
             collect(&mut values, &text).unwrap();
             values
         };
-        let text = page(&[values(3.0, 1048576.0), values(40.0, 10048576.0)], "ext4").unwrap();
+        let text = page(RUNS, &[values(3.0, 1048576.0), values(40.0, 10048576.0)], "ext4").unwrap();
         for row in [
             "| 10000 runs planned from their file | 0.50 s | < 1 s |",
             "| `status` over 10000 runs, the whole command | 1.25 s | < 1 s |",

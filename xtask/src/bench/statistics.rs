@@ -1,27 +1,25 @@
 //! The statistics of a sweep beside quantstats, rliable and arch.
 
-use std::fs;
 use std::process::Command;
 
-use super::{build, in_turn, machine, output, rows};
-use crate::{python, workspace};
+use super::{Size, example, in_turn, machine, output, rows};
+use crate::python;
 
 const SCRIPT: &str = "benches/peer_statistics.py";
 const TURNS: usize = 3;
 
 /// Both programs on the same returns.
-pub fn section() -> anyhow::Result<String> {
-    let ours = build("stats", "statistics")?;
-    let folder = workspace::target()?.join("bench");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("statistics.f64");
+pub fn section(size: Size) -> anyhow::Result<String> {
+    let turns = size.pick(TURNS, 1);
+    let ours = example("statistics")?;
+    let file = size.folder("statistics")?.join("statistics.f64");
     output(Command::new(&ours).arg("make").arg(&file))?;
-    let versions = output(python::statistics_script(SCRIPT)?.arg("versions"))?;
+    let versions = output(python::script(&python::STATISTICS, SCRIPT)?.arg("versions"))?;
     let (our_values, their_values) = in_turn(
         "statistics",
-        TURNS,
+        turns,
         || output(Command::new(&ours).arg("run")),
-        || output(python::statistics_script(SCRIPT)?.arg("run").arg(&file)),
+        || output(python::script(&python::STATISTICS, SCRIPT)?.arg("run").arg(&file)),
     )?;
     let mut table = String::new();
     rows(&mut table, "100 arms, 20 seeds, 252 days", &our_values, &their_values)?;
@@ -32,7 +30,7 @@ pub fn section() -> anyhow::Result<String> {
          fast. Tear sheets are those of the 2,000 runs. The other side is quantstats (tear sheets), rliable (intervals,\n\
          improvement), arch (SPA) and numpy (deflated Sharpe, PBO) on one core, as they come. Its tear sheets, intervals and\n\
          improvements are timed on a part (40 runs; 4 arms, 1,000 resamples) and multiplied. Processor time is that of all\n\
-         threads, which other programs on the machine lengthen less. Turns: {TURNS}.\n\n\
+         threads, which other programs on the machine lengthen less. Turns: {turns}.\n\n\
          | what | measure | flaglab | Python | ratio | range |\n|---|---|---|---|---|---|\n{table}\n\
          {}\n",
         machine(&versions)?

@@ -13,7 +13,7 @@ const NAME: &str = "tables";
 pub fn tensorboard() -> anyhow::Result<Outcome> {
     let swept = Swept::in_folder("tensorboard")?;
     let (tables, events) = (swept.export("csv")?, swept.export("tensorboard")?);
-    let mut script = python::tensorboard_script("tests/oracles/tensorboard_events.py")?;
+    let mut script = python::script(&python::TENSORBOARD, "tests/oracles/tensorboard_events.py")?;
     script.arg("--runs").arg(swept.runs().join(NAME));
     succeed(script.arg("--tables").arg(tables).arg("--events").arg(events))
 }
@@ -21,7 +21,7 @@ pub fn tensorboard() -> anyhow::Result<Outcome> {
 /// Every block of the page, and exported tables beside the Parquet files.
 pub fn queries() -> anyhow::Result<Outcome> {
     let swept = Swept::in_folder("queries")?;
-    let mut script = python::queries_script("tests/oracles/queries.py")?;
+    let mut script = python::script(&python::QUERIES, "tests/oracles/queries.py")?;
     script.args(["--page", "docs/queries.md", "--experiment", NAME]);
     succeed(script.arg("--folder").arg(&swept.folder).arg("--tables").arg(swept.export("csv")?))
 }

@@ -3,10 +3,10 @@ mod account;
 use std::path::Path;
 use std::sync::Arc;
 
-use plugin::SharedPool;
+use plugin::{Imported, SharedPool};
 use ppo::ActorCritic;
 use serde_json::{Value, json};
-use trading_env::{Agent, SplitName, Training};
+use trading_env::{Agent, Arena, SplitName, Training};
 
 use super::net::JOINED;
 use super::testing::{model_dir, prompt_config, write_model};
@@ -282,6 +282,33 @@ fn content_identifies_a_run_and_the_path_does_not() {
     std::fs::remove_file(&path).unwrap();
     let error = content(copy.path()).unwrap_err().to_string();
     assert!(error.starts_with("agent.model.path: ") && error.contains("config.json"), "{error}");
+}
+
+#[test]
+fn the_file_of_an_imported_model_is_known_and_identifies_nothing() {
+    let dir = model_dir();
+    std::fs::write(dir.path().join("model.safetensors"), "weights").unwrap();
+    let plugin = agent_plugin("ppo-llm");
+    let files = Files { root: dir.path().to_owned(), ..Files::default() };
+    let content = |weights: &str| {
+        let model = json!({ "path": dir.path(), "weights": weights });
+        plugin.content(&resolved("ppo-llm", with(params(dir.path()), "model", model)), &files)
+    };
+    let before = content("checkpoint").unwrap();
+    assert_eq!(before.imported, None);
+    let import = dir.path().join(Imported::FILE);
+    let imported = json!({ "file": "x.gguf", "sha256": "f00d", "quantisation": "Q4_1", "dtype": "float32" });
+    std::fs::write(&import, imported.to_string()).unwrap();
+    let after = content("checkpoint").unwrap();
+    assert_eq!(after.files, before.files);
+    let expected =
+        Imported { file: "x.gguf".to_owned(), sha256: "f00d".to_owned(), quantisation: "Q4_1".to_owned() };
+    assert_eq!(after.imported, Some(expected));
+    // Random weights are of no file.
+    assert_eq!(content("random").unwrap().imported, None);
+    std::fs::write(&import, "{}").unwrap();
+    let error = content("checkpoint").unwrap_err().to_string();
+    assert!(error.starts_with("agent.model.path: ") && error.contains("import.json"), "{error}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ const SHIPPED: &[(&str, &[u8])] = &shipped![
     "experiments/paper/paper-uvv.toml",
     "experiments/planted-signal.toml",
     "experiments/search.toml",
+    "experiments/smollm2.toml",
     "experiments/walk-forward.toml",
     "models/tiny-llama/README.md",
     "models/tiny-llama/config.json",
