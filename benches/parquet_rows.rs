@@ -92,6 +92,7 @@ pub(crate) fn start() -> ManifestStart {
         },
         content: BTreeMap::new(),
         models: BTreeMap::new(),
+        imported: None,
         command: Vec::new(),
     }
 }

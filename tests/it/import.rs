@@ -28,7 +28,7 @@ fn makes_a_folder_that_other_commands_read() {
     let lines: Vec<&str> = output.ok().lines().collect();
     assert_eq!((lines.len(), lines[0]), (3, "models/tiny"));
     assert!(
-        lines[1].starts_with("llama model of 26912 parameters as float32, from F32 tensors (20 F32)"),
+        lines[1].starts_with("llama model of 27040 parameters as float32, from F32 tensors (20 F32)"),
         "{}",
         lines[1]
     );

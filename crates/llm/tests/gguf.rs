@@ -24,7 +24,7 @@ fn gguf(folder: &Path, config: &LlmConfig) -> GgufFile {
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     // What follows from the others is in no GGUF.
     tensors.retain(|(name, _)| {
-        !name.ends_with("inv_freq") && !(config.tie_word_embeddings && name == "lm_head.weight")
+        !(name.ends_with("inv_freq") || config.tie_word_embeddings && name == "lm_head.weight")
     });
     let is_llama = config.architecture == Architecture::Llama;
     let blob = |(name, tensor): (String, HostTensor)| {

@@ -113,7 +113,7 @@ fn refuses_counts_and_lengths_that_the_file_has_no_room_for() {
     assert!(open(&file).is_err());
     // Length of a key, of a text, of an array of texts, and of one of its texts.
     let huge = (1u64 << 50).to_le_bytes();
-    let mut file = whole.clone();
+    let mut file = whole;
     file[24..32].copy_from_slice(&huge);
     refused(&file, &["key 1 of", "bytes of text"]);
     refused(&patched("tokenizer.ggml.model", 4, &huge), &["key `tokenizer.ggml.model`", "bytes of text"]);

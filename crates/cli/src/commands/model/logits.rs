@@ -44,8 +44,8 @@ const LISTED: usize = 10;
 
 /// `model logits`.
 pub(crate) fn run(registry: &Registry, args: &Args) -> Result<ExitCode, Failure> {
-    let compute = compute(registry, &args.backend)?;
     let checkpoint = folder(&args.checkpoint)?;
+    let compute = compute(registry, &args.backend)?;
     let backbone = Arc::new(Backbone::load(&checkpoint, device(&*compute)?.device())?.cast(args.dtype)?);
     let ids = match (&args.ids, &args.text) {
         (Some(ids), _) => ids.clone(),
