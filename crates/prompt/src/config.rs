@@ -36,9 +36,9 @@ pub struct PromptConfig {
     /// knows none, the beginning of the user's), market and account the user's message, and the model's answer begins
     /// after the generation prompt. Off: plain text.
     pub chat_template: bool,
-    /// Longest shared part in tokens: task, date, prices and news; absent: what the model's longest sequence leaves
-    /// beside the account. What is longer loses its oldest news first, then its oldest prices; the account is never
-    /// cut. The manifest counts shortened prompts, and the report names the arms that have any.
+    /// Most tokens of what precedes the account: task, date, prices and news; absent: as many as the model's longest
+    /// sequence allows. A longer prompt loses its oldest news first, then its oldest prices; the account is never cut.
+    /// The manifest counts shortened prompts, and the report marks the arms that have any.
     #[schemars(range(min = 16, max = 100000))]
     pub max_tokens: Option<usize>,
 }
