@@ -69,8 +69,8 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) =>
 
 # Seconds without work after which a browser stands still: the checks themselves never wait for one second.
 STILL = 8
-# Seconds for one rendering of a page, whatever the browser does; ten are usual.
-LIMIT = 240
+# Seconds for one rendering of a page, whatever the browser does; ten are usual, more on a machine that is busy.
+LIMIT = 900
 ATTEMPTS = 6
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -239,7 +239,7 @@ def check_rendering(browser, where, name, rendering, options, path, index, axe, 
     """Number of charts of the page."""
     context = browser.new_context(accept_downloads=True, offline=False, **options)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(LIMIT * 1000)
     messages, requests = [], []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))

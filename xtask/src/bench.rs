@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail, ensure};
 
 use crate::near::{did_you_mean, nearest};
-use crate::{python, workspace};
+use crate::{flaglab, python, workspace};
 
 /// Turns of each program: one of ours, one of theirs, and so on. A change of the machine's load meets both, and a ratio
 /// is the median of those of neighbouring turns.
@@ -216,7 +216,7 @@ fn theirs(script: &str) -> anyhow::Result<Command> {
 
 fn layer(size: Size, keep: Keep) -> anyhow::Result<String> {
     let (turns, layers) = (size.pick(TURNS, 1), size.pick("30", "1"));
-    let ours = example("peer")?;
+    let ours = flaglab::example("peer")?;
     let theirs = || theirs("benches/peer.py");
     let versions = output(theirs()?.arg("versions"))?;
     let mut cases = vec![Case { args: vec!["layer".to_owned()], title: "one layer, 4 x 256 tokens" }];
@@ -257,7 +257,7 @@ fn layer_section(turns: usize, table: &str, versions: &str) -> anyhow::Result<St
 
 fn sb3(size: Size) -> anyhow::Result<ExitCode> {
     let turns = size.pick(TURNS, 1);
-    let ours = example("peer")?;
+    let ours = flaglab::example("peer")?;
     let threads = std::thread::available_parallelism()?.get();
     let closes = size.folder("sb3")?.join("closes.txt");
     output(Command::new(&ours).arg("closes").arg(&closes))?;
@@ -320,23 +320,13 @@ fn in_turn(
     Ok((our_values, their_values))
 }
 
-/// An example of the workspace, in the profile that sweeps run in.
-fn example(name: &str) -> anyhow::Result<PathBuf> {
-    // By itself a package has other features of its dependencies, which are then compiled once more.
-    built(&["--workspace", "--example", name], &format!("examples/{name}"))
-}
-
-/// A program of the package of end-to-end tests.
+/// A program of the package of end-to-end tests, in the profile that sweeps run in.
 fn program(name: &str) -> anyhow::Result<PathBuf> {
-    built(&["--package", "it", "--bin", name], name)
-}
-
-/// Builds what `args` choose; `path` is its place in the folder of the profile.
-fn built(args: &[&str], path: &str) -> anyhow::Result<PathBuf> {
     let target = workspace::target()?;
-    let status = workspace::cargo().arg("build").args(args).arg("--target-dir").arg(&target).status()?;
-    ensure!(status.success(), "{path} does not build");
-    Ok(target.join("debug").join(format!("{path}{}", std::env::consts::EXE_SUFFIX)))
+    let mut cargo = workspace::cargo();
+    cargo.args(["build", "--package", "it", "--bin", name, "--target-dir"]).arg(&target);
+    ensure!(cargo.status()?.success(), "{name} does not build");
+    Ok(target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {

@@ -190,6 +190,7 @@ fn documentation() -> anyhow::Result<Outcome> {
 /// What is built here is what the checks beside start.
 fn tests() -> anyhow::Result<Outcome> {
     cargo(&["test", "--workspace", "--no-run"], &[])?;
+    flaglab::build(&[])?;
     lanes::is_built();
     cargo(&["test", "--workspace"], &[])
 }
@@ -235,8 +236,7 @@ fn statistics_again() -> anyhow::Result<Outcome> {
 
 /// A bandit, a chain and CartPole-v1, five seeds each.
 fn classic() -> anyhow::Result<Outcome> {
-    cargo(&["build", "--workspace", "--example", "classic"], &[])?;
-    succeed(&mut Command::new(workspace::target()?.join("debug/examples/classic")))
+    succeed(&mut Command::new(flaglab::example("classic")?))
 }
 
 /// The committed fixtures made again, then published shapes and the shipped model in both implementations.

@@ -38,9 +38,15 @@ pub fn command(binary: &Path) -> Command {
     command
 }
 
+/// Set for processes that find everything built: cargo would have them wait while another package is compiled.
+pub const IS_BUILT: &str = "XTASK_BUILT";
+
 /// Builds and returns the binary's path. Cargo's messages go to stderr, silent when nothing had to be compiled.
 pub fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
     let mut target = workspace::target()?;
+    if features.is_empty() && std::env::var_os(IS_BUILT).is_some() {
+        return Ok(binary(&target));
+    }
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--package", "flaglab"]);
     if !features.is_empty() {
@@ -62,7 +68,25 @@ pub fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
     if !child.wait()?.success() {
         bail!("flaglab does not build");
     }
-    Ok(target.join("debug").join(if cfg!(windows) { "flaglab.exe" } else { "flaglab" }))
+    Ok(binary(&target))
+}
+
+fn binary(target: &Path) -> PathBuf {
+    target.join("debug").join(format!("flaglab{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Builds an example in the profile that sweeps run in, and returns its path.
+///
+/// Of the workspace: by itself a package has other features of its dependencies, which are then compiled once more.
+pub fn example(name: &str) -> anyhow::Result<PathBuf> {
+    let target = workspace::target()?;
+    if std::env::var_os(IS_BUILT).is_none() {
+        let mut cargo = workspace::cargo();
+        cargo.args(["build", "--workspace", "--example", name, "--target-dir"]).arg(&target);
+        let status = cargo.status().context("cannot start cargo")?;
+        ensure!(status.success(), "{name} does not build");
+    }
+    Ok(target.join("debug/examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Installs the default binary below `root`, of the same build as [`build`].

@@ -9,8 +9,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::{Size, Values, collect, example, machine, output, program};
-use crate::workspace;
+use super::{Size, Values, collect, machine, output, program};
+use crate::{flaglab, workspace};
 
 const PAGE: &str = "benches/GROWTH.md";
 const CHART: &str = "docs/growth.svg";
@@ -58,7 +58,7 @@ type Column = fn(&Point) -> f64;
 
 /// Measures everything and writes page and chart.
 pub fn run(size: Size) -> anyhow::Result<ExitCode> {
-    let ours = example("growth")?;
+    let ours = flaglab::example("growth")?;
     let many = program("many")?;
     let folder = size.folder("growth")?;
     let model = folder.join("model");

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use super::{Keep, Size, Values, collect, example, in_turn, machine, median, output, progress, theirs};
+use super::{Keep, Size, Values, collect, in_turn, machine, median, output, progress, theirs};
 use crate::{flaglab, workspace};
 
 const SCRIPT: &str = "benches/ppo.py";
@@ -47,7 +47,7 @@ const CASES: [Case; 9] = [
 
 /// PPO iterations of both programs.
 pub fn trainings(turns: usize, size: Size, keep: Keep) -> anyhow::Result<String> {
-    let ours = example("ppo")?;
+    let ours = flaglab::example("ppo")?;
     let folder = size.folder("ppo")?;
     let versions = output(theirs(SCRIPT)?.arg("versions"))?;
     let (mut table, mut body) = (String::new(), String::new());
@@ -112,7 +112,7 @@ fn trainings_section(turns: usize, table: &str, versions: &str) -> anyhow::Resul
 /// one training and some forward passes per arm.
 pub fn sweep(size: Size, keep: Keep) -> anyhow::Result<String> {
     let set: &[&str] = size.pick(&[], &SMALL_SWEEP);
-    let ours = example("ppo")?;
+    let ours = flaglab::example("ppo")?;
     let binary = flaglab::build(&[])?;
     let folder = size.folder("sweep")?;
     let scratch = folder.join("scratch");

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::{Size, example, in_turn, machine, output, rows};
-use crate::python;
+use super::{Size, in_turn, machine, output, rows};
+use crate::{flaglab, python};
 
 const SCRIPT: &str = "benches/peer_statistics.py";
 const TURNS: usize = 3;
@@ -11,7 +11,7 @@ const TURNS: usize = 3;
 /// Both programs on the same returns.
 pub fn section(size: Size) -> anyhow::Result<String> {
     let turns = size.pick(TURNS, 1);
-    let ours = example("statistics")?;
+    let ours = flaglab::example("statistics")?;
     let file = size.folder("statistics")?.join("statistics.f64");
     output(Command::new(&ours).arg("make").arg(&file))?;
     let versions = output(python::script(&python::STATISTICS, SCRIPT)?.arg("versions"))?;

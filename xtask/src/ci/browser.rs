@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use super::{Outcome, fresh_folder, succeed};
-use crate::{python, workspace};
+use crate::{flaglab, python, workspace};
 
 /// What checks a page.
 const SCRIPT: &str = "tests/browser/report.py";
@@ -26,9 +26,7 @@ pub fn check() -> anyhow::Result<Outcome> {
     let axe = axe()?;
     let out = fresh_folder("report")?;
     let demos = out.join("demo");
-    // Of the workspace: by itself the package has other features of its dependencies, which are then compiled once more.
-    succeed(workspace::cargo().args(["build", "--quiet", "--workspace", "--example", "demo"]))?;
-    succeed(Command::new(workspace::target()?.join("debug/examples/demo")).arg(&demos))?;
+    succeed(Command::new(flaglab::example("demo")?).arg(&demos))?;
     let demos = demos.join("reports");
     let made_up =
         ["ablation", "large", "grid", "search", "investor-bench", "backends", "compare-ablation+grid"];

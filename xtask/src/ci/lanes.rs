@@ -3,20 +3,21 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use super::{Check, Lane, Outcome};
-use crate::workspace;
+use crate::{flaglab, workspace};
 
 /// Our own argument by which a check is started in a process of its own: `ci --part NAME`.
 pub const PART: &str = "--part";
 /// The check that builds what the others start.
 const BUILDS: &str = "tests";
 /// Names a file that appears when packages of the system are installed, by whoever installs them meanwhile.
-const SETUP: &str = "FLAGLAB_CI_SETUP";
+const SETUP: &str = "XTASK_SETUP";
 /// For what the system's package manager fetches.
 const PATIENCE: Duration = Duration::from_secs(1200);
 /// Exit of a part that was skipped; 0 and 1 are those of checks that passed and failed.
@@ -43,7 +44,9 @@ struct Event {
     changed: Condvar,
 }
 
-/// What the checks beside start is compiled.
+/// Whether cargo has nothing to do for them.
+static ALL_IS_BUILT: AtomicBool = AtomicBool::new(false);
+/// What the checks beside start is compiled, or never will be.
 static BUILT: Event = Event::new();
 /// What checks need of the system and of Python is there.
 static FETCHED: Event = Event::new();
@@ -72,6 +75,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Lets the checks begin that start what has been compiled.
 pub fn is_built() {
+    ALL_IS_BUILT.store(true, Ordering::Relaxed);
     BUILT.happens();
 }
 
@@ -243,7 +247,11 @@ fn part_output(check: &Check) -> anyhow::Result<(End, Vec<u8>)> {
     fs::create_dir_all(&folder)?;
     let path = folder.join(check.name);
     let file = File::create(&path)?;
-    let status = Command::new(std::env::current_exe()?)
+    let mut part = Command::new(std::env::current_exe()?);
+    if ALL_IS_BUILT.load(Ordering::Relaxed) {
+        part.env(flaglab::IS_BUILT, "1");
+    }
+    let status = part
         .args(["ci", PART, check.name])
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
