@@ -216,6 +216,8 @@ enum Behaviour {
     Hog,
     /// Takes five milliseconds per step.
     Slow,
+    /// Begins once the folder has a file `released`.
+    Held,
     /// Fails unless it has failed before in this folder.
     Once,
 }
@@ -360,6 +362,14 @@ impl Learner for TestLearner<'_> {
                 });
             }
             Behaviour::Together => meet()?,
+            Behaviour::Held => {
+                while !Path::new("released").exists() {
+                    std::thread::sleep(Duration::from_millis(5));
+                    if !training.log.progress(0, self.params.total_timesteps) {
+                        return Err(AgentError::Interrupted);
+                    }
+                }
+            }
             _ => {}
         }
         let mut rng = rng(self.seed, "train");

@@ -68,16 +68,17 @@ fn two_sweeps_on_one_folder_share_the_runs_and_publish_each_once() {
 
 #[test]
 fn what_a_killed_sweep_leaves_is_done_by_one_that_waits() {
-    let folder = with_agent("behaviour = \"slow\"\ntotal_timesteps = 400\nseeds = [0]");
+    let folder = with_agent("behaviour = \"held\"\nseeds = [0]");
     let mut first = start(&folder, &["--jobs", "2"]);
     wait_until("two runs are begun", || {
         folder.path("runs/small").is_dir() && states(&folder, "running").len() == 2
     });
     // Everything else is done beside it, and then it is waited for.
     let second = start(&folder, &["--jobs", "2"]);
-    wait_until("the other runs are done", || states(&folder, "completed").len() >= 8);
+    wait_until("the other runs are done", || states(&folder, "completed").len() == 10);
     first.kill().unwrap();
     first.wait().unwrap();
+    folder.write("released", "");
     let second = second.wait_with_output().unwrap();
     assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
     assert_eq!(states(&folder, "completed").len(), 12);
