@@ -6,9 +6,13 @@ mod tests;
 use std::fs::File;
 use std::path::Path;
 
+use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Date32Type, Field, Float64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use chrono::{DateTime, NaiveDate};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -16,7 +20,7 @@ use parquet::file::properties::WriterProperties;
 use plugin::BuildError;
 
 use super::csv::ColumnNames;
-use crate::input::invalid;
+use crate::input::{self, invalid, quoted};
 use crate::{BarSeries, Columns};
 
 /// The rows of a Parquet file.
@@ -45,8 +49,8 @@ pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), BuildE
     Ok(())
 }
 
-/// Reads bars: dates may be dates, timestamps or ISO texts; numbers of any numeric type; news a list of texts or a
-/// text. Rows ascend by date. Only `date` and `close` may not be null.
+/// Reads bars: dates may be dates, time stamps (their day in their own zone), ISO texts or whole numbers such as
+/// 20240102; numbers of any numeric type; news a list of texts or a text. Rows ascend by date. Only `date` and `close` may not be null.
 pub(crate) fn read(
     path: &Path,
     symbol: &str,
@@ -56,7 +60,7 @@ pub(crate) fn read(
     let batch = read_batch(path)?;
     let defaults = ColumnNames::default();
     let texts = DataType::List(Field::new_list_field(DataType::Utf8, true).into());
-    let date = column(path, &batch, &names.date, "", &DataType::Date32)?;
+    let date = find(path, &batch, &names.date, "")?;
     let close = column(path, &batch, &names.close, "", &DataType::Float64)?;
     let (Some(date), Some(close)) = (date, close) else {
         return Err(invalid(
@@ -64,7 +68,7 @@ pub(crate) fn read(
             "expected the columns `date` and `close`, found an empty name for one of them",
         ));
     };
-    for (column, name) in [(&date, &names.date), (&close, &names.close)] {
+    for (column, name) in [(date, &names.date), (&close, &names.close)] {
         if let Some(row) = (0..column.len()).find(|i| column.is_null(*i)) {
             return Err(invalid_row(path, row, &format!("column `{name}`: found null, expected a value")));
         }
@@ -85,22 +89,101 @@ pub(crate) fn read(
         news: (0..batch.num_rows())
             .map(|row| news.as_ref().map_or_else(Vec::new, |n| texts_of(n, row)))
             .collect(),
-        date: date
-            .as_primitive::<Date32Type>()
-            .values()
-            .iter()
-            .enumerate()
-            .map(|(row, days)| {
-                Date32Type::to_naive_date_opt(*days).ok_or_else(|| {
-                    invalid_row(path, row, &format!("column `{}`: found day {days}", names.date))
-                })
-            })
-            .collect::<Result<_, _>>()?,
+        date: days(path, &names.date, date)?,
     };
     BarSeries::from_columns(symbol, periods_per_year, columns).map_err(|e| match e.bar() {
         Some(row) => invalid_row(path, row, &e.to_string()),
         None => invalid(path, e),
     })
+}
+
+/// What a column of dates may hold.
+const DATES: &str = "a date, a time stamp, ISO text (2024-01-02) or a whole number such as 20240102";
+
+/// The dates of a column without nulls.
+///
+/// # Errors
+/// For a value that is none. A whole number is never taken for days since 1970: a cast would make 20240102 a day in the
+/// year 57385.
+fn days(path: &Path, name: &str, column: &ArrayRef) -> Result<Vec<NaiveDate>, BuildError> {
+    let kind = column.data_type();
+    let wrong = |row: usize, found: String| {
+        invalid_row(path, row, &format!("column `{name}`: found {found}, expected {DATES}"))
+    };
+    let to = |kind: &DataType| {
+        cast(column, kind).map_err(|_| {
+            invalid(
+                path,
+                format_args!("column `{name}`: found type {}, expected {DATES}", column.data_type()),
+            )
+        })
+    };
+    let rows = 0..column.len();
+    match kind {
+        DataType::Date32 | DataType::Date64 => {
+            let found = to(&DataType::Date32)?;
+            let found = found.as_primitive::<Date32Type>();
+            let day = |row| {
+                let days = found.value(row);
+                Date32Type::to_naive_date_opt(days).ok_or_else(|| wrong(row, format!("day {days}")))
+            };
+            rows.map(day).collect()
+        }
+        DataType::Timestamp(_, zone) => {
+            let found = to(&DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+            let found = found.as_primitive::<TimestampMicrosecondType>();
+            let zone = zone.as_deref().map(|zone| {
+                zone.parse::<Tz>().map_err(|_| {
+                    invalid(path, format_args!("column `{name}`: found the unknown time zone `{zone}`"))
+                })
+            });
+            let zone = zone.transpose()?;
+            let day = |row| {
+                let micros = found.value(row);
+                let time = DateTime::from_timestamp_micros(micros)
+                    .ok_or_else(|| wrong(row, format!("{micros} microseconds since 1970")))?;
+                Ok(zone.map_or_else(|| time.date_naive(), |zone| time.with_timezone(&zone).date_naive()))
+            };
+            rows.map(day).collect()
+        }
+        kind if kind.is_integer() => {
+            let found = to(&DataType::Int64)?;
+            let found = found.as_primitive::<Int64Type>();
+            let day = |row| {
+                let value = found.value(row);
+                let digits = (value >= 10_000_101).then(|| value.to_string());
+                let day = digits.filter(|d| d.len() == 8);
+                let day = day.and_then(|d| NaiveDate::parse_from_str(&d, "%Y%m%d").ok());
+                day.ok_or_else(|| wrong(row, number(value)))
+            };
+            rows.map(day).collect()
+        }
+        kind if kind.is_string() || matches!(kind, DataType::Dictionary(_, of) if of.is_string()) => {
+            let found = to(&DataType::Utf8)?;
+            let found = found.as_string::<i32>();
+            let day = |row| {
+                let text = found.value(row);
+                input::date(text, "").ok_or_else(|| wrong(row, quoted(text)))
+            };
+            rows.map(day).collect()
+        }
+        kind => Err(invalid(path, format_args!("column `{name}`: found type {kind}, expected {DATES}"))),
+    }
+}
+
+/// A whole number that is no date, with what it may be.
+fn number(value: i64) -> String {
+    // From 2001 to 2286.
+    let unit = match value {
+        1_000_000_000..10_000_000_000 => "s",
+        1_000_000_000_000..10_000_000_000_000 => "ms",
+        1_000_000_000_000_000..10_000_000_000_000_000 => "us",
+        1_000_000_000_000_000_000.. => "ns",
+        _ => return value.to_string(),
+    };
+    format!(
+        "{value} ({unit} since 1970? pandas makes a time stamp of it: `pd.to_datetime(column, unit=\"{unit}\")`)"
+    )
 }
 
 /// The column of that name as `kind`; a missing column of the default name is `None`.
@@ -111,6 +194,26 @@ fn column(
     default: &str,
     kind: &DataType,
 ) -> Result<Option<ArrayRef>, BuildError> {
+    let Some(found) = find(path, batch, name, default)? else { return Ok(None) };
+    let values = cast(found, kind).map_err(|_| {
+        let problem = format!("column `{name}`: found type {}, expected {kind}", found.data_type());
+        invalid(path, problem)
+    })?;
+    match (0..found.len()).find(|i| values.is_null(*i) && !found.is_null(*i)) {
+        Some(row) => {
+            Err(invalid_row(path, row, &format!("column `{name}`: found a value that is no {kind}")))
+        }
+        None => Ok(Some(values)),
+    }
+}
+
+/// The column of that name as it is; a missing column of the default name is `None`.
+fn find<'a>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+    default: &str,
+) -> Result<Option<&'a ArrayRef>, BuildError> {
     if name.is_empty() {
         return Ok(None);
     }
@@ -123,16 +226,7 @@ fn column(
         let problem = format!("found the columns {}, expected a column `{name}`", known.join(", "));
         return Err(invalid(path, problem));
     };
-    let values = cast(found, kind).map_err(|_| {
-        let problem = format!("column `{name}`: found type {}, expected {kind}", found.data_type());
-        invalid(path, problem)
-    })?;
-    match (0..found.len()).find(|i| values.is_null(*i) && !found.is_null(*i)) {
-        Some(row) => {
-            Err(invalid_row(path, row, &format!("column `{name}`: found a value that is no {kind}")))
-        }
-        None => Ok(Some(values)),
-    }
+    Ok(Some(found))
 }
 
 fn texts_of(news: &ArrayRef, row: usize) -> Vec<String> {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Date64Array, DictionaryArray, Float32Array, Float64Array,
+    Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, TimestampNanosecondArray,
+};
+use arrow::datatypes::Int32Type;
 
 use super::{ColumnNames, read, write_batch};
 use crate::formats::csv::{CsvFormat, Order, parse};
@@ -54,6 +58,68 @@ fn other_types_and_names_are_read() {
     assert_eq!(s.news(1).collect::<Vec<_>>(), ["two"]);
 }
 
+fn read_dates(column: ArrayRef) -> Result<Vec<String>, String> {
+    let n = column.len();
+    let (_dir, path) = saved(vec![("date", column), ("close", Arc::new(Float64Array::from(vec![1.0; n])))]);
+    let series = read(&path, "X", None, &ColumnNames::default()).map_err(|e| e.to_string())?;
+    Ok(series.dates().iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_date_is_the_same_day_in_every_type_that_can_say_it() {
+    let day = 86_400_000;
+    let (first, second) = (19_724 * day, 19_725 * day);
+    let columns: [ArrayRef; 10] = [
+        Arc::new(Date32Array::from(vec![19_724, 19_725])),
+        Arc::new(Date64Array::from(vec![first, second])),
+        Arc::new(Int64Array::from(vec![20_240_102, 20_240_103])),
+        Arc::new(Int32Array::from(vec![20_240_102, 20_240_103])),
+        dates(&["2024-01-02", "2024-01-03"]),
+        // Midnight in Seoul is still the day before in UTC.
+        dates(&["2024-01-02T00:00:00+09:00", "2024-01-03T00:00:00+09:00"]),
+        Arc::new(vec!["2024-01-02", "2024-01-03"].into_iter().collect::<DictionaryArray<Int32Type>>()),
+        Arc::new(TimestampMillisecondArray::from(vec![first + 57_600_000, second])),
+        Arc::new(
+            TimestampMillisecondArray::from(vec![first - 9 * 3_600_000, second - 9 * 3_600_000])
+                .with_timezone("Asia/Seoul"),
+        ),
+        // 19:00 and 23:59 in New York, at UTC's next day.
+        Arc::new(
+            TimestampNanosecondArray::from(vec![second * 1_000_000, (second + day + 17_940_000) * 1_000_000])
+                .with_timezone("America/New_York"),
+        ),
+    ];
+    for column in columns {
+        let kind = column.data_type().clone();
+        assert_eq!(read_dates(column), Ok(vec!["2024-01-02".to_owned(), "2024-01-03".to_owned()]), "{kind}");
+    }
+}
+
+#[test]
+fn numbers_that_are_no_date_are_refused_with_what_they_may_be() {
+    let refused = |column: ArrayRef| read_dates(column).unwrap_err();
+    for (value, unit) in [
+        (1_704_153_600_i64, "s"),
+        (1_704_153_600_000, "ms"),
+        (1_704_153_600_000_000, "us"),
+        (1_704_153_600_000_000_000, "ns"),
+    ] {
+        let error = refused(Arc::new(Int64Array::from(vec![value, value + 1])));
+        let expected = format!("row 1: column `date`: found {value} ({unit} since 1970? pandas");
+        assert!(error.contains(&expected) && error.contains("20240102"), "{error}");
+    }
+    // Days since 1970, a month 13, a time of day.
+    for value in [19_724_i64, 20_241_301, -20_240_102, 202_401_021] {
+        let error = refused(Arc::new(Int64Array::from(vec![value, value + 1])));
+        assert!(error.contains(&format!("column `date`: found {value}, expected a date")), "{error}");
+    }
+    let error = refused(Arc::new(BooleanArray::from(vec![false, true])));
+    assert!(error.contains("column `date`: found type Boolean, expected a date"), "{error}");
+    let stamps = TimestampMillisecondArray::from(vec![0, 1]).with_timezone("Mars/Olympus");
+    let error = refused(Arc::new(stamps));
+    assert!(error.contains("column `date`: found the unknown time zone `Mars/Olympus`"), "{error}");
+}
+
 #[test]
 fn every_bad_input_is_named() {
     let two = || dates(&["2024-01-01", "2024-01-02"]);
@@ -72,7 +138,7 @@ fn every_bad_input_is_named() {
         ),
         (
             vec![("date", dates(&["2024-01-01", "soon"])), ("close", good())],
-            "row 2: column `date`: found a value",
+            "row 2: column `date`: found \"soon\", expected a date, a time stamp, ISO text (2024-01-02) or a whole number",
         ),
         (
             vec![("date", dates(&["2024-01-02", "2024-01-02"])), ("close", good())],
