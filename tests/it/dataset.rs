@@ -94,3 +94,25 @@ fn a_synthetic_market_comes_from_its_seed() {
     assert!(output.refused().contains("signal_accuracy"), "{}", output.stderr);
     assert_eq!(folder.names(), ["a", "b", "c"]);
 }
+
+/// Sunday to Thursday: a fifth of the bars lie on weekends, and the market closes nevertheless.
+#[test]
+fn an_import_says_how_many_periods_a_year_has_and_why() {
+    let folder = Folder::with_experiment(EXPERIMENT);
+    // 2023-01-01 is a Sunday.
+    let open = [1, 8, 15, 22].into_iter().flat_map(|sunday| sunday..sunday + 5);
+    let rows: String = open.map(|day| format!("2023-01-{day:02},{}\n", 100 + day % 7)).collect();
+    folder.write("riyadh.csv", format!("date,close\n{rows}"));
+    let import = [&["dataset", "import", "riyadh.csv", "--out", "datasets/riyadh"][..], &STATED].concat();
+    let why = "periods per year 252: daily bars, 20.0% of them on Sundays\n";
+    assert!(folder.run(&import).ok().ends_with(why));
+    assert!(folder.run(&["dataset", "check", "datasets/riyadh"]).ok().contains(why));
+
+    let import = [
+        &["dataset", "import", "riyadh.csv", "--out", "datasets/given", "--periods-per-year", "250"][..],
+        &STATED,
+    ]
+    .concat();
+    let why = "periods per year 250: as given; the dates alone would give 252: daily bars, 20.0% of them on Sundays\n";
+    assert!(folder.run(&import).ok().ends_with(why));
+}

@@ -20,7 +20,7 @@ use crate::formats::{csv, investor_bench, parquet};
 use crate::input::{self, invalid, symbol_of};
 use crate::prices::must_exist;
 use crate::synth::{self, SynthParams};
-use crate::{BarSeries, UNIX_EPOCH_FROM_CE};
+use crate::{BarSeries, Periods, UNIX_EPOCH_FROM_CE};
 
 const BARS: &str = "bars.parquet";
 const METADATA: &str = "metadata.json";
@@ -72,7 +72,7 @@ pub struct ImportOptions {
     pub licence: String,
     /// What a price is: currency, adjusted or not.
     pub price_meaning: String,
-    /// Periods per year; absent: 365 with weekend bars, else 252.
+    /// Periods per year; absent: what follows from the dates.
     pub periods_per_year: Option<f64>,
     /// Columns of a CSV or Parquet file.
     pub columns: ColumnNames,
@@ -87,6 +87,8 @@ pub struct ImportOptions {
 pub struct Report {
     /// The data set's metadata, as they stand.
     pub metadata: Metadata,
+    /// Its periods per year, with what its dates say of them.
+    pub periods: Periods,
     /// One sentence per problem; none: the data set is sound.
     pub problems: Vec<String>,
 }
@@ -246,7 +248,7 @@ pub fn check(dir: &Path) -> Result<Report, BuildError> {
             problems.push(format!("`generator`: its parameters generate another signal than {SIGNAL} holds"));
         }
     }
-    Ok(Report { metadata, problems })
+    Ok(Report { metadata, periods: series.periods(), problems })
 }
 
 /// The data sets in the folders directly below `root`, by folder name; a folder without `metadata.json` is none.

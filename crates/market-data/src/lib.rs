@@ -26,6 +26,7 @@ pub mod dataset;
 mod error;
 mod formats;
 mod input;
+mod periods;
 mod prices;
 mod segment;
 mod series;
@@ -36,9 +37,10 @@ pub mod synth;
 pub use error::SeriesError;
 pub use formats::csv::{ColumnNames, Order};
 pub use formats::csv_rows::{CsvError, CsvRow, csv_rows};
+pub use periods::Periods;
 pub use prices::load_prices;
 pub use segment::{Segment, Shuffle};
-pub use series::{Bar, BarSeries, Columns, History, days_per_year};
+pub use series::{Bar, BarSeries, Columns, History};
 pub use sources::{
     CsvFile, CsvParams, InvestorBench, InvestorBenchParams, ParquetFile, ParquetParams, SOURCES,
     SyntheticNews, SyntheticNewsParams, investor_bench_file,

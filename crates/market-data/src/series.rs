@@ -1,11 +1,5 @@
 //! [`BarSeries`]: validated bars of one asset on Arrow columns, and [`History`], its view up to a bar.
 
-/// Periods per year of daily bars on these dates: 365 where some lie on weekends, else 252.
-pub fn days_per_year(dates: &[NaiveDate]) -> f64 {
-    let is_weekend = |d: &NaiveDate| matches!(d.weekday(), Weekday::Sat | Weekday::Sun);
-    if dates.iter().any(is_weekend) { 365.0 } else { 252.0 }
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -17,11 +11,11 @@ use arrow::array::{
     StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate};
 use plugin::BuildError;
 use sha2::{Digest, Sha256};
 
-use crate::{SeriesError, UNIX_EPOCH_FROM_CE};
+use crate::{Periods, SeriesError, UNIX_EPOCH_FROM_CE};
 
 /// Share of a price by which open and close may lie outside of low and high: vendors round adjusted prices.
 const RANGE_TOLERANCE: f64 = 1e-4;
@@ -97,7 +91,7 @@ struct Inner {
 }
 
 impl BarSeries {
-    /// Validates columns. Without `periods_per_year`: 365 if there are weekend bars, else 252.
+    /// Validates columns. Without `periods_per_year`: what follows from the dates ([`Periods::of`]).
     ///
     /// # Errors
     /// The first bar, in order, that breaks a rule of the type.
@@ -107,7 +101,7 @@ impl BarSeries {
         columns: Columns,
     ) -> Result<Self, SeriesError> {
         validate(&columns)?;
-        let periods_per_year = periods_per_year.unwrap_or_else(|| days_per_year(&columns.date));
+        let periods_per_year = periods_per_year.unwrap_or_else(|| Periods::of(&columns.date).per_year);
         if !(periods_per_year.is_finite() && periods_per_year > 0.0) {
             return Err(SeriesError::PeriodsPerYear { value: periods_per_year });
         }
@@ -162,9 +156,14 @@ impl BarSeries {
         &self.inner.symbol
     }
 
-    /// Periods per year: 252, 365, or as the data set's metadata or the experiment says.
+    /// Periods per year: as the data set's metadata or the experiment says, else by [`Periods::of`].
     pub fn periods_per_year(&self) -> f64 {
         self.inner.periods_per_year
+    }
+
+    /// Periods per year with what they were derived from.
+    pub fn periods(&self) -> Periods {
+        Periods::given(self.periods_per_year(), self.dates())
     }
 
     /// The columns `date`, `open`, `high`, `low`, `close`, `volume`, `news`; one row per bar.

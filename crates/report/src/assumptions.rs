@@ -1,5 +1,6 @@
 //! Under which assumptions the numbers of a group hold.
 
+use market_data::Periods;
 use serde::Serialize;
 use serde_json::Value;
 use trading_env::Role;
@@ -101,15 +102,13 @@ fn span(arm: &PlannedArm, key: &str) -> Option<String> {
 }
 
 fn periods(group: &Group<'_>, records: &Records) -> String {
-    let known =
-        group.arms.iter().flat_map(|arm| group.runs(*arm)).any(|run| group.input.market_of(run).is_some());
+    let runs = group.arms.iter().flat_map(|arm| group.runs(*arm));
+    let market = runs.into_iter().find_map(|run| group.input.market_of(run));
     let n = records.periods_per_year;
-    let from = match known {
-        true => "as the data say",
-        false if records.periods_per_year > 300.0 => "because the data have weekends",
-        false => "because the data have no weekends",
-    };
-    format!("{n}, {from}")
+    match market.map(|market| &group.input.markets[market].periods).filter(|known| known.per_year == n) {
+        Some(known) => known.to_string(),
+        None => Periods::given(n, &records.dates).to_string(),
+    }
 }
 
 /// What the language model may have read of the test window before.

@@ -1,6 +1,7 @@
 //! Prices and news of a test window, as the agents saw them.
 
 use chrono::NaiveDate;
+use market_data::Periods;
 
 /// What the page of a run shows beside its actions.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +9,7 @@ pub struct Market {
     /// Content digest of the data, as in the manifests of the runs.
     pub fingerprint: String,
     /// Periods per year of the data.
-    pub periods_per_year: f64,
+    pub periods: Periods,
     /// The days of the test window, ascending.
     pub days: Vec<MarketDay>,
 }

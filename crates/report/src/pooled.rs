@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use market_data::days_per_year;
+use market_data::Periods;
 use score::{Scorecard, ScoredStep};
 use serde_json::{Map, Value, json};
 use stats::{normal_cdf, normal_quantile};
@@ -410,7 +410,7 @@ fn in_time(input: &ReportInput, arm: &PlannedArm, windows: &[&ReportRun]) -> Opt
         prices: curves.iter().flat_map(|c| c.prices.iter().copied()).collect(),
     };
     let known = market(input, &manifests[0].start.data.fingerprint);
-    let periods = known.unwrap_or_else(|| days_per_year(&curve.dates));
+    let periods = known.unwrap_or_else(|| Periods::of(&curve.dates).per_year);
     let turnover = weighted(windows, &curves, "turnover");
     let test = scored(arm, &curve, periods, trades(windows), turnover);
     let equal_turnover = manifests.iter().map(|m| m.equal_turnover).collect::<Option<Vec<_>>>();
@@ -465,7 +465,7 @@ fn side_by_side(
         prices: Vec::new(),
     };
     let turnover = weighted(tasks, &curves, "turnover");
-    let periods = periods.unwrap_or_else(|| days_per_year(&curve.dates));
+    let periods = periods.unwrap_or_else(|| Periods::of(&curve.dates).per_year);
     let test = scored(arm, &curve, periods, trades(tasks), turnover);
     let mut manifest = without_scores(first, test);
     manifest.start.data.symbol = symbol.to_owned();
@@ -561,12 +561,12 @@ fn market(input: &ReportInput, fingerprint: &str) -> Option<f64> {
         .markets
         .iter()
         .find(|market| market.fingerprint == fingerprint)
-        .map(|market| market.periods_per_year)
+        .map(|market| market.periods.per_year)
 }
 
 /// What the data of a run say, else what its days do; `None` before it has any.
 fn periods_of(input: &ReportInput, run: &ReportRun) -> Option<f64> {
     let curve = run.curve.as_ref()?;
     let known = market(input, &run.manifest.as_ref()?.start.data.fingerprint);
-    Some(known.unwrap_or_else(|| days_per_year(&curve.dates)))
+    Some(known.unwrap_or_else(|| Periods::of(&curve.dates).per_year))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use market_data::days_per_year;
+use market_data::Periods;
 use stats::Moments;
 use trading_env::Role;
 
@@ -139,13 +139,13 @@ fn shuffled_days(group: &Group<'_>, dates: &[NaiveDate]) -> BTreeMap<u64, Vec<us
     orders.into_iter().map(|(seed, own)| (seed, places(own))).collect()
 }
 
-/// What the data say, else 365 where they have weekends and 252 where they have none.
+/// What the data say, else what follows from the days.
 fn periods_per_year(group: &Group<'_>, dates: &[NaiveDate]) -> f64 {
     let made = group.arms.iter().find_map(|arm| group.arm(*arm).place.made.as_ref()?.periods_per_year);
     let market = || {
         let runs = group.arms.iter().flat_map(|arm| group.runs(*arm));
         let market = runs.into_iter().find_map(|run| group.input.market_of(run))?;
-        Some(group.input.markets[market].periods_per_year)
+        Some(group.input.markets[market].periods.per_year)
     };
-    made.or_else(market).unwrap_or_else(|| days_per_year(dates))
+    made.or_else(market).unwrap_or_else(|| Periods::of(dates).per_year)
 }

@@ -432,7 +432,7 @@ impl<'a> Ready<'a> {
         (options.on_event)(Event::Started { run, arm });
         let mut taken = 0;
         let result = panics::catch(|| {
-            let periods_per_year = self.plan.arms[run.arm].periods_per_year;
+            let periods_per_year = self.plan.arms[run.arm].periods.per_year;
             let cast = cast.shuffled(&self.plan.arms[run.arm], run.seed)?;
             let subject = self.plan.arms[run.arm].role != Role::Baseline;
             let checkpoint_every = self.plan.experiment.run.checkpoint_every;

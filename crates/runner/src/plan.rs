@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use experiment::{Arm, Experiment, LockedModel, RunSpec, canonical_json};
-use market_data::{BarSeries, Segment, Shuffle, SourceKind, SplitSpec, Splits};
+use market_data::{BarSeries, Periods, Segment, Shuffle, SourceKind, SplitSpec, Splits};
 use plugin::{BuildError, Catalog, Content, Files, Imported, Kind, Pins};
 use serde_json::Value;
 use store::{DataInfo, ExperimentStore, Listing, RunState, StoreError};
@@ -48,7 +48,7 @@ pub struct PlannedArm {
     /// The data.
     pub data: DataInfo,
     /// Periods per year of the data.
-    pub periods_per_year: f64,
+    pub periods: Periods,
     /// Parts of the data, in their own order.
     pub splits: Arc<Splits>,
     /// What each run of the arm puts into random order in them.
@@ -183,7 +183,7 @@ impl<'a> Plan<'a> {
                 },
                 key: arm.trial_key(CONTRACT, &identity),
                 data: loaded.info.clone(),
-                periods_per_year: loaded.series.periods_per_year(),
+                periods: loaded.series.periods(),
                 splits,
                 shuffle,
                 env,

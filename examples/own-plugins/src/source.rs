@@ -20,7 +20,7 @@ struct JsonLinesParams {
     /// Name of the asset.
     #[schemars(length(min = 1))]
     symbol: String,
-    /// Periods per year; absent: 365 with weekend bars, else 252.
+    /// Periods per year; absent: what follows from the dates.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     periods_per_year: Option<f64>,
 }

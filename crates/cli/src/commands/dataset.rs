@@ -65,7 +65,7 @@ struct Import {
     /// Name of the asset; default the file's name in capitals.
     #[arg(long, default_value = "")]
     symbol: String,
-    /// Periods per year; default 365 with weekend bars, else 252.
+    /// Periods per year; default: what follows from the dates.
     #[arg(long, value_name = "N", value_parser = positive, allow_hyphen_values = true)]
     periods_per_year: Option<f64>,
     /// Column of the file, for example `close=Adj Close`; known: date, open, high, low, close, volume, news. May be
@@ -138,7 +138,7 @@ fn check(dir: &Path) -> Result<ExitCode, Failure> {
         let at = |problem: &String| format!("{}: {problem}", shown(dir));
         return Err(Failure::Wrong(report.problems.iter().map(at).collect()));
     }
-    output::print(&format!("{}\nsound", line(dir, &report.metadata)));
+    output::print(&format!("{}\nperiods per year {}\nsound", line(dir, &report.metadata), report.periods));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,7 +154,8 @@ fn import(args: &Import) -> Result<ExitCode, Failure> {
         order: args.order,
     };
     let metadata = dataset::import(&args.file, &options, &args.out)?;
-    output::print(&line(&args.out, &metadata));
+    let periods = dataset::load(&args.out)?.periods();
+    output::print(&format!("{}\nperiods per year {periods}", line(&args.out, &metadata)));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Cash at the start.
     #[arg(long, value_name = "C", value_parser = positive, allow_hyphen_values = true, default_value = "100000")]
     initial_cash: f64,
-    /// Periods per year instead of what the data say (365 with weekend bars, else 252).
+    /// Periods per year instead of what the data say (what they state, else what follows from their dates).
     #[arg(long, value_name = "N", value_parser = positive, allow_hyphen_values = true)]
     periods_per_year: Option<f64>,
 }

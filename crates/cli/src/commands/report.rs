@@ -228,7 +228,7 @@ fn markets(plan: &Plan<'_>) -> Vec<Market> {
         };
         Market {
             fingerprint: arm.data.fingerprint.clone(),
-            periods_per_year: arm.periods_per_year,
+            periods: arm.periods.clone(),
             days: (*first..series.len()).map(day).collect(),
         }
     };

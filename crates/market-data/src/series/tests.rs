@@ -61,14 +61,18 @@ fn a_slice_holds_no_other_bar() {
 }
 
 #[test]
-fn periods_per_year_follow_the_weekend() {
-    let weekdays = BarSeries::from_columns("X", None, Columns::of_closes(vec![day(0), day(4)], vec![1.0; 2]));
-    assert_eq!(weekdays.unwrap().periods_per_year(), 252.0);
-    let saturday = || Columns::of_closes(vec![day(0), day(5)], vec![1.0; 2]);
-    assert_eq!(BarSeries::from_columns("X", None, saturday()).unwrap().periods_per_year(), 365.0);
-    assert_eq!(BarSeries::from_columns("X", Some(360.0), saturday()).unwrap().periods_per_year(), 360.0);
+fn periods_per_year_follow_the_dates_unless_they_are_given() {
+    let week = || Columns::of_closes((0..7).map(day).collect(), vec![1.0; 7]);
+    assert_eq!(BarSeries::from_columns("X", None, week()).unwrap().periods_per_year(), 365.0);
+    let given = BarSeries::from_columns("X", Some(360.0), week()).unwrap();
+    assert_eq!(
+        given.periods().to_string(),
+        "360: as given; the dates alone would give 365: daily bars, 28.6% of them on weekends"
+    );
+    let part = given.slice(0..5).unwrap();
+    assert_eq!(part.periods_per_year(), 360.0, "a part has those of the whole");
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let error = BarSeries::from_columns("X", Some(bad), saturday()).unwrap_err();
+        let error = BarSeries::from_columns("X", Some(bad), week()).unwrap_err();
         assert!(matches!(error, SeriesError::PeriodsPerYear { .. }), "{error}");
     }
 }

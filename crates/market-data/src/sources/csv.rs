@@ -35,7 +35,7 @@ pub struct CsvParams {
     /// Order of the rows: `auto`, `ascending` or `descending`.
     #[serde(default = "auto")]
     pub order: Order,
-    /// Periods per year; absent: 365 with weekend bars, else 252.
+    /// Periods per year; absent: what follows from the dates.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub periods_per_year: Option<f64>,

@@ -25,7 +25,7 @@ pub struct InvestorBenchParams {
     #[serde(default)]
     #[schemars(extend("x-unhashed" = true))]
     pub path: String,
-    /// Periods per year; absent: 365 with weekend bars, else 252.
+    /// Periods per year; absent: what follows from the dates.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub periods_per_year: Option<f64>,

@@ -30,7 +30,7 @@ pub struct ParquetParams {
     /// Names of the file's columns; a canonical data set has the default ones.
     #[serde(default)]
     pub columns: ColumnNames,
-    /// Periods per year; absent: the data set's, or 365 with weekend bars, else 252.
+    /// Periods per year; absent: the data set's, or what follows from the dates.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub periods_per_year: Option<f64>,

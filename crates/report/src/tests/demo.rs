@@ -5,6 +5,7 @@ use std::path::Path;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use experiment::SelectionMetric;
+use market_data::Periods;
 use report::{
     Curve, Market, MarketDay, Place, PlanInfo, PlannedArm, PlannedAxis, PlannedRun, ReportInput, ReportRun,
 };
@@ -380,7 +381,8 @@ impl Demo {
             close *= log_return(t, &mut noise).exp();
             date = next_day(date);
         }
-        Market { fingerprint: fingerprint(symbol), periods_per_year: 252.0, days }
+        let dates: Vec<NaiveDate> = days.iter().map(|day: &MarketDay| day.date).collect();
+        Market { fingerprint: fingerprint(symbol), periods: Periods::of(&dates), days }
     }
 
     pub fn start(&self, arm: &PlannedArm, run: &PlannedRun) -> ManifestStart {

@@ -111,7 +111,7 @@ fn assumptions_name_fills_costs_periods_knowledge_and_trials() {
     let of = shown(&input);
     assert!(of("Fills").starts_with("at the close of the decision"));
     assert!(of("Costs").starts_with("none"));
-    assert_eq!(of("Periods per year"), "252, because the data have no weekends");
+    assert_eq!(of("Periods per year"), "252: daily bars, none of them on a weekend");
     assert_eq!(of("Knowledge of the model"), "none of this window: the data are synthetic");
     assert!(of("Trials").starts_with("8 distinct"));
     for arm in &mut input.plan.arms {
