@@ -19,8 +19,8 @@ fn reads_prices_and_news() {
     assert_eq!(s.open(0), None);
     assert_eq!(s.news(0).collect::<Vec<_>>(), ["a \"b\"", "c"]);
     assert_eq!(s.news(1).count(), 0);
-    // 2024-01-06 is a Saturday.
-    assert_eq!(s.periods_per_year(), 365.0);
+    // Five days apart.
+    assert_eq!(s.periods_per_year(), 52.0);
 }
 
 #[test]
