@@ -131,5 +131,12 @@ fn assumptions_name_fills_costs_periods_knowledge_and_trials() {
         assert!(text.starts_with(&format!("text up to {day}")) && text.contains(said), "{text}");
     }
     input.markets = ablation(3).markets();
-    assert_eq!(shown(&input)("Periods per year"), "252, as the data say");
+    for market in &mut input.markets {
+        let dates: Vec<_> = market.days.iter().map(|day| day.date).collect();
+        market.periods = market_data::Periods::given(250.0, &dates);
+    }
+    assert_eq!(
+        shown(&input)("Periods per year"),
+        "250: as given; the dates alone would give 252: daily bars, none of them on a weekend"
+    );
 }
