@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate, Weekday};
 pub struct Periods {
     /// Periods per year, > 0.
     pub per_year: f64,
-    /// Why, as a clause: `daily bars, of which 29% fall on weekends`.
+    /// Why, as a clause: `daily bars, 28.8% of them on weekends`.
     pub reason: String,
 }
 
@@ -30,8 +30,8 @@ const LONGER: [(f64, f64, &str, f64); 4] = [
 
 impl Periods {
     /// What follows from the dates of bars, at least one: daily bars have 365 periods per year where at least a quarter of
-    /// them fall on weekends and both of its days occur, else 252; weekly ones 52, monthly ones 12. Which of these they
-    /// are is told by the median of the days between neighbours, so that holidays and gaps do not count.
+    /// them fall on weekends and both of its days occur, else 252; weekly ones 52, monthly ones 12. The median of the days
+    /// between neighbours decides which of these they are, so that holidays and gaps do not count.
     pub fn of(dates: &[NaiveDate]) -> Self {
         let mut gaps: Vec<i64> = dates.windows(2).map(|pair| (pair[1] - pair[0]).num_days()).collect();
         gaps.sort_unstable();

@@ -50,7 +50,8 @@ pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), BuildE
 }
 
 /// Reads bars: dates may be dates, time stamps (their day in their own zone), ISO texts or whole numbers such as
-/// 20240102; numbers of any numeric type; news a list of texts or a text. Rows ascend by date. Only `date` and `close` may not be null.
+/// 20240102; numbers of any numeric type; news a list of texts or a text. Rows ascend by date. Only `date` and `close`
+/// may not be null.
 pub(crate) fn read(
     path: &Path,
     symbol: &str,

@@ -35,7 +35,7 @@ fn a_market_that_never_closes_has_365_and_other_daily_bars_have_252() {
 }
 
 #[test]
-fn longer_bars_are_told_by_the_median_distance() {
+fn the_median_distance_decides_what_longer_bars_are() {
     assert_eq!(
         Periods::of(&every("2020-01-03", 60, 7)).to_string(),
         "52: weekly bars, 7 days apart (median)"
